@@ -1,0 +1,41 @@
+/* Desired state from git: blobs read from the object store at one commit. */
+#pragma once
+
+#include "model.h"
+#include "schema.h"
+
+struct gp_git_options {
+    const struct gp_remote_decl *remotes; /* tried in order */
+    size_t remote_count;
+    const char *ref;      /* "refs/heads/main" */
+    const char *path;     /* below the repository's root; "" or NULL: all of it */
+    const char *dir;      /* bare repository that we keep, below the state directory */
+    const char *verified; /* newest verified commit: the head must descend from it; NULL: first time */
+    const char *floor;    /* GpuAgent's trust.floor: likewise, NULL: none */
+    uint32_t timeout_ms;  /* for the whole fetch, all remotes together */
+};
+
+enum gp_git_state {
+    GP_GIT_CURRENT, /* the head was asked for and is what is in ret_commit */
+    GP_GIT_STALE,   /* no remote could be asked, or all lag behind (an ancestor): the newest verified is used */
+};
+
+/* Asks the remotes for the ref, fetches only if it moved, checks descent, and tells the commit to use. The
+ * network part runs in a child process with a deadline, since libgit2 hangs on a silent server. GP_E_REFUSED
+ * with "GP-E403" in the message if the head does not descend from the newest verified. GP_GIT_STALE comes
+ * with *ret_why (from @mem). GP_E_IO only if there is no verified commit to fall back to. */
+struct gp_error *gp_git_sync(const struct gp_git_options *options, struct gp_arena *mem,
+                             enum gp_git_state *ret_state, const char **ret_commit,
+                             const char **ret_why) GP_MUST_CHECK;
+/* Only lists the ref at the first remote that answers: has it moved from @commit? */
+struct gp_error *gp_git_moved(const struct gp_git_options *options, const char *commit, bool *ret) GP_MUST_CHECK;
+
+/* Loads every *.yaml and *.yml below @path at @commit of the bare repository @dir into @load. */
+struct gp_error *gp_git_load(const char *dir, const char *commit, const char *path,
+                             struct gp_load *load) GP_MUST_CHECK;
+/* The same from a directory of the file system. */
+struct gp_error *gp_dir_load(const char *dir, struct gp_load *load) GP_MUST_CHECK;
+
+/* The value of trailer @key ("Gpupart-Allow-Removal") in the commit's message; NULL if there is none. */
+struct gp_error *gp_git_trailer(const char *dir, const char *commit, const char *key,
+                                struct gp_arena *mem, const char **ret) GP_MUST_CHECK;

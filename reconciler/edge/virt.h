@@ -1,0 +1,65 @@
+/* libvirt: guests, their definitions, their power. Nothing of libvirt is seen past this file. */
+#pragma once
+
+#include "model.h"
+#include "plan.h"
+
+struct gp_virt;
+
+/* Connects. @read_only for plans and reports. GP_E_IO if libvirtd is not there. Blocks at most @timeout_ms. */
+struct gp_error *gp_virt_open(const char *uri, bool read_only, uint32_t timeout_ms,
+                              struct gp_virt **ret) GP_MUST_CHECK;
+void gp_virt_close(struct gp_virt *virt); /* takes NULL */
+void gp_virt_close_p(struct gp_virt **virt);
+/* False once the connection has died; then close and open again. */
+bool gp_virt_alive(struct gp_virt *virt);
+
+/* Every domain, with live and persistent definitions, into have->vms (by name), and libvirt_version and
+ * hypervisor_is_mock. At most two calls per domain plus a constant. Marks are judged against
+ * have->machine_id, which the caller has set. A domain that vanishes in between is left out. */
+struct gp_error *gp_virt_observe(struct gp_virt *virt, struct gp_arena *mem, struct gp_have *have) GP_MUST_CHECK;
+/* The same from the files DIR/libvirt/NAME.xml of a capture (persistent) and NAME.live.xml (running). */
+struct gp_error *gp_virt_observe_files(const char *dir, struct gp_arena *mem, struct gp_have *have) GP_MUST_CHECK;
+
+/* Asks the guests to stop, in one go, and waits for all: for each, the agent (pinged first), at half its
+ * timeout ACPI, at the timeout onTimeout. A method that the hypervisor does not have falls through to the
+ * next. ret_results[i] is NULL once domain i is shut off, else GP_E_BUSY (still running; the request cannot
+ * be recalled) or what went wrong; the caller frees them. @cancelled (may be NULL) is polled: true ends
+ * the wait early. Blocks up to the longest timeout. */
+struct gp_virt_stop {
+    const char *uuid, *name;
+    struct gp_stop_policy policy;
+};
+void gp_virt_stop(struct gp_virt *virt, const struct gp_virt_stop *stops, size_t count,
+                  bool (*cancelled)(void *), void *data, struct gp_error **ret_results);
+
+/* Starts a persistent domain; already running is success. Blocks at most @timeout_ms. */
+struct gp_error *gp_virt_start(struct gp_virt *virt, const char *uuid, uint32_t timeout_ms) GP_MUST_CHECK;
+/* Whether it runs now. */
+struct gp_error *gp_virt_running(struct gp_virt *virt, const char *uuid, bool *ret) GP_MUST_CHECK;
+
+/* One edit of the persistent definition: reads it (secure, inactive), changes the source of our hostdev, adds
+ * or removes it and the mark, compares with what is defined now (GP_E_CHANGED if somebody edited in
+ * between), defines, reads back by meaning. Everything else stays byte for byte what libvirt makes of it,
+ * the guest's PCI address too. Doing it again is harmless. */
+enum gp_edit_kind { GP_EDIT_ATTACH, GP_EDIT_DETACH, GP_EDIT_REBIND, GP_EDIT_MARK };
+struct gp_edit {
+    enum gp_edit_kind kind;
+    const char *uuid;
+    struct gp_device before; /* detach, rebind: our hostdev's source now. mark: the hand-made hostdev's */
+    struct gp_device after;  /* attach, rebind: the new source */
+    struct gp_mark mark;     /* attach, rebind, mark: what the metadata shall say */
+};
+struct gp_error *gp_virt_edit(struct gp_virt *virt, const struct gp_edit *edit) GP_MUST_CHECK;
+
+/* ---- events, for the supervisor ---- */
+
+struct sd_event;
+struct gp_virt_watch;
+/* Watches lifecycle events of @uri on @loop and calls @changed for each (name may be NULL: reconnected or
+ * lost). Reconnects by itself with back-off; never blocks the loop for longer than the connect to a local
+ * socket. Keepalive is off: the idle daemon does not wake up. */
+struct gp_error *gp_virt_watch_new(struct sd_event *loop, const char *uri,
+                                   void (*changed)(const char *name, const char *event, void *data),
+                                   void *data, struct gp_virt_watch **ret) GP_MUST_CHECK;
+void gp_virt_watch_free(struct gp_virt_watch *watch); /* takes NULL */
