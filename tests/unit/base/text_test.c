@@ -1,0 +1,112 @@
+#include "rows.h"
+
+#include "cleanup.h"
+#include "error.h"
+#include "text.h"
+
+#include <string.h>
+
+static const struct {
+    const char *pattern, *text;
+    bool want;
+} globs[] = {
+    {"*", "", true},
+    {"", "", true},
+    {"", "a", false},
+    {"vdi-*", "vdi-a-01", true},
+    {"vdi-*", "vdi", false},
+    {"*-01", "vdi-a-01", true},
+    {"v?i", "vdi", true},
+    {"v?i", "vi", false},
+    {"*a*b*c", "xxaxxbxxc", true},
+    {"*a*b*c", "xxaxxcxxb", false},
+    {"a*", "b", false},
+};
+
+GP_ROWS(text, glob, globs)
+{
+    cr_assert(eq(int, gp_glob_match(globs[*i].pattern, globs[*i].text), globs[*i].want), "%s against %s",
+              globs[*i].pattern, globs[*i].text);
+}
+
+static const struct {
+    const char *a, *b;
+    int want;
+} versions[] = {
+    {"virtfn2", "virtfn10", -1}, {"virtfn10", "virtfn2", 1}, {"a", "a", 0},
+    {"a01", "a1", 0},            {"a", "b", -1},             {"a1", "a1b", -1},
+    {NULL, "a", -1},             {"x9y2", "x9y10", -1},
+};
+
+GP_ROWS(text, numbers_compare_as_numbers, versions)
+{
+    int got = gp_strvercmp(versions[*i].a, versions[*i].b);
+
+    cr_assert(eq(int, (got > 0) - (got < 0), versions[*i].want));
+}
+
+static const char *const keys[] = {"pool", "partitions", "placement", "profile", NULL};
+static const struct {
+    const char *word, *want;
+} words[] = {
+    {"pol", "pool"},        {"partition", "partitions"}, {"paritions", "partitions"},
+    {"placment", "placement"}, {"xyz", NULL},            {"POOL", "pool"},
+    {"porfile", "profile"},
+};
+
+GP_ROWS(text, nearest_word, words)
+{
+    const char *got = gp_nearest(words[*i].word, keys);
+
+    cr_assert(gp_streq(got, words[*i].want), "%s gave %s", words[*i].word, got ? got : "nothing");
+}
+
+Test(text, sha256_and_uuid5_are_the_standard_ones)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+
+    /* FIPS 180-4's "abc". */
+    cr_assert(eq(str, (char *)gp_sha256_hex(mem, "abc", 3, 12), "ba7816bf8f01"));
+    cr_assert(eq(sz, strlen(gp_uuid5(mem, "m", "slot3/0")), 36));
+    cr_assert(eq(chr, gp_uuid5(mem, "m", "slot3/0")[14], '5'));
+    cr_assert(gp_streq(gp_uuid5(mem, "m", "slot3/0"), gp_uuid5(mem, "m", "slot3/0")));
+    cr_assert(not(gp_streq(gp_uuid5(mem, "m", "slot3/0"), gp_uuid5(mem, "m", "slot3/1"))));
+}
+
+Test(arena, arrays_keep_what_was_pushed)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    int *items = NULL;
+    size_t count = 0;
+
+    for (int n = 0; n < 10000; n++)
+        *gp_push(mem, items, count) = n;
+    for (int n = 0; n < 10000; n++)
+        cr_assert(eq(int, items[n], n));
+    cr_assert(eq(sz, count, 10000));
+}
+
+Test(error, tells_place_excerpt_and_every_cause)
+{
+    static const char yaml[] = "spec:\n  vram: lots\n";
+    static const struct gp_source source = {"a.yaml", yaml, sizeof yaml - 1};
+    struct gp_error *err = gp_error_wrap(
+        gp_error_at(GP_E_INVALID, (struct gp_span){&source, 2, 9}, "'vram' takes a size, not 'lots'"),
+        "commit 1a2b3c4 was not applied");
+    gp_cleanup(gp_free_p) char *text = NULL;
+    gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    gp_error_print(out, err);
+    (void)fclose(out);
+    cr_assert(eq(int, err->code, GP_E_INVALID));
+    cr_assert(eq(str, text,
+                 "commit 1a2b3c4 was not applied\n"
+                 "a.yaml:2:9: because: 'vram' takes a size, not 'lots'\n"
+                 "    2 |   vram: lots\n"
+                 "      |         ^\n"));
+    cr_assert(eq(str, line,
+                 "commit 1a2b3c4 was not applied: a.yaml:2:9: 'vram' takes a size, not 'lots'"));
+    gp_error_free(err);
+}
