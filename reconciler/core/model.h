@@ -300,6 +300,7 @@ struct gp_vm {
     size_t live_count;
     struct gp_hostdev *persistent_devs; /* of the inactive definition */
     size_t persistent_count;
+    uint64_t numa_nodes; /* bit n: its memory is bound to node n of the host; 0: not bound, or unknown */
 };
 
 struct gp_have {

@@ -141,6 +141,8 @@ struct gp_goal {
     size_t finding_count;
     bool declared; /* this host is in exactly one cluster; else observe only */
     bool drained;
+    uint32_t owned, removed; /* bindings of ours on this host; those of them that the declaration leaves out */
+    bool refused;            /* the commit removes more than it may (GP-E311): nothing of it is done */
     struct gp_policy policy; /* effective: the stricter of host and repository */
 };
 
@@ -181,6 +183,7 @@ struct gp_resolve_input {
     const struct gp_have *have;
     const struct gp_memory *memory;
     gp_mechanism_lookup *mechanism;
+    uint32_t allowed_removal; /* of the commit's trailer; 0: it has none */
 };
 /* Which pool owns each GPU, which partition each VM gets: kept, then the VM's NUMA node, then placement,
  * then GPU by address and partition by index. Mistakes that need a host become findings that block only

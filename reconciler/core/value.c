@@ -1,0 +1,90 @@
+/* What the state directory remembers of an object, as one line of text. */
+#include "plan.h"
+
+#include "text.h"
+
+static const char *mode_value(struct gp_arena *mem, enum gp_mode mode, uint32_t count,
+                              const char *profile)
+{
+    if (mode != GP_MODE_PARTITIONED)
+        return gp_mode_name(mode);
+    /* A GPU without partitions is not in a mode, whatever was asked of it. */
+    if (!count)
+        return gp_mode_name(GP_MODE_NONE);
+    if (!profile)
+        return gp_printf(mem, "partitioned %u", (unsigned)count);
+    return gp_printf(mem, "partitioned %u %s", (unsigned)count, profile);
+}
+
+/* The profile that all of the live ones have, "mixed" if they differ, NULL if they have none. */
+static const char *common_profile(const struct gp_partition *partitions, size_t count,
+                                  bool only_live)
+{
+    const struct gp_partition *first = NULL;
+
+    for (size_t n = 0; n < count; n++) {
+        if (only_live && !partitions[n].live)
+            continue;
+        if (!first)
+            first = &partitions[n];
+        else if (!gp_streq(first->profile, partitions[n].profile))
+            return "mixed";
+    }
+    return first ? first->profile : NULL;
+}
+
+const char *gp_gpu_value(struct gp_arena *mem, const struct gp_gpu *gpu)
+{
+    const char *profile = gpu->profile;
+
+    if (!profile)
+        profile = common_profile(gpu->partitions, gpu->partition_count, true);
+    return mode_value(mem, gpu->mode, gpu->count, profile);
+}
+
+const char *gp_layout_value(struct gp_arena *mem, const struct gp_layout *layout)
+{
+    const char *profile = layout->profile;
+
+    if (!profile)
+        profile = common_profile(layout->exactly, layout->exactly_count, false);
+    return mode_value(mem, layout->mode, layout->count, profile);
+}
+
+const char *gp_vm_value(struct gp_arena *mem, const struct gp_have *have, const struct gp_vm *vm)
+{
+    for (size_t n = 0; n < vm->persistent_count; n++) {
+        const struct gp_hostdev *dev = &vm->persistent_devs[n];
+        struct gp_gpu *gpu;
+        struct gp_partition *partition;
+
+        if (!dev->ours)
+            continue;
+        if (gp_have_find(have, dev->device, &gpu, &partition))
+            return partition ? gp_partition_symbol(mem, gpu->id, partition->index) : gpu->id;
+        /* After a reboot VFs and mdevs are gone, but the definition still says which one it was. */
+        if (vm->mark && vm->mark_fits && vm->mark->partition &&
+            gp_device_eq(vm->mark->device, dev->device))
+            return vm->mark->partition;
+        return gp_device_text(mem, dev->device);
+    }
+    return "-";
+}
+
+const struct gp_applied *gp_memory_applied(const struct gp_memory *memory, const char *key)
+{
+    size_t low = 0, high = memory->applied_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = gp_strcmp(key, memory->applied[middle].key);
+
+        if (order == 0)
+            return &memory->applied[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
