@@ -1,0 +1,120 @@
+/* All sets that may run, side by side: stopping eight VMs takes as long as the slowest, not the sum. */
+#include "pass.h"
+
+#include "cleanup.h"
+#include "execute.h"
+#include "journal.h"
+#include "recover.h"
+#include "text.h"
+
+struct job {
+    pthread_t thread;
+    struct gp_pass *pass;
+    const struct gp_set *set;
+    int exit;
+    bool started;
+};
+
+static void *run_job(void *data)
+{
+    struct job *job = data;
+
+    job->exit = gp_execute_set(job->pass, job->set);
+    return NULL;
+}
+
+static int run_sets(struct gp_pass *pass)
+{
+    struct job *jobs = gp_new_array(pass->mem, struct job, pass->plan->set_count + 1);
+    size_t count = 0;
+    int exit = GP_EXIT_OK;
+
+    for (size_t i = 0; i < pass->plan->set_count; i++) {
+        struct job *job = &jobs[count];
+
+        if (pass->plan->sets[i].verdict != GP_VERDICT_RUN)
+            continue;
+        *job = (struct job){.pass = pass, .set = &pass->plan->sets[i]};
+        count++;
+        job->started = pthread_create(&job->thread, NULL, run_job, job) == 0;
+        if (!job->started) /* no thread to be had: then one after the other */
+            (void)run_job(job);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (jobs[i].started)
+            (void)pthread_join(jobs[i].thread, NULL);
+        exit = gp_exit_worse(exit, jobs[i].exit);
+    }
+    return exit;
+}
+
+static const struct gp_set *set_of_record(const struct gp_pass *pass, const struct gp_record *record)
+{
+    for (size_t i = 0; i < pass->plan->set_count; i++)
+        if (gp_recover_record(pass, &pass->plan->sets[i]) == record)
+            return &pass->plan->sets[i];
+    return NULL;
+}
+
+/* A record whose set needs nothing more was finished but for its removal; one whose set is blocked now goes
+ * back, so that no guest stays down for it. */
+static struct gp_error *settle_records(struct gp_pass *pass, int *exit)
+{
+    struct gp_error *err = NULL;
+
+    for (size_t i = 0; !err && i < pass->record_count; i++) {
+        const struct gp_record *record = &pass->records[i];
+        const struct gp_set *set = set_of_record(pass, record);
+
+        if (set && set->verdict == GP_VERDICT_RUN)
+            continue;
+        if (set)
+            *exit = gp_exit_worse(*exit, gp_execute_restore(pass, record, set->why));
+        else
+            err = gp_state_remove_record(pass->state, record->set);
+    }
+    return err;
+}
+
+/* What waits for a VM or a process to let go is no refusal; it will be looked at again. */
+static bool waits_for_guest(const char *rule)
+{
+    static const char *const rules[] = {"GP-E206", "GP-E506", "GP-E507"};
+
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (gp_streq(rule, rules[i]))
+            return true;
+    return false;
+}
+
+static bool refuses(const struct gp_plan *plan)
+{
+    for (size_t i = 0; i < plan->finding_count; i++)
+        if (plan->findings[i].level == GP_LEVEL_ERROR && !waits_for_guest(plan->findings[i].rule))
+            return true;
+    return false;
+}
+
+struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
+{
+    int exit = gp_exit_worse(pass->recover_exit, pass->desire_exit);
+    struct gp_error *err = NULL;
+
+    if (!pass->virt && pass->have->vms_unknown) {
+        *ret_exit = gp_exit_worse(exit, GP_EXIT_INCOMPLETE);
+        return gp_pass_tell(pass);
+    }
+    if (pass->goal->refused)
+        exit = gp_exit_worse(exit, GP_EXIT_REFUSED);
+    err = settle_records(pass, &exit);
+    if (!err)
+        err = gp_pass_tell(pass);
+    if (err)
+        return err;
+    if (!pass->goal->refused)
+        exit = gp_exit_worse(exit, run_sets(pass));
+    if (refuses(pass->plan))
+        exit = gp_exit_worse(exit, GP_EXIT_REFUSED);
+    *ret_exit = exit;
+    return NULL;
+}

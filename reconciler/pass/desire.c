@@ -1,0 +1,164 @@
+/* What is wanted: from a working tree, or from git at a commit that may be used. */
+#include "pass.h"
+
+#include "cleanup.h"
+#include "text.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FETCH_TIMEOUT_MS = 60000 };
+
+static void load_finish(struct gp_pass *pass)
+{
+    gp_load_finish(&pass->load);
+    if (pass->load.failed)
+        pass->desire_exit = GP_EXIT_INVALID;
+}
+
+static struct gp_error *desire_dir(struct gp_pass *pass)
+{
+    struct gp_error *err;
+
+    gp_load_init(&pass->load, pass->mem, false, true);
+    err = gp_dir_load(pass->options.dir, &pass->load);
+    if (!err)
+        load_finish(pass);
+    return err;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    (void)remove(path);
+    return 0;
+}
+
+/* The object store: below the state directory where this user may write there, else a throwaway one. */
+static struct gp_error *git_dir(struct gp_pass *pass, char **ret_temporary, const char **ret)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    *ret_temporary = NULL;
+    if (pass->options.change || access(pass->options.state, W_OK) == 0) {
+        *ret = gp_printf(pass->mem, "%s/git", pass->options.state);
+        return NULL;
+    }
+    *ret_temporary = gp_printf(pass->mem, "%s/gpupart-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(*ret_temporary)) {
+        *ret_temporary = NULL;
+        return gp_error_errno(errno, "no directory for the repository can be made");
+    }
+    *ret = gp_printf(pass->mem, "%s/git", *ret_temporary);
+    return NULL;
+}
+
+static struct gp_error *load_commit(struct gp_pass *pass, const char *dir, const char *commit,
+                                    const char *path)
+{
+    struct gp_error *err;
+
+    gp_load_init(&pass->load, pass->mem, false, true);
+    err = gp_git_load(dir, commit, path, &pass->load);
+    if (err)
+        return err;
+    gp_load_finish(&pass->load);
+    pass->load.declaration.commit = commit;
+    pass->commit = commit;
+    return NULL;
+}
+
+/* The head cannot be used: says why, and goes back to the newest verified commit. */
+static struct gp_error *fall_back(struct gp_pass *pass, const char *dir, const char *path,
+                                  struct gp_error *why, int exit)
+{
+    gp_cleanup(gp_free_p) char *line = gp_error_line(why);
+    const char *verified = gp_state_verified(pass->state);
+
+    pass->refused = gp_strdup(pass->mem, line);
+    pass->desire_exit = exit;
+    if (!verified)
+        return why;
+    gp_error_free(why);
+    return load_commit(pass, dir, gp_strdup(pass->mem, verified), path);
+}
+
+static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir)
+{
+    const struct gp_pass_options *options = &pass->options;
+    const struct gp_remote_decl one = {.url = options->git_url};
+    const struct gp_git_options git = {
+        .remotes = options->git_url ? &one : pass->agent->remotes,
+        .remote_count = options->git_url ? 1 : pass->agent->remote_count,
+        .ref = options->git_ref ? options->git_ref : pass->agent->ref ? pass->agent->ref : "refs/heads/main",
+        .path = options->git_path ? options->git_path : pass->agent->path,
+        .dir = dir,
+        /* What a person asks for with --git is another question than what this host follows. */
+        .verified = options->git_url && !options->change ? NULL : gp_state_verified(pass->state),
+        .floor = pass->agent->floor,
+        .timeout_ms = FETCH_TIMEOUT_MS,
+    };
+    const char *commit = NULL, *previous = gp_state_verified(pass->state);
+    struct gp_error *err;
+
+    if (options->offline) {
+        if (!previous)
+            return gp_error_new(GP_E_IO, "no commit was ever verified on this host");
+        pass->git_state = GP_GIT_STALE;
+        pass->git_why = "not asked";
+        return load_commit(pass, dir, gp_strdup(pass->mem, previous), git.path);
+    }
+    err = gp_git_sync(&git, pass->mem, &pass->git_state, &commit, &pass->git_why);
+    if (err && err->code == GP_E_REFUSED)
+        return fall_back(pass, dir, git.path, err, GP_EXIT_REFUSED);
+    if (err)
+        return err;
+    err = load_commit(pass, dir, commit, git.path);
+    if (!err && !pass->load.failed) {
+        if (pass->git_state == GP_GIT_STALE)
+            pass->desire_exit = GP_EXIT_INCOMPLETE;
+        if (options->change && !gp_streq(commit, previous))
+            return gp_state_set_verified(pass->state, commit);
+        return NULL;
+    }
+    if (!err)
+        err = gp_load_error(&pass->load);
+    if (!previous || gp_streq(previous, commit)) {
+        /* Nothing to go back to: the mistakes stand in pass->load. */
+        gp_error_free(err);
+        pass->desire_exit = GP_EXIT_INVALID;
+        return NULL;
+    }
+    /* The findings of the refused head are what a person must see, whichever commit is kept. */
+    {
+        struct gp_finding *findings = pass->load.findings;
+        const size_t count = pass->load.finding_count;
+
+        err = fall_back(pass, dir, git.path, gp_error_wrap(err, "commit %.12s is not applied", commit),
+                        GP_EXIT_INVALID);
+        pass->load.findings = findings;
+        pass->load.finding_count = count;
+        return err;
+    }
+}
+
+struct gp_error *gp_pass_desire(struct gp_pass *pass)
+{
+    char *temporary = NULL;
+    const char *dir = NULL;
+    struct gp_error *err;
+
+    if (pass->options.dir)
+        return desire_dir(pass);
+    if (!pass->options.git_url && pass->agent->remote_count == 0)
+        return gp_error_new(GP_E_CONFIG, "nothing says what is wanted: give --dir or --git, or spec.git.remotes in %s",
+                            pass->options.config ? pass->options.config : "the GpuAgent file");
+    err = git_dir(pass, &temporary, &dir);
+    if (!err)
+        err = desire_git_in(pass, dir);
+    if (temporary)
+        (void)nftw(temporary, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return err;
+}

@@ -1,0 +1,342 @@
+#include "execute.h"
+
+#include "cleanup.h"
+#include "journal.h"
+#include "recover.h"
+#include "registry.h"
+#include "step.h"
+#include "text.h"
+
+#include <stdlib.h>
+
+enum { WAVES_AT_MOST = 16 };
+
+static bool has(const struct gp_strings *strings, const char *text)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        if (gp_streq(strings->items[i], text))
+            return true;
+    return false;
+}
+
+/* @goal with nothing managed but the objects of @set: sets run side by side, and none plans for another. */
+static struct gp_goal *goal_of_set(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set)
+{
+    struct gp_goal *only = gp_memdup(mem, goal, sizeof *goal);
+
+    only->gpus = gp_memdup(mem, goal->gpus, sizeof *goal->gpus * goal->gpu_count);
+    only->vms = gp_memdup(mem, goal->vms, sizeof *goal->vms * goal->vm_count);
+    for (size_t i = 0; i < only->gpu_count; i++)
+        only->gpus[i].managed = only->gpus[i].managed && has(&set->gpus, only->gpus[i].id);
+    for (size_t i = 0; i < only->vm_count; i++)
+        only->vms[i].managed = only->vms[i].managed && has(&set->vms, only->vms[i].uuid);
+    return only;
+}
+
+const char *gp_goal_values(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set)
+{
+    struct gp_text text = {.mem = mem};
+
+    for (size_t i = 0; i < goal->gpu_count; i++)
+        if (has(&set->gpus, goal->gpus[i].id))
+            gp_text_addf(&text, "gpu/%s %s\n", goal->gpus[i].id,
+                         goal->gpus[i].managed ? gp_layout_value(mem, &goal->gpus[i].want) : "-");
+    for (size_t i = 0; i < goal->vm_count; i++)
+        if (has(&set->vms, goal->vms[i].uuid))
+            gp_text_addf(&text, "vm/%s %s\n", goal->vms[i].uuid,
+                         goal->vms[i].gpu ? gp_partition_symbol(mem, goal->vms[i].gpu, goal->vms[i].partition)
+                                          : "-");
+    return gp_text_get(&text);
+}
+
+/* ---- the waves of one set ---- */
+
+struct work {
+    struct gp_pass *pass;
+    struct gp_arena *mem;
+    const struct gp_goal *goal; /* of this set alone */
+    const struct gp_set *set;
+    const char *commit;
+    bool may_be_cancelled;
+    struct gp_have *have; /* the last look */
+};
+
+static struct gp_plan_input input_now(struct work *work)
+{
+    struct gp_plan_input input = gp_pass_plan_input(work->pass, work->goal, work->have);
+
+    input.memory = gp_pass_memory(work->pass, work->mem);
+    return input;
+}
+
+/* A plan from a fresh look may be used if it keeps the laws, is not blocked, and is the rest of what was
+ * allowed. */
+static struct gp_error *check_fresh(struct work *work, const struct gp_plan_input *input,
+                                    const struct gp_plan *planned, const struct gp_plan *fresh, uint32_t wave)
+{
+    struct gp_error *err = gp_plan_check(input, fresh);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < fresh->set_count; i++)
+        if (fresh->sets[i].verdict == GP_VERDICT_BLOCKED)
+            return gp_error_new(GP_E_CHANGED, "%s: %s", fresh->sets[i].rule ? fresh->sets[i].rule : "blocked",
+                                fresh->sets[i].why ? fresh->sets[i].why : "no reason given");
+    return gp_plan_compare_rest(planned, fresh, work->set->id, wave);
+}
+
+/* Looks again; a host whose guests cannot be seen is no base for a next step. */
+static struct gp_error *look(struct work *work)
+{
+    struct gp_error *err = gp_pass_observe(work->pass, work->mem, &work->have);
+
+    if (!err && work->have->vms_unknown)
+        err = gp_error_new(GP_E_IO, "the guests cannot be looked at: %s", work->have->vms_reason);
+    return err;
+}
+
+/* @planned: what was allowed; each wave is planned again from a fresh look and must be the rest of it. */
+static struct gp_error *run_waves(struct work *work, const struct gp_plan *planned)
+{
+    for (uint32_t wave = 0;; wave++) {
+        const struct gp_plan_input input = input_now(work);
+        const struct gp_plan *fresh = gp_plan(work->mem, &input);
+        const struct gp_wave run = {
+            .pass = work->pass,
+            .mem = work->mem,
+            .have = work->have,
+            .plan = fresh,
+            .commit = work->commit,
+            .plan_id = planned ? planned->id : fresh->id,
+            .may_be_cancelled = work->may_be_cancelled,
+        };
+        struct gp_error *err;
+
+        if (!planned)
+            planned = fresh; /* a way back is not reviewed, but it too is held to its first plan */
+        err = check_fresh(work, &input, planned, fresh, wave);
+        if (err)
+            return gp_error_wrap(err, "what is there now does not fit the plan any more");
+        if (!fresh->step_count)
+            break;
+        if (wave >= WAVES_AT_MOST)
+            return gp_error_new(GP_E_BUG, "the plan did not end after %u waves", wave);
+        err = gp_wave_run(&run, 0);
+        if (!err)
+            err = look(work);
+        if (err)
+            return err;
+    }
+    return gp_verify(work->goal, work->have, work->set, gp_registry_mechanism);
+}
+
+/* ---- remembering ---- */
+
+struct gp_error *gp_execute_remember(struct gp_pass *pass, const struct gp_have *have,
+                                     const struct gp_set *set)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct gp_error *err = NULL;
+
+    (void)pthread_mutex_lock(&pass->state_lock);
+    for (size_t i = 0; !err && i < have->gpu_count; i++)
+        if (has(&set->gpus, have->gpus[i].id))
+            err = gp_state_set_applied(pass->state, gp_printf(mem, "gpu/%s", have->gpus[i].id),
+                                       gp_gpu_value(mem, &have->gpus[i]), pass->commit);
+    for (size_t i = 0; !err && i < have->vm_count; i++) {
+        const char *key = gp_printf(mem, "vm/%s", have->vms[i].uuid);
+        const char *value = gp_vm_value(mem, have, &have->vms[i]);
+
+        if (!has(&set->vms, have->vms[i].uuid))
+            continue;
+        if (gp_streq(value, "-"))
+            err = gp_state_forget_applied(pass->state, key);
+        else
+            err = gp_state_set_applied(pass->state, key, value, pass->commit);
+    }
+    (void)pthread_mutex_unlock(&pass->state_lock);
+    return err;
+}
+
+static void tell_result(struct gp_pass *pass, enum gp_event event, const char *set, const char *plan,
+                        const char *message)
+{
+    gp_journal(&(struct gp_entry){
+        .event = event,
+        .priority = -1,
+        .message = message,
+        .cluster = pass->goal ? pass->goal->cluster : NULL,
+        .host = pass->host_name,
+        .commit = pass->commit,
+        .plan = plan,
+        .gpu = set,
+    });
+}
+
+static struct gp_error *remove_record(struct gp_pass *pass, const char *set)
+{
+    struct gp_error *err;
+
+    (void)pthread_mutex_lock(&pass->state_lock);
+    err = gp_state_remove_record(pass->state, set);
+    (void)pthread_mutex_unlock(&pass->state_lock);
+    return err;
+}
+
+/* ---- the way back ---- */
+
+static void objects_of(struct gp_arena *mem, const struct gp_record *record, struct gp_set *ret)
+{
+    *ret = (struct gp_set){.id = record->set};
+    for (size_t i = 0; i < record->snapshot->gpu_count; i++)
+        *gp_push(mem, ret->gpus.items, ret->gpus.count) = record->snapshot->gpus[i].id;
+    for (size_t i = 0; i < record->snapshot->vm_count; i++)
+        *gp_push(mem, ret->vms.items, ret->vms.count) = record->snapshot->vms[i].uuid;
+}
+
+/* The planned way back did not work. Guests come first: whoever ran and can be started is started, and whoever
+ * cannot is named with the command to do it. Returns what is left to do by hand. */
+static const char *start_who_ran(struct work *work, const struct gp_record *record)
+{
+    enum { START_TIMEOUT_MS = 120000 };
+    struct gp_text left = {.mem = work->mem};
+
+    for (size_t i = 0; i < record->snapshot->vm_count; i++) {
+        const struct gp_snapshot_vm *vm = &record->snapshot->vms[i];
+        struct gp_error *err;
+
+        if (!vm->ran)
+            continue;
+        err = work->pass->virt ? gp_virt_start(work->pass->virt, vm->uuid, START_TIMEOUT_MS)
+                               : gp_error_new(GP_E_IO, "libvirt is not there");
+        if (err) {
+            gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+
+            gp_text_addf(&left, "%sVM %s is down (%s): virsh start %s", left.size ? "; " : "", vm->name, line,
+                         vm->name);
+            gp_error_free(err);
+        }
+    }
+    return gp_text_get(&left);
+}
+
+static int restore_in(struct gp_pass *pass, struct gp_arena *mem, const struct gp_record *record,
+                      const char *why)
+{
+    struct gp_set set;
+    struct work work = {.pass = pass, .mem = mem, .set = &set, .commit = record->commit};
+    const char *because = why ? why : "an earlier pass did not finish";
+    struct gp_error *err;
+
+    objects_of(mem, record, &set);
+    err = look(&work);
+    if (!err) {
+        work.goal = goal_of_set(
+            mem, gp_snapshot_goal(mem, record->snapshot, work.have, pass->goal ? &pass->goal->policy : NULL),
+            &set);
+        err = run_waves(&work, NULL);
+    }
+    if (!err)
+        err = remove_record(pass, record->set);
+    if (!err) {
+        tell_result(pass, GP_EVENT_RESTORED, record->set, record->plan,
+                    gp_printf(mem, "%s is as it was before: %s", record->set, because));
+        return GP_EXIT_RESTORED;
+    }
+    {
+        gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+        const char *left = start_who_ran(&work, record);
+
+        gp_error_free(err);
+        tell_result(pass, GP_EVENT_NOT_RESTORED, record->set, record->plan,
+                    gp_printf(mem, "%s could not be brought back (%s), needed because: %s%s%s", record->set, line,
+                              because, *left ? ". Left to do by hand: " : "", left));
+        (void)fprintf(stderr, "gpupart: %s could not be brought back: %s\n", record->set, line);
+        if (*left)
+            (void)fprintf(stderr, "gpupart: left to do by hand: %s\n", left);
+        return GP_EXIT_NOT_RESTORED;
+    }
+}
+
+int gp_execute_restore(struct gp_pass *pass, const struct gp_record *record, const char *why)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+
+    return restore_in(pass, mem, record, why);
+}
+
+/* ---- one set ---- */
+
+static struct gp_error *begin(struct work *work, struct gp_record *record)
+{
+    struct gp_pass *pass = work->pass;
+    const struct gp_record *earlier = gp_recover_record(pass, work->set);
+    struct gp_error *err = NULL;
+
+    *record = (struct gp_record){
+        .set = work->set->id,
+        .commit = pass->commit,
+        .plan = pass->plan->id,
+        .since_us = gp_now_us(),
+        .snapshot = earlier ? earlier->snapshot : gp_snapshot_take(work->mem, work->have, work->set),
+        .attempts = earlier ? earlier->attempts : 0,
+        .goal_values = gp_goal_values(work->mem, pass->goal, work->set),
+    };
+    (void)pthread_mutex_lock(&pass->state_lock);
+    if (earlier && !gp_streq(earlier->set, record->set))
+        record->set = earlier->set;
+    err = gp_state_write_record(pass->state, record);
+    (void)pthread_mutex_unlock(&pass->state_lock);
+    return err ? gp_error_wrap(err, "nothing was begun: what is there now cannot be written down") : NULL;
+}
+
+static struct gp_error *finish(struct work *work, const struct gp_record *record)
+{
+    struct gp_error *err = gp_execute_remember(work->pass, work->have, work->set);
+
+    return err ? err : remove_record(work->pass, record->set);
+}
+
+static int execute_in(struct gp_pass *pass, struct gp_arena *mem, const struct gp_set *set)
+{
+    struct work work = {
+        .pass = pass,
+        .mem = mem,
+        .goal = goal_of_set(mem, pass->goal, set),
+        .set = set,
+        .commit = pass->commit,
+        .may_be_cancelled = true,
+        .have = pass->have,
+    };
+    struct gp_record record;
+    struct gp_error *err = begin(&work, &record);
+    bool begun = !err;
+
+    if (!err)
+        err = run_waves(&work, pass->plan);
+    if (!err)
+        err = finish(&work, &record);
+    if (!err) {
+        tell_result(pass, GP_EVENT_APPLIED, set->id, pass->plan->id,
+                    gp_printf(mem, "%s is as declared", set->id));
+        return GP_EXIT_OK;
+    }
+    {
+        gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+        const int exit = gp_exit_of(err->code);
+        const bool hung = err->code == GP_E_HUNG;
+
+        gp_error_free(err);
+        (void)fprintf(stderr, "gpupart: %s: %s\n", set->id, line);
+        if (!begun)
+            return exit;
+        return gp_exit_worse(restore_in(pass, mem, &record, line), hung ? GP_EXIT_REBOOT : GP_EXIT_OK);
+    }
+}
+
+int gp_execute_set(struct gp_pass *pass, const struct gp_set *set)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+
+    return execute_in(pass, mem, set);
+}

@@ -1,0 +1,44 @@
+#include "pass.h"
+
+#include <time.h>
+
+int gp_exit_worse(int a, int b)
+{
+    static const int worst_first[] = {
+        GP_EXIT_NOT_RESTORED, GP_EXIT_RESTORED,   GP_EXIT_FAILURE, GP_EXIT_REBOOT,      GP_EXIT_INVALID,
+        GP_EXIT_REFUSED,      GP_EXIT_INCOMPLETE, GP_EXIT_LOCKED,  GP_EXIT_DIFFERENCES, GP_EXIT_OK,
+    };
+
+    for (size_t i = 0; i < sizeof worst_first / sizeof *worst_first; i++)
+        if (a == worst_first[i] || b == worst_first[i])
+            return worst_first[i];
+    return a; /* usage, permission, configuration: a command ends there and has no second status */
+}
+
+int gp_exit_of(enum gp_errc code)
+{
+    switch (code) {
+    case GP_E_INVALID:
+        return GP_EXIT_INVALID;
+    case GP_E_REFUSED:
+        return GP_EXIT_REFUSED;
+    case GP_E_LOCKED:
+        return GP_EXIT_LOCKED;
+    case GP_E_HUNG:
+        return GP_EXIT_REBOOT;
+    case GP_E_PERM:
+        return GP_EXIT_PERMISSION;
+    case GP_E_CONFIG:
+        return GP_EXIT_CONFIG;
+    default:
+        return GP_EXIT_FAILURE;
+    }
+}
+
+uint64_t gp_now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}

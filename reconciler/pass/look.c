@@ -1,0 +1,155 @@
+/* From what is wanted and what is there to a plan with verdicts; nothing is done here. */
+#include "pass.h"
+
+#include "cleanup.h"
+#include "recover.h"
+#include "registry.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Minutes since Monday 00:00, as the clock on the wall says in @timezone. */
+static uint32_t week_minute(time_t now, const char *timezone)
+{
+    gp_cleanup(gp_free_p) char *before = getenv("TZ") ? strdup(getenv("TZ")) : NULL;
+    struct tm local;
+
+    if (timezone) {
+        (void)setenv("TZ", timezone, 1);
+        tzset();
+    }
+    (void)localtime_r(&now, &local);
+    if (timezone) {
+        if (before)
+            (void)setenv("TZ", before, 1);
+        else
+            (void)unsetenv("TZ");
+        tzset();
+    }
+    return (uint32_t)(((local.tm_wday + 6) % 7) * 1440 + local.tm_hour * 60 + local.tm_min);
+}
+
+static struct gp_error *gate(struct gp_pass *pass, const char *approved)
+{
+    const struct gp_policy *policy = &pass->goal->policy;
+    struct gp_arena *mem = pass->mem;
+    const uint64_t now = gp_now_us();
+    uint32_t *week = gp_new_array(mem, uint32_t, policy->window_count + 1);
+    struct gp_approval *approvals = NULL;
+    size_t approval_count = 0, count = 0;
+    struct gp_strings paused = {0};
+    struct gp_pause *pauses = NULL;
+    struct gp_gate_input input;
+    struct gp_error *err;
+
+    for (size_t i = 0; i < policy->window_count; i++)
+        week[i] = week_minute((time_t)(now / 1000000), policy->windows[i].timezone);
+    err = gp_state_pauses(pass->state, true, mem, &pauses, &count);
+    if (err)
+        return err;
+    for (size_t i = 0; i < count; i++)
+        *gp_push(mem, approvals, approval_count) =
+            (struct gp_approval){pauses[i].object, pauses[i].until_us};
+    if (approved)
+        *gp_push(mem, approvals, approval_count) = (struct gp_approval){approved, UINT64_MAX};
+    err = gp_state_pauses(pass->state, false, mem, &pauses, &count);
+    if (err)
+        return err;
+    for (size_t i = 0; i < count; i++)
+        if (pauses[i].until_us > now)
+            *gp_push(mem, paused.items, paused.count) = pauses[i].object;
+    input = (struct gp_gate_input){
+        .policy = policy,
+        .now_us = now,
+        .window_now = week,
+        .approvals = approvals,
+        .approval_count = approval_count,
+        .paused = &paused,
+        .dry = !pass->options.change,
+    };
+    gp_gate(mem, &input, pass->plan);
+    return NULL;
+}
+
+struct gp_plan_input gp_pass_plan_input(const struct gp_pass *pass, const struct gp_goal *goal,
+                                        const struct gp_have *have)
+{
+    const bool real = gp_streq(pass->options.root, "/");
+    const long pages = real ? sysconf(_SC_PHYS_PAGES) : 0, size = real ? sysconf(_SC_PAGESIZE) : 0;
+
+    return (struct gp_plan_input){
+        .goal = goal,
+        .have = have,
+        .mechanism = gp_registry_mechanism,
+        .reserve_memory = pass->agent->reserve_memory,
+        .host_memory = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0,
+    };
+}
+
+/* The trailer that lets a commit remove many bindings at once. */
+static uint32_t allowed_removal(struct gp_pass *pass)
+{
+    gp_cleanup(gp_free_p) char *dir = NULL;
+    const char *value = NULL;
+    struct gp_error *err;
+
+    if (!pass->commit || asprintf(&dir, "%s/git", pass->options.state) < 0)
+        return 0;
+    err = gp_git_trailer(dir, pass->commit, "Gpupart-Allow-Removal", pass->mem, &value);
+    gp_error_free(err); /* no trailer that can be read is no permission */
+    return value ? (uint32_t)strtoul(value, NULL, 10) : 0;
+}
+
+static void resolve(struct gp_pass *pass)
+{
+    const struct gp_resolve_input input = {
+        .declaration = &pass->load.declaration,
+        .agent = pass->agent,
+        .have = pass->have,
+        .memory = gp_pass_memory(pass, pass->mem),
+        .mechanism = gp_registry_mechanism,
+        .allowed_removal = allowed_removal(pass),
+    };
+
+    pass->goal = gp_resolve(pass->mem, &input);
+}
+
+struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
+{
+    struct gp_plan_input input;
+    struct gp_error *err = gp_pass_desire(pass);
+    bool restored = false;
+
+    if (!err && pass->options.change)
+        err = gp_recover_owed(pass);
+    if (!err)
+        err = gp_pass_observe(pass, pass->mem, &pass->have);
+    if (err)
+        return err;
+    resolve(pass);
+    if (pass->options.change) {
+        err = gp_recover_decide(pass, &restored);
+        if (err)
+            return err;
+        if (restored) {
+            err = gp_pass_observe(pass, pass->mem, &pass->have);
+            if (err)
+                return err;
+            resolve(pass);
+        }
+    }
+    input = gp_pass_plan_input(pass, pass->goal, pass->have);
+    input.memory = gp_pass_memory(pass, pass->mem);
+    pass->plan = gp_plan(pass->mem, &input);
+    err = gp_plan_check(&input, pass->plan);
+    if (err)
+        return gp_error_wrap(err, "the plan breaks a law and is not used; nothing was changed");
+    err = gate(pass, approved);
+    if (err)
+        return err;
+    gp_recover_allow(pass);
+    return NULL;
+}

@@ -1,0 +1,177 @@
+/* Opening and closing what a pass works with. */
+#include "pass.h"
+
+#include "cleanup.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The trace of every access, switched on by GPUPART_TRACE=sysfs,libvirt. */
+static void trace_line(const char *line)
+{
+    (void)fprintf(stderr, "gpupart: trace: %s\n", line);
+}
+
+static struct gp_error *read_whole(struct gp_arena *mem, const char *path, const char **ret, size_t *ret_size)
+{
+    enum { LARGEST = 1 << 20 };
+    gp_cleanup(gp_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+    char *text;
+    size_t size = 0;
+
+    if (fd < 0)
+        return gp_error_errno(errno, "%s cannot be read", path);
+    if (fstat(fd, &st) < 0)
+        return gp_error_errno(errno, "%s cannot be read", path);
+    if (!S_ISREG(st.st_mode) || st.st_size > LARGEST)
+        return gp_error_new(GP_E_CONFIG, "%s is not a file of at most 1 MiB", path);
+    text = gp_arena_alloc(mem, (size_t)st.st_size + 1);
+    for (ssize_t n; size < (size_t)st.st_size; size += (size_t)n) {
+        n = read(fd, text + size, (size_t)st.st_size - size);
+        if (n < 0)
+            return gp_error_errno(errno, "%s cannot be read", path);
+        if (n == 0)
+            break;
+    }
+    *ret = text;
+    *ret_size = size;
+    return NULL;
+}
+
+static struct gp_agent_decl *agent_defaults(struct gp_arena *mem)
+{
+    struct gp_agent_decl *agent = gp_new(mem, struct gp_agent_decl);
+
+    agent->ceiling_vms_stopped = UINT32_MAX;
+    agent->ceiling_gpus_changed = UINT32_MAX;
+    return agent;
+}
+
+static struct gp_error *open_config(struct gp_pass *pass)
+{
+    const char *text = NULL, *path = pass->options.config;
+    size_t size = 0;
+    struct gp_error *err = NULL;
+
+    gp_load_init(&pass->config, pass->mem, true, false);
+    if (path) {
+        err = read_whole(pass->mem, path, &text, &size);
+        if (err && err->code == GP_E_GONE && !pass->options.config_given) {
+            gp_error_free(err);
+            text = NULL;
+        } else if (err) {
+            err->code = err->code == GP_E_PERM ? GP_E_PERM : GP_E_CONFIG;
+            return gp_error_wrap(err, "the host's configuration (GpuAgent) cannot be used");
+        }
+    }
+    if (text) {
+        gp_load_file(&pass->config, path, text, size);
+        gp_load_finish(&pass->config);
+        err = gp_load_error(&pass->config);
+        if (err) {
+            err->code = GP_E_CONFIG;
+            return gp_error_wrap(err, "the host's configuration (GpuAgent) cannot be used");
+        }
+    }
+    pass->agent = pass->config.agent ? pass->config.agent : agent_defaults(pass->mem);
+    return NULL;
+}
+
+/* Without domain: "kvm-a" of "kvm-a.example.org". */
+static const char *short_host_name(struct gp_arena *mem)
+{
+    char name[HOST_NAME_MAX + 1] = "";
+    char *dot;
+
+    (void)gethostname(name, sizeof name - 1);
+    dot = strchr(name, '.');
+    if (dot)
+        *dot = '\0';
+    return gp_strdup(mem, name[0] ? name : "localhost");
+}
+
+static struct gp_error *open_host(struct gp_pass *pass)
+{
+    const struct gp_pass_options *options = &pass->options;
+    const bool real = gp_streq(options->root, "/");
+    const char *trace = getenv("GPUPART_TRACE"), *id = NULL;
+    struct gp_error *err;
+
+    if (options->change && !real && !options->simulate)
+        return gp_error_new(GP_E_REFUSED,
+                            "changing something under the root %s needs --simulate: it is not this host",
+                            options->root);
+    err = gp_host_open(options->root, options->change, &pass->host);
+    if (err)
+        return err;
+    if (trace && strstr(trace, "sysfs"))
+        pass->host.trace = trace_line;
+    pass->host.sriov_manage = pass->agent->sriov_manage;
+
+    err = gp_host_read(&pass->host, pass->mem, "etc/machine-id", &id);
+    if (err && !real) {
+        /* A capture may come without one; then no mark fits and no UUID can be foretold. */
+        gp_error_free(err);
+        err = NULL;
+        id = "00000000000000000000000000000000";
+    }
+    if (err)
+        return gp_error_wrap(err, "this host has no machine id, by which gpupart knows its own marks");
+    pass->machine_id = pass->host.machine_id = id;
+    pass->host_name = options->host        ? options->host
+                      : pass->agent->name ? pass->agent->name
+                                           : short_host_name(pass->mem);
+    return NULL;
+}
+
+/* A capture has its domains as files; anything else is asked through libvirt. That libvirt cannot be
+ * reached is no error here: GPUs can still be told, and unknown guests count as holding them. */
+static void open_virt(struct gp_pass *pass)
+{
+    const struct gp_pass_options *options = &pass->options;
+
+    pass->connect = options->connect         ? options->connect
+                    : pass->agent->connect ? pass->agent->connect
+                                            : "qemu:///system";
+    if (!options->connect && !gp_streq(options->root, "/"))
+        pass->connect = NULL;
+}
+
+struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_pass *pass)
+{
+    const char *warning = NULL;
+    struct gp_error *err;
+
+    *pass = (struct gp_pass){.options = *options, .mem = gp_arena_new(), .host = {.root_fd = -1}};
+    (void)pthread_mutex_init(&pass->state_lock, NULL);
+    err = open_config(pass);
+    if (!err)
+        err = open_host(pass);
+    if (!err) {
+        open_virt(pass);
+        err = gp_state_open(options->state, options->change, pass->mem, &pass->state, &warning);
+    }
+    if (warning)
+        (void)fprintf(stderr, "gpupart: warning: %s\n", warning);
+    if (err)
+        gp_pass_close(pass);
+    return err;
+}
+
+void gp_pass_close(struct gp_pass *pass)
+{
+    gp_virt_close(pass->virt);
+    gp_state_close(pass->state);
+    if (pass->host.root_fd >= 0)
+        gp_host_close(&pass->host);
+    if (pass->mem)
+        (void)pthread_mutex_destroy(&pass->state_lock);
+    gp_arena_free(pass->mem);
+    *pass = (struct gp_pass){.host = {.root_fd = -1}};
+}

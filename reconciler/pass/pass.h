@@ -1,0 +1,115 @@
+/* One pass: read what is wanted, look at what is there, work out the difference, do it step by step, look
+ * again. `plan` and `report` stop after the third part; `apply` and `reconcile` go to the end; the daemon
+ * runs the same code in a child. */
+#pragma once
+
+#include "git.h"
+#include "host.h"
+#include "model.h"
+#include "plan.h"
+#include "schema.h"
+#include "state.h"
+#include "virt.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What `gpupart` ends with. Where several hold, the first of 6, 5, 1, 9, 3, 4, 7, 8, 2, 0 is told. */
+enum gp_exit {
+    GP_EXIT_OK = 0,
+    GP_EXIT_FAILURE = 1,
+    GP_EXIT_DIFFERENCES = 2,
+    GP_EXIT_INVALID = 3,
+    GP_EXIT_REFUSED = 4,
+    GP_EXIT_RESTORED = 5,
+    GP_EXIT_NOT_RESTORED = 6,
+    GP_EXIT_INCOMPLETE = 7,
+    GP_EXIT_LOCKED = 8,
+    GP_EXIT_REBOOT = 9,
+    GP_EXIT_USAGE = 64,
+    GP_EXIT_PERMISSION = 77,
+    GP_EXIT_CONFIG = 78
+};
+/* The one of two that is told. */
+int gp_exit_worse(int a, int b);
+/* What an error that ends a command means for its exit status. */
+int gp_exit_of(enum gp_errc code);
+
+struct gp_pass_options {
+    const char *root;    /* "/" */
+    const char *connect; /* libvirt's URI; NULL: GpuAgent's, else qemu:///system */
+    const char *config;  /* GpuAgent's file; a file that is not there is an empty GpuAgent unless it was named */
+    bool config_given;
+    const char *state;   /* the state directory */
+    const char *dir;     /* desired state from a working tree; NULL: from git */
+    const char *git_url, *git_ref, *git_path; /* NULL: GpuAgent's */
+    const char *host;    /* which host this is; NULL: GpuAgent's name, else the short host name */
+    bool simulate;       /* changing something under a root other than "/" is meant */
+    bool change;         /* this pass may change the host: takes the lock and a read-write connection */
+    bool offline;        /* no fetch: the newest verified commit */
+};
+
+struct gp_pass {
+    struct gp_arena *mem;
+    struct gp_pass_options options;
+    struct gp_host host;
+    struct gp_virt *virt;        /* NULL: a capture, or libvirt is not there (have->vms_unknown tells) */
+    struct gp_state *state;
+    pthread_mutex_t state_lock;  /* sets run side by side, the state directory takes one writer */
+    struct gp_load config, load; /* GpuAgent; the declaration */
+    struct gp_agent_decl *agent; /* never NULL after open: defaults where there is no file */
+    const char *host_name, *machine_id, *connect;
+
+    enum gp_git_state git_state;
+    const char *git_why;    /* why it is stale */
+    const char *commit;     /* of the declaration in use; NULL: a working tree */
+    const char *refused;    /* head that could not be used, and why; NULL: none */
+    int desire_exit;        /* GP_EXIT_OK, or why the head is not what is in use */
+
+    struct gp_have *have;
+    struct gp_goal *goal;
+    struct gp_plan *plan;
+    struct gp_drift_note {
+        enum gp_drift_news news;
+        uint64_t since_us;
+    } *drift_notes; /* one for each of plan->drift; set by gp_pass_tell() */
+
+    struct gp_record *records; /* what an earlier pass left unfinished */
+    size_t record_count;
+    int recover_exit;
+
+    atomic_bool *cancelled; /* SIGTERM: no new disturbing step; NULL: never */
+};
+
+/* Opens configuration, host, libvirt and state. On failure what was opened is closed again. */
+struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_pass *pass) GP_MUST_CHECK;
+void gp_pass_close(struct gp_pass *pass);
+
+/* Reads what is wanted. A head that is refused or invalid is told in pass->refused and desire_exit, and the
+ * newest verified commit is used instead, if there is one; pass->load.failed if there is nothing to use. */
+struct gp_error *gp_pass_desire(struct gp_pass *pass) GP_MUST_CHECK;
+
+/* Looks at the host: GPUs and guests, from @mem. What cannot be read is unknown, not absent. */
+struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_arena *mem,
+                                 struct gp_have **ret) GP_MUST_CHECK;
+
+/* desire → observe → resolve → plan → check → gate, into the members above. @approved: a plan id that a person
+ * named on the command line, which counts as approval of it; NULL: none. */
+struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved) GP_MUST_CHECK;
+
+/* A copy of what the state directory remembers, in @mem: sets that run side by side change the original. */
+const struct gp_memory *gp_pass_memory(struct gp_pass *pass, struct gp_arena *mem);
+
+/* What gp_plan() takes, for @goal and @have; the caller sets the memory. */
+struct gp_plan_input gp_pass_plan_input(const struct gp_pass *pass, const struct gp_goal *goal,
+                                        const struct gp_have *have);
+
+/* Does every set of pass->plan with verdict RUN, side by side, and restores those that fail; finishes or
+ * restores first what an earlier pass left. Tells the journal, the state and @ret_exit. */
+struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit) GP_MUST_CHECK;
+
+/* Journal, conditions and applied values of what a plan says without doing it: drift news, adopted objects,
+ * refused commits, waiting sets. */
+struct gp_error *gp_pass_tell(struct gp_pass *pass) GP_MUST_CHECK;
+
+uint64_t gp_now_us(void); /* realtime */

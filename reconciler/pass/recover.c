@@ -1,0 +1,101 @@
+#include "recover.h"
+
+#include "execute.h"
+#include "text.h"
+
+#include <string.h>
+
+static bool strings_have(const struct gp_strings *strings, const char *text)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        if (gp_streq(strings->items[i], text))
+            return true;
+    return false;
+}
+
+static bool touches(const struct gp_record *record, const struct gp_set *set)
+{
+    for (size_t i = 0; i < record->snapshot->gpu_count; i++)
+        if (strings_have(&set->gpus, record->snapshot->gpus[i].id))
+            return true;
+    for (size_t i = 0; i < record->snapshot->vm_count; i++)
+        if (strings_have(&set->vms, record->snapshot->vms[i].uuid))
+            return true;
+    return false;
+}
+
+const struct gp_record *gp_recover_record(const struct gp_pass *pass, const struct gp_set *set)
+{
+    for (size_t i = 0; i < pass->record_count; i++)
+        if (touches(&pass->records[i], set))
+            return &pass->records[i];
+    return NULL;
+}
+
+struct gp_error *gp_recover_owed(struct gp_pass *pass)
+{
+    struct gp_error *err =
+        gp_state_records(pass->state, pass->mem, &pass->records, &pass->record_count);
+
+    for (size_t i = 0; !err && i < pass->record_count; i++) {
+        const struct gp_snapshot *snapshot = pass->records[i].snapshot;
+
+        for (size_t j = 0; !err && j < snapshot->vm_count; j++) {
+            const struct gp_owed owed = {
+                .vm = snapshot->vms[j].uuid,
+                .name = snapshot->vms[j].name,
+                .until_us = UINT64_MAX,
+            };
+
+            if (snapshot->vms[j].ran)
+                err = gp_state_set_owed(pass->state, &owed);
+        }
+    }
+    return err;
+}
+
+/* The objects of a record with the values that the goal has for them now, as gp_record.goal_values. */
+static const char *goal_values_now(struct gp_pass *pass, const struct gp_record *record)
+{
+    struct gp_set objects = {0};
+
+    for (size_t i = 0; i < record->snapshot->gpu_count; i++)
+        *gp_push(pass->mem, objects.gpus.items, objects.gpus.count) = record->snapshot->gpus[i].id;
+    for (size_t i = 0; i < record->snapshot->vm_count; i++)
+        *gp_push(pass->mem, objects.vms.items, objects.vms.count) = record->snapshot->vms[i].uuid;
+    return gp_goal_values(pass->mem, pass->goal, &objects);
+}
+
+struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
+{
+    struct gp_error *err = NULL;
+
+    *ret_restored = false;
+    for (size_t i = 0; !err && i < pass->record_count; i++) {
+        struct gp_record *record = &pass->records[i];
+        const bool wanted = pass->goal->declared && !pass->goal->refused && !pass->load.failed &&
+                            gp_streq(record->goal_values, goal_values_now(pass, record));
+
+        record->attempts++;
+        err = gp_state_write_record(pass->state, record);
+        if (err || (wanted && record->attempts == 1))
+            continue;
+        *ret_restored = true;
+        pass->recover_exit = gp_exit_worse(pass->recover_exit, gp_execute_restore(pass, record, NULL));
+    }
+    if (!err && *ret_restored)
+        err = gp_state_records(pass->state, pass->mem, &pass->records, &pass->record_count);
+    return err;
+}
+
+void gp_recover_allow(struct gp_pass *pass)
+{
+    for (size_t i = 0; i < pass->plan->set_count; i++) {
+        struct gp_set *set = &pass->plan->sets[i];
+
+        if (set->verdict != GP_VERDICT_BLOCKED && gp_recover_record(pass, set)) {
+            set->verdict = GP_VERDICT_RUN;
+            set->rule = set->why = NULL;
+        }
+    }
+}

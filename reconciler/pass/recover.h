@@ -1,0 +1,15 @@
+/* What an earlier pass left unfinished. Its record is finished if the same is still wanted and this was not
+ * tried before, else restored. */
+#pragma once
+
+#include "pass.h"
+
+/* Every VM that ran before an unfinished set began is owed a start. */
+struct gp_error *gp_recover_owed(struct gp_pass *pass) GP_MUST_CHECK;
+/* Restores now what cannot or must not be finished; *ret_restored says that the host changed. The exit status
+ * goes into pass->recover_exit. */
+struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored) GP_MUST_CHECK;
+/* What was allowed when it began stays allowed until it is finished: gates do not bind a recovery. */
+void gp_recover_allow(struct gp_pass *pass);
+/* The record that @set goes on with: its snapshot is from before the first attempt. NULL: it begins anew. */
+const struct gp_record *gp_recover_record(const struct gp_pass *pass, const struct gp_set *set);

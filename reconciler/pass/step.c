@@ -1,0 +1,252 @@
+#include "step.h"
+
+#include "cleanup.h"
+#include "journal.h"
+#include "registry.h"
+#include "text.h"
+
+enum {
+    RELEASE_TIMEOUT_MS = 15000, /* a driver may hold on to a device for seconds after its guest is gone */
+    POLL_MS = 50
+};
+
+static void tell(const struct gp_wave *wave, const struct gp_step *step, enum gp_event event,
+                 const char *what)
+{
+    const struct gp_pass *pass = wave->pass;
+    const bool partition = step->gpu && step->partition >= 0;
+
+    gp_journal(&(struct gp_entry){
+        .event = event,
+        .priority = -1,
+        .message = what,
+        .cluster = pass->goal ? pass->goal->cluster : NULL,
+        .host = pass->host_name,
+        .commit = wave->commit,
+        .plan = wave->plan_id,
+        .gpu = step->gpu,
+        .vm = step->vm_name,
+        .partition = partition ? gp_partition_symbol(wave->mem, step->gpu, (uint32_t)step->partition) : NULL,
+        .before = step->before,
+        .after = step->after,
+        .class = gp_class_name(step->class),
+    });
+}
+
+/* "stop-vm vdi-01", "create-partition slot3/2 NVIDIA A2-4Q" */
+static const char *step_text(struct gp_arena *mem, const struct gp_step *step)
+{
+    const char *what = step->vm_name ? step->vm_name : step->gpu ? step->gpu : step->unit;
+
+    if (!step->vm_name && step->gpu && step->partition >= 0)
+        what = gp_partition_symbol(mem, step->gpu, (uint32_t)step->partition);
+    return gp_printf(mem, "%s %s: %s -> %s", gp_step_kind_name(step->kind), what ? what : "host",
+                     step->before ? step->before : "-", step->after ? step->after : "-");
+}
+
+/* ---- stopping ---- */
+
+static bool is_cancelled(void *data)
+{
+    const struct gp_wave *wave = data;
+
+    return wave->may_be_cancelled && wave->pass->cancelled && atomic_load(wave->pass->cancelled);
+}
+
+/* Before anybody is asked: the request cannot be recalled, so a start is owed from now on. */
+static struct gp_error *owe(const struct gp_wave *wave, const struct gp_step *step)
+{
+    struct gp_pass *pass = wave->pass;
+    const uint64_t wait_ms = (uint64_t)step->stop.timeout_ms + step->stop.late_within_ms;
+    const struct gp_owed owed = {
+        .vm = step->vm,
+        .name = step->vm_name,
+        .until_us = gp_now_us() + wait_ms * 1000,
+        .stop_requested = true,
+    };
+    struct gp_error *err;
+
+    (void)pthread_mutex_lock(&pass->state_lock);
+    err = gp_state_set_owed(pass->state, &owed);
+    (void)pthread_mutex_unlock(&pass->state_lock);
+    return err;
+}
+
+/* A domain that is off may still have its device open for a moment: nothing is released before the kernel
+ * says that nobody holds it. */
+static struct gp_error *wait_released(const struct gp_wave *wave, const struct gp_step *step)
+{
+    const uint64_t deadline = gp_host_now_ms() + RELEASE_TIMEOUT_MS;
+    const struct gp_vm *vm = gp_have_vm(wave->have, step->vm);
+
+    for (size_t i = 0; vm && i < vm->live_count; i++) {
+        struct gp_gpu *gpu = NULL;
+        struct gp_partition *partition = NULL;
+        const char *holder = NULL;
+        int32_t group;
+
+        if (!gp_have_find(wave->have, vm->live[i].device, &gpu, &partition))
+            continue;
+        group = partition ? partition->group : gpu->group;
+        while (gp_host_held(&wave->pass->host, wave->mem, group, &holder) != GP_HELD_NO) {
+            if (gp_host_now_ms() >= deadline)
+                return gp_error_new(GP_E_BUSY, "VM %s is off, but %s is still held by %s", vm->name,
+                                    gp_device_text(wave->mem, vm->live[i].device),
+                                    holder ? holder : "somebody who cannot be named");
+            gp_host_sleep_ms(POLL_MS);
+        }
+    }
+    return NULL;
+}
+
+static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_step *steps, size_t count)
+{
+    struct gp_virt_stop *stops = gp_new_array(wave->mem, struct gp_virt_stop, count);
+    struct gp_error **results = gp_new_array(wave->mem, struct gp_error *, count);
+    struct gp_error *first = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        struct gp_error *err = owe(wave, &steps[i]);
+
+        if (err)
+            return err;
+        tell(wave, &steps[i], GP_EVENT_STEP_START, step_text(wave->mem, &steps[i]));
+        stops[i] = (struct gp_virt_stop){steps[i].vm, steps[i].vm_name, steps[i].stop};
+    }
+    gp_virt_stop(wave->pass->virt, stops, count, is_cancelled, (void *)wave, results);
+    for (size_t i = 0; i < count; i++) {
+        if (!results[i])
+            results[i] = wait_released(wave, &steps[i]);
+        if (results[i]) {
+            gp_cleanup(gp_free_p) char *line = gp_error_line(results[i]);
+
+            tell(wave, &steps[i], GP_EVENT_STEP_FAILED,
+                 gp_printf(wave->mem, "%s failed: %s", step_text(wave->mem, &steps[i]), line));
+        } else {
+            tell(wave, &steps[i], GP_EVENT_STEP_DONE, step_text(wave->mem, &steps[i]));
+        }
+        if (!first)
+            first = results[i];
+        else
+            gp_error_free(results[i]);
+    }
+    return first;
+}
+
+/* ---- the other steps ---- */
+
+static struct gp_error *start(const struct gp_wave *wave, const struct gp_step *step)
+{
+    struct gp_pass *pass = wave->pass;
+    struct gp_error *err = gp_virt_start(pass->virt, step->vm, step->timeout_ms);
+
+    if (err)
+        return err;
+    (void)pthread_mutex_lock(&pass->state_lock);
+    err = gp_state_clear_owed(pass->state, step->vm);
+    (void)pthread_mutex_unlock(&pass->state_lock);
+    return err;
+}
+
+static struct gp_error *edit(const struct gp_wave *wave, const struct gp_step *step)
+{
+    static const enum gp_edit_kind kinds[GP_STEP_COUNT] = {
+        [GP_STEP_ATTACH] = GP_EDIT_ATTACH,
+        [GP_STEP_DETACH] = GP_EDIT_DETACH,
+        [GP_STEP_REBIND] = GP_EDIT_REBIND,
+        [GP_STEP_MARK] = GP_EDIT_MARK,
+    };
+    const bool partition = step->gpu && step->partition >= 0;
+    const struct gp_edit change = {
+        .kind = kinds[step->kind],
+        .uuid = step->vm,
+        .before = step->kind == GP_STEP_MARK ? step->device : step->device_before,
+        .after = step->device,
+        .mark = {
+            .host = wave->pass->machine_id,
+            .vm = step->vm,
+            .binding = step->binding,
+            .pool = step->pool,
+            .partition = partition ? gp_partition_symbol(wave->mem, step->gpu, (uint32_t)step->partition)
+                                   : step->gpu,
+            .device = step->device,
+        },
+    };
+
+    if (step->kind != GP_STEP_DETACH && step->device.kind == GP_DEVICE_NONE)
+        return gp_error_new(GP_E_BUG, "step %u would attach a device that nobody has seen", step->n);
+    return gp_virt_edit(wave->pass->virt, &change);
+}
+
+static struct gp_error *unit(const struct gp_wave *wave, const struct gp_step *step)
+{
+    const char *const argv[] = {
+        "systemctl", step->kind == GP_STEP_STOP_UNIT ? "stop" : "start", step->unit, NULL,
+    };
+
+    return gp_host_run(&wave->pass->host, argv, step->timeout_ms);
+}
+
+static struct gp_error *gpu_step(const struct gp_wave *wave, const struct gp_step *step)
+{
+    const struct gp_gpu *gpu = gp_have_gpu(wave->have, step->gpu);
+
+    if (!gpu)
+        return gp_error_new(GP_E_GONE, "GPU %s is not there any more", step->gpu);
+    return gp_registry_apply(&wave->pass->host, gpu, step);
+}
+
+static struct gp_error *do_step(const struct gp_wave *wave, const struct gp_step *step)
+{
+    switch (step->kind) {
+    case GP_STEP_START_VM:
+        return start(wave, step);
+    case GP_STEP_DETACH:
+    case GP_STEP_ATTACH:
+    case GP_STEP_REBIND:
+    case GP_STEP_MARK:
+        return edit(wave, step);
+    case GP_STEP_STOP_UNIT:
+    case GP_STEP_START_UNIT:
+        return unit(wave, step);
+    default:
+        return gpu_step(wave, step);
+    }
+}
+
+static struct gp_error *run_one(const struct gp_wave *wave, const struct gp_step *step)
+{
+    const char *text = step_text(wave->mem, step);
+    struct gp_error *err;
+
+    tell(wave, step, GP_EVENT_STEP_START, text);
+    err = do_step(wave, step);
+    if (err) {
+        gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+
+        tell(wave, step, GP_EVENT_STEP_FAILED, gp_printf(wave->mem, "%s failed: %s", text, line));
+        return gp_error_wrap(err, "step %s", text);
+    }
+    tell(wave, step, GP_EVENT_STEP_DONE, text);
+    return NULL;
+}
+
+struct gp_error *gp_wave_run(const struct gp_wave *wave, uint32_t number)
+{
+    const struct gp_plan *plan = wave->plan;
+    struct gp_step *stops = NULL;
+    size_t stop_count = 0;
+    struct gp_error *err = NULL;
+
+    for (size_t i = 0; i < plan->step_count; i++)
+        if (plan->steps[i].wave == number && plan->steps[i].kind == GP_STEP_STOP_VM)
+            *gp_push(wave->mem, stops, stop_count) = plan->steps[i];
+    if (is_cancelled((void *)wave))
+        return gp_error_new(GP_E_LOCKED, "gpupart was told to end: no new step is begun");
+    if (stop_count)
+        err = stop_all(wave, stops, stop_count);
+    for (size_t i = 0; !err && i < plan->step_count; i++)
+        if (plan->steps[i].wave == number && plan->steps[i].kind != GP_STEP_STOP_VM)
+            err = run_one(wave, &plan->steps[i]);
+    return err;
+}

@@ -1,0 +1,247 @@
+/* What a plan says, told once: to the journal when it is new, to the state directory for `status`. */
+#include "pass.h"
+
+#include "cleanup.h"
+#include "execute.h"
+#include "journal.h"
+#include "text.h"
+
+#include <string.h>
+
+static void tell(struct gp_pass *pass, struct gp_entry entry)
+{
+    entry.cluster = pass->goal->cluster;
+    entry.host = pass->host_name;
+    entry.commit = pass->commit;
+    entry.plan = pass->plan->step_count ? pass->plan->id : NULL;
+    entry.priority = -1;
+    gp_journal(&entry);
+}
+
+/* "gpu/slot3" → slot3 */
+static const char *object_name(const char *object, const char *prefix)
+{
+    return object && gp_starts_with(object, prefix) ? object + strlen(prefix) : NULL;
+}
+
+static void tell_drift(struct gp_pass *pass, enum gp_event event, const struct gp_difference *drift,
+                       const char *message)
+{
+    tell(pass, (struct gp_entry){
+                   .event = event,
+                   .message = message,
+                   .rule = drift->rule,
+                   .gpu = object_name(drift->object, "gpu/"),
+                   .vm = object_name(drift->object, "vm/"),
+                   .before = drift->before,
+                   .after = drift->after,
+               });
+}
+
+static struct gp_error *drift(struct gp_pass *pass)
+{
+    const struct gp_plan *plan = pass->plan;
+    struct gp_arena *mem = pass->mem;
+    enum gp_drift_news *news = gp_new_array(mem, enum gp_drift_news, plan->drift_count + 1);
+    uint64_t *since = gp_new_array(mem, uint64_t, plan->drift_count + 1);
+    struct gp_difference *cleared = NULL;
+    size_t cleared_count = 0;
+    struct gp_error *err;
+
+    err = gp_state_tell_drift(pass->state, mem, plan->drift, plan->drift_count, gp_now_us(), news, since,
+                              &cleared, &cleared_count);
+    if (err)
+        return err;
+    pass->drift_notes = gp_new_array(mem, struct gp_drift_note, plan->drift_count + 1);
+    for (size_t i = 0; i < plan->drift_count; i++) {
+        const struct gp_difference *d = &plan->drift[i];
+
+        pass->drift_notes[i] = (struct gp_drift_note){news[i], since[i]};
+        if (news[i] == GP_DRIFT_OLD)
+            continue;
+        tell_drift(pass, news[i] == GP_DRIFT_CHANGED ? GP_EVENT_DRIFT_CHANGED : GP_EVENT_DRIFT_FOUND, d,
+                   gp_printf(mem, "%s drifted: %s is %s, was applied as %s (%s)", d->object, d->path, d->after,
+                             d->before, d->rule ? d->rule : "drift"));
+    }
+    for (size_t i = 0; i < cleared_count; i++)
+        tell_drift(pass, GP_EVENT_DRIFT_CLEARED, &cleared[i],
+                   gp_printf(mem, "%s: %s is as applied again", cleared[i].object, cleared[i].path));
+    return NULL;
+}
+
+/* ---- objects that are as wanted without a step ---- */
+
+static bool in_some_set(const struct gp_plan *plan, const char *gpu, const char *vm)
+{
+    for (size_t i = 0; i < plan->set_count; i++) {
+        const struct gp_strings *strings = gpu ? &plan->sets[i].gpus : &plan->sets[i].vms;
+
+        for (size_t j = 0; j < strings->count; j++)
+            if (gp_streq(strings->items[j], gpu ? gpu : vm))
+                return true;
+    }
+    return false;
+}
+
+/* Observed and wanted agree: that is applied now, whoever made it so. The first time it is told. */
+static struct gp_error *adopt(struct gp_pass *pass, const struct gp_memory *memory, const char *key,
+                              const char *object, const char *value)
+{
+    const struct gp_applied *applied = gp_memory_applied(memory, key);
+
+    if (applied && gp_streq(applied->value, value))
+        return NULL;
+    if (!applied)
+        tell(pass, (struct gp_entry){
+                       .event = GP_EVENT_ADOPTED,
+                       .message = gp_printf(pass->mem, "%s is as declared already (%s) and is kept so", object, value),
+                       .gpu = object_name(object, "gpu/"),
+                       .vm = object_name(object, "vm/"),
+                       .after = value,
+                   });
+    return gp_state_set_applied(pass->state, key, value, pass->commit);
+}
+
+static struct gp_error *adopt_all(struct gp_pass *pass)
+{
+    const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
+    const struct gp_goal *goal = pass->goal;
+    struct gp_arena *mem = pass->mem;
+    struct gp_error *err = NULL;
+
+    for (size_t i = 0; !err && i < goal->gpu_count; i++) {
+        const struct gp_gpu *gpu = gp_have_gpu(pass->have, goal->gpus[i].id);
+        const char *value = gpu ? gp_gpu_value(mem, gpu) : NULL;
+
+        if (goal->gpus[i].managed && !goal->gpus[i].blocked && gpu && !in_some_set(pass->plan, gpu->id, NULL) &&
+            gp_streq(value, gp_layout_value(mem, &goal->gpus[i].want)))
+            err = adopt(pass, memory, gp_printf(mem, "gpu/%s", gpu->id), gp_printf(mem, "gpu/%s", gpu->id), value);
+    }
+    for (size_t i = 0; !err && i < goal->vm_count; i++) {
+        const struct gp_goal_vm *vm = &goal->vms[i];
+        const struct gp_vm *have = gp_have_vm(pass->have, vm->uuid);
+
+        if (vm->managed && !vm->blocked && vm->gpu && have && !in_some_set(pass->plan, NULL, vm->uuid) &&
+            gp_streq(gp_vm_value(mem, pass->have, have), gp_partition_symbol(mem, vm->gpu, vm->partition)))
+            err = adopt(pass, memory, gp_printf(mem, "vm/%s", vm->uuid), gp_printf(mem, "vm/%s", vm->name),
+                        gp_partition_symbol(mem, vm->gpu, vm->partition));
+    }
+    return err;
+}
+
+/* ---- conditions: what `status` shows ---- */
+
+static void add(struct gp_pass *pass, struct gp_condition **items, size_t *count, const char *object,
+                const char *type, const char *reason)
+{
+    struct gp_condition *condition = gp_push(pass->mem, *items, *count);
+
+    condition->object = object;
+    condition->type = type;
+    condition->reason = reason ? reason : "";
+}
+
+static const char *const verdict_types[] = {
+    [GP_VERDICT_RUN] = NULL,
+    [GP_VERDICT_WAITS] = "Waiting",
+    [GP_VERDICT_REPORTS] = "Drifted",
+    [GP_VERDICT_BLOCKED] = "Blocked",
+};
+
+static void set_conditions(struct gp_pass *pass, const struct gp_set *set, struct gp_condition **items,
+                           size_t *count)
+{
+    const char *type = verdict_types[set->verdict];
+    const char *reason = set->rule ? gp_printf(pass->mem, "%s: %s", set->rule, set->why ? set->why : "") : set->why;
+
+    if (!type)
+        return;
+    for (size_t i = 0; i < set->gpus.count; i++)
+        add(pass, items, count, gp_printf(pass->mem, "gpu/%s", set->gpus.items[i]), type, reason);
+    for (size_t i = 0; i < set->vms.count; i++) {
+        const struct gp_vm *vm = gp_have_vm(pass->have, set->vms.items[i]);
+
+        if (vm)
+            add(pass, items, count, gp_printf(pass->mem, "vm/%s", vm->name), type, reason);
+    }
+}
+
+static struct gp_error *conditions(struct gp_pass *pass)
+{
+    struct gp_condition *items = NULL;
+    size_t count = 0;
+
+    if (!pass->goal->declared)
+        add(pass, &items, &count, "host", "NotDeclared", "this host is not in exactly one cluster: it is only observed");
+    if (pass->git_state == GP_GIT_STALE)
+        add(pass, &items, &count, "host", "GitStale", pass->git_why);
+    if (pass->refused)
+        add(pass, &items, &count, "host", "CommitRefused", pass->refused);
+    if (pass->have->vms_unknown)
+        add(pass, &items, &count, "host", "GuestsUnknown", pass->have->vms_reason);
+    for (size_t i = 0; i < pass->plan->set_count; i++)
+        set_conditions(pass, &pass->plan->sets[i], &items, &count);
+    for (size_t i = 0; i < pass->goal->vm_count; i++) {
+        const struct gp_goal_vm *vm = &pass->goal->vms[i];
+        const struct gp_vm *have = gp_have_vm(pass->have, vm->uuid);
+        const char *object = gp_printf(pass->mem, "vm/%s", vm->name);
+
+        if (vm->blocked)
+            add(pass, &items, &count, object, "Blocked", gp_printf(pass->mem, "%s: %s", vm->rule, vm->blocked));
+        else if (vm->pending)
+            add(pass, &items, &count, object, "Pending", "GP-W306: no partition is free for it");
+        else if (vm->gpu && have && have->power == GP_POWER_OFF)
+            add(pass, &items, &count, object, "PendingStart", "its partition is resolved when it starts");
+    }
+    return gp_state_set_conditions(pass->state, items, count, gp_now_us());
+}
+
+static void tell_host(struct gp_pass *pass)
+{
+    if (pass->refused)
+        tell(pass, (struct gp_entry){
+                       .event = GP_EVENT_REFUSED,
+                       .message = gp_printf(pass->mem, "the head is refused, %s is kept: %s",
+                                            pass->commit ? gp_strndup(pass->mem, pass->commit, 12) : "what is applied",
+                                            pass->refused),
+                   });
+    if (pass->git_state == GP_GIT_STALE && pass->git_why)
+        tell(pass, (struct gp_entry){
+                       .event = GP_EVENT_GIT_STALE,
+                       .message = gp_printf(pass->mem, "git could not be asked, what is applied is kept: %s", pass->git_why),
+                   });
+    if (pass->plan->step_count)
+        tell(pass, (struct gp_entry){
+                       .event = GP_EVENT_PLAN,
+                       .message = gp_printf(pass->mem, "plan %s: %zu steps in %zu sets, class %s", pass->plan->id,
+                                            pass->plan->step_count, pass->plan->set_count,
+                                            gp_class_name(pass->plan->class)),
+                       .class = gp_class_name(pass->plan->class),
+                   });
+    for (size_t i = 0; i < pass->plan->set_count; i++) {
+        const struct gp_set *set = &pass->plan->sets[i];
+
+        if (set->verdict == GP_VERDICT_WAITS || set->verdict == GP_VERDICT_BLOCKED)
+            tell(pass, (struct gp_entry){
+                           .event = GP_EVENT_REFUSED,
+                           .message = gp_printf(pass->mem, "%s is not changed now: %s%s%s", set->id, set->rule ? set->rule : "",
+                                                set->rule ? ": " : "", set->why ? set->why : ""),
+                           .rule = set->rule,
+                           .gpu = set->gpus.count ? set->gpus.items[0] : NULL,
+                           .class = gp_class_name(set->class),
+                       });
+    }
+}
+
+struct gp_error *gp_pass_tell(struct gp_pass *pass)
+{
+    struct gp_error *err;
+
+    tell_host(pass);
+    err = drift(pass);
+    if (!err)
+        err = adopt_all(pass);
+    if (!err)
+        err = conditions(pass);
+    return err;
+}
