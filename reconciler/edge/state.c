@@ -1,0 +1,575 @@
+#include "state_priv.h"
+
+#include "cleanup.h"
+#include "state_file.h"
+#include "state_json.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+static void rebuild(struct gp_state *state);
+
+uint64_t gp_state_now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* ---- documents ---- */
+
+/* What every entry of a document must look like: a needed text, an optional one, a number, true or false, a
+ * layout. */
+enum field_kind { NEED, TEXT, NUMBER, BOOL, LAYOUT };
+struct field {
+    const char *name;
+    enum field_kind kind;
+};
+
+enum { MAX_FIELDS = 9 };
+static const struct doc {
+    const char *name;
+    struct field fields[MAX_FIELDS];
+} docs[] = {
+    [GP_STATE_APPLIED] = {"applied", {{"value", NEED}, {"commit", TEXT}, {"sinceUs", NUMBER}}},
+    [GP_STATE_OWED] = {"owed", {{"name", TEXT}, {"untilUs", NUMBER}, {"stopRequested", BOOL}}},
+    [GP_STATE_QUARANTINED] = {"quarantined", {{"sinceUs", NUMBER}}},
+    [GP_STATE_VERIFIED] = {"verified", {{"commit", NEED}, {"sinceUs", NUMBER}}},
+    [GP_STATE_BOOT] = {"boot", {{"identity", TEXT}, {"layout", LAYOUT}}},
+    [GP_STATE_DRIFT] = {"drift",
+                        {{"object", NEED},
+                         {"key", NEED},
+                         {"path", TEXT},
+                         {"rule", TEXT},
+                         {"before", TEXT},
+                         {"after", TEXT},
+                         {"reason", TEXT},
+                         {"sinceUs", NUMBER},
+                         {"toldUs", NUMBER}}},
+    [GP_STATE_CONDITIONS] = {"conditions",
+                             {{"object", NEED}, {"type", NEED}, {"reason", TEXT}, {"sinceUs", NUMBER}}},
+    [GP_STATE_PAUSES] = {"pauses",
+                         {{"user", TEXT}, {"reason", TEXT}, {"sinceUs", NUMBER}, {"untilUs", NUMBER}}},
+    [GP_STATE_APPROVALS] = {"approvals",
+                            {{"user", TEXT}, {"reason", TEXT}, {"sinceUs", NUMBER}, {"untilUs", NUMBER}}},
+};
+_Static_assert(sizeof docs / sizeof *docs == GP_STATE_DOC_COUNT, "a row for each document");
+
+static void check_entry(struct gp_json_reader *reader, const struct doc *doc, const json_t *entry)
+{
+    struct gp_layout layout;
+
+    for (size_t i = 0; i < MAX_FIELDS && doc->fields[i].name; i++) {
+        const char *name = doc->fields[i].name;
+
+        switch (doc->fields[i].kind) {
+        case NEED:
+            (void)gp_json_need_text(reader, entry, name);
+            break;
+        case TEXT:
+            (void)gp_json_text(reader, entry, name);
+            break;
+        case NUMBER:
+            (void)gp_json_number(reader, entry, name, UINT64_MAX);
+            break;
+        case BOOL:
+            (void)gp_json_bool(reader, entry, name);
+            break;
+        case LAYOUT:
+            gp_json_layout(reader, gp_json_member(reader, entry, name), &layout);
+            break;
+        }
+    }
+}
+
+/* Why the entries of @body are not what this program writes; malloc()ed, NULL if they are. */
+static char *check_body(enum gp_state_doc doc, json_t *body)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const char *key, *why = NULL;
+    json_t *entry;
+
+    json_object_foreach(body, key, entry)
+    {
+        struct gp_json_reader reader = {.mem = mem, .where = gp_printf(mem, "entry '%s'", key)};
+
+        if (!json_is_object(entry))
+            why = gp_printf(mem, "entry '%s' is not an object", key);
+        else
+            check_entry(&reader, &docs[doc], entry);
+        why = why ? why : gp_json_why(&reader);
+        if (why)
+            break;
+    }
+    return why ? strdup(why) : NULL;
+}
+
+char *gp_state_dump(const char *name, const json_t *body)
+{
+    gp_cleanup(gp_json_p) json_t *root = gp_json_object();
+    gp_cleanup(gp_free_p) char *json = NULL;
+    char *text;
+
+    gp_json_put_number(root, "formatVersion", GP_STATE_FORMAT);
+    gp_json_put(root, name, gp_json_copy(body));
+    json = json_dumps(root, JSON_SORT_KEYS | JSON_INDENT(1));
+    if (!json || asprintf(&text, "%s\n", json) < 0)
+        abort();
+    return text;
+}
+
+struct gp_error *gp_state_parse(const char *what, const char *text, size_t size, const char *name,
+                                json_t **ret, char **ret_why)
+{
+    json_error_t json_error;
+    gp_cleanup(gp_json_p) json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &json_error);
+    json_int_t version = json_integer_value(json_object_get(root, "formatVersion"));
+    json_t *body = json_object_get(root, name);
+    int rc = 0;
+
+    *ret = NULL;
+    *ret_why = NULL;
+    if (version > GP_STATE_FORMAT)
+        return gp_error_new(GP_E_CONFIG,
+                            "%s was written by a newer gpupart (formatVersion %lld, this one knows up to %d): "
+                            "run that version again",
+                            what, (long long)version, GP_STATE_FORMAT);
+    if (!root)
+        rc = asprintf(ret_why, "line %d: %s", json_error.line, json_error.text);
+    else if (version < 1)
+        rc = asprintf(ret_why, "it has no formatVersion");
+    else if (!json_is_object(body))
+        rc = asprintf(ret_why, "it has no object '%s'", name);
+    else
+        *ret = json_incref(body);
+    if (rc < 0)
+        abort();
+    return NULL;
+}
+
+static const char *file_name(enum gp_state_doc doc, char *name, size_t size)
+{
+    (void)snprintf(name, size, "%s.json", docs[doc].name);
+    return name;
+}
+
+struct gp_error *gp_state_doc_read(struct gp_state *state, enum gp_state_doc doc, bool own,
+                                   struct gp_text *warning, json_t **ret)
+{
+    char name[32];
+    gp_cleanup(gp_free_p) char *text = NULL, *why = NULL, *what = NULL;
+    gp_cleanup(gp_json_p) json_t *body = NULL;
+    struct gp_error *err;
+    size_t size;
+
+    (void)file_name(doc, name, sizeof name);
+    *ret = NULL;
+    if (state->dirfd >= 0) {
+        err = gp_state_file_read(state->dirfd, state->dir, name, &text, &size);
+        if (err)
+            return err;
+    }
+    if (!text) {
+        *ret = gp_json_object();
+        return NULL;
+    }
+    if (asprintf(&what, "%s/%s", state->dir, name) < 0)
+        abort();
+    err = gp_state_parse(what, text, size, docs[doc].name, &body, &why);
+    if (err)
+        return err;
+    if (!why)
+        why = check_body(doc, body);
+    if (!why) {
+        *ret = gp_steal(body);
+        return NULL;
+    }
+    if (own) {
+        err = gp_state_file_keep_aside(state->dirfd, state->dir, name);
+        if (err)
+            return gp_error_wrap(err, "%s is corrupt (%s) and could not be kept aside", what, why);
+    }
+    if (warning)
+        gp_text_addf(warning, "%s%s is corrupt (%s): taken as empty%s", warning->size ? "\n" : "", what, why,
+                     own ? ", kept aside with the ending .corrupt" : "");
+    *ret = gp_json_object();
+    return NULL;
+}
+
+struct gp_error *gp_state_doc_write(struct gp_state *state, enum gp_state_doc doc, json_t *body)
+{
+    gp_cleanup(gp_json_p) json_t *mine = body;
+    gp_cleanup(gp_free_p) char *text = gp_state_dump(docs[doc].name, mine);
+    char name[32];
+    struct gp_error *err;
+
+    err = gp_state_file_replace(state->dirfd, state->dir, file_name(doc, name, sizeof name), text,
+                                strlen(text));
+    if (err)
+        return err;
+    json_decref(state->docs[doc]);
+    state->docs[doc] = gp_steal(mine);
+    rebuild(state);
+    return NULL;
+}
+
+struct gp_error *gp_state_writable(const struct gp_state *state)
+{
+    if (state->lockfd < 0)
+        return gp_error_new(GP_E_BUG, "the state in %s was opened for reading only", state->dir);
+    return NULL;
+}
+
+/* ---- the lock ---- */
+
+/* What the holder wrote about itself, or "". */
+static void read_holder(int fd, char *holder, size_t size)
+{
+    ssize_t n = pread(fd, holder, size - 1, 0);
+
+    holder[n > 0 ? n : 0] = '\0';
+    for (char *c = holder; *c; c++)
+        if ((unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f)
+            *c = '\0';
+}
+
+static struct gp_error *locked_error(const struct gp_state *state, int fd)
+{
+    char holder[128];
+    int pid;
+
+    read_holder(fd, holder, sizeof holder);
+    if (sscanf(holder, "pid %d", &pid) == 1 && pid > 0 && kill(pid, 0) < 0 && errno == ESRCH)
+        return gp_error_new(GP_E_LOCKED,
+                            "the state in %s is locked by what a pass left behind (%s, which is gone): a process "
+                            "that it started still runs",
+                            state->dir, holder);
+    return gp_error_new(GP_E_LOCKED, "another pass holds the lock of the state in %s: %s", state->dir,
+                        *holder ? holder : "it has not said yet who it is");
+}
+
+static struct gp_error *take_lock(struct gp_state *state)
+{
+    /* Of the open file, not of the process: a worker that hangs in the kernel keeps the lock of its pass, so that
+     * no other pass works beside its unfinished write. */
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    gp_cleanup(gp_close_p) int fd =
+        openat(state->dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    uint64_t now = gp_state_now_us();
+    time_t seconds = (time_t)(now / 1000000);
+    struct tm tm;
+    char since[32], holder[128];
+
+    if (fd < 0)
+        return gp_state_file_error(errno, state->dir, "lock");
+    if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+        if (errno == EAGAIN || errno == EACCES)
+            return locked_error(state, fd);
+        return gp_error_errno(errno, "%s/lock could not be locked", state->dir);
+    }
+    (void)gmtime_r(&seconds, &tm);
+    (void)strftime(since, sizeof since, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    (void)snprintf(holder, sizeof holder, "pid %d since %s\n", (int)getpid(), since);
+    /* Only for people: that it cannot be written (a full disk) does not undo the lock. */
+    if (ftruncate(fd, 0) == 0)
+        (void)!pwrite(fd, holder, strlen(holder), 0);
+    state->lockfd = fd;
+    fd = -1;
+    return NULL;
+}
+
+/* ---- open and close ---- */
+
+static struct gp_error *load(struct gp_state *state, bool lock, struct gp_text *warning)
+{
+    struct gp_error *err;
+
+    if (lock) {
+        err = gp_state_file_make_dir(state->dir);
+        if (err)
+            return err;
+    }
+    state->dirfd = open(state->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (state->dirfd < 0 && (lock || errno != ENOENT))
+        return gp_error_errno(errno, "the state directory %s could not be opened", state->dir);
+    if (lock) {
+        err = take_lock(state);
+        if (err)
+            return err;
+    }
+    for (enum gp_state_doc doc = 0; doc < GP_STATE_DOC_COUNT; doc++) {
+        err = gp_state_doc_read(state, doc, lock, warning, &state->docs[doc]);
+        if (err)
+            return err;
+    }
+    return gp_state_check_records(state, lock, warning);
+}
+
+struct gp_error *gp_state_open(const char *dir, bool lock, struct gp_arena *mem, struct gp_state **ret,
+                               const char **ret_warning)
+{
+    gp_cleanup(gp_state_close_p) struct gp_state *state = calloc(1, sizeof *state);
+    struct gp_text warning = {.mem = mem};
+    struct gp_error *err;
+
+    if (!state)
+        abort();
+    state->dirfd = state->lockfd = -1;
+    state->history_lines = SIZE_MAX;
+    state->dir = strdup(dir);
+    if (!state->dir)
+        abort();
+    err = load(state, lock, &warning);
+    if (err)
+        return err;
+    rebuild(state);
+    *ret = gp_steal(state);
+    if (ret_warning)
+        *ret_warning = warning.size ? gp_text_get(&warning) : NULL;
+    return NULL;
+}
+
+void gp_state_close(struct gp_state *state)
+{
+    if (!state)
+        return;
+    for (enum gp_state_doc doc = 0; doc < GP_STATE_DOC_COUNT; doc++)
+        json_decref(state->docs[doc]);
+    if (state->lockfd >= 0) {
+        struct flock unlock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+        /* Said, not left to the last close: children may still have the file open. */
+        (void)!ftruncate(state->lockfd, 0);
+        (void)fcntl(state->lockfd, F_OFD_SETLK, &unlock);
+        (void)close(state->lockfd);
+    }
+    if (state->dirfd >= 0)
+        (void)close(state->dirfd);
+    gp_arena_free(state->mem);
+    free(state->dir);
+    free(state);
+}
+
+void gp_state_close_p(struct gp_state **state)
+{
+    gp_state_close(*state);
+}
+
+const char *gp_state_dir(const struct gp_state *state)
+{
+    return state->dir;
+}
+
+/* ---- memory ---- */
+
+static int by_key(const void *a, const void *b)
+{
+    return gp_strcmp(((const struct gp_applied *)a)->key, ((const struct gp_applied *)b)->key);
+}
+
+static int by_vm(const void *a, const void *b)
+{
+    return gp_strcmp(((const struct gp_owed *)a)->vm, ((const struct gp_owed *)b)->vm);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return gp_strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The documents were checked when they were read, so nothing here can misfit. */
+static void rebuild(struct gp_state *state)
+{
+    struct gp_arena *mem = gp_arena_new();
+    struct gp_json_reader reader = {.mem = mem};
+    struct gp_memory *memory = &state->memory;
+    const json_t *verified = json_object_get(state->docs[GP_STATE_VERIFIED], "newest");
+    const char *key;
+    json_t *entry;
+
+    gp_arena_free(state->mem);
+    state->mem = mem;
+    *memory = (struct gp_memory){0};
+    json_object_foreach(state->docs[GP_STATE_APPLIED], key, entry)
+        *gp_push(mem, memory->applied, memory->applied_count) = (struct gp_applied){
+            .key = gp_strdup(mem, key),
+            .value = gp_json_text(&reader, entry, "value"),
+            .commit = gp_json_text(&reader, entry, "commit"),
+            .since_us = gp_json_number(&reader, entry, "sinceUs", UINT64_MAX),
+        };
+    json_object_foreach(state->docs[GP_STATE_OWED], key, entry)
+        *gp_push(mem, memory->owed, memory->owed_count) = (struct gp_owed){
+            .vm = gp_strdup(mem, key),
+            .name = gp_json_text(&reader, entry, "name"),
+            .until_us = gp_json_number(&reader, entry, "untilUs", UINT64_MAX),
+            .stop_requested = gp_json_bool(&reader, entry, "stopRequested"),
+        };
+    json_object_foreach(state->docs[GP_STATE_QUARANTINED], key, entry)
+        *gp_push(mem, memory->quarantined.items, memory->quarantined.count) = gp_strdup(mem, key);
+    if (memory->applied_count)
+        qsort(memory->applied, memory->applied_count, sizeof *memory->applied, by_key);
+    if (memory->owed_count)
+        qsort(memory->owed, memory->owed_count, sizeof *memory->owed, by_vm);
+    if (memory->quarantined.count)
+        qsort(memory->quarantined.items, memory->quarantined.count, sizeof *memory->quarantined.items,
+              by_text);
+    state->verified = gp_json_text(&reader, verified, "commit");
+    state->verified_since_us = gp_json_number(&reader, verified, "sinceUs", UINT64_MAX);
+}
+
+const struct gp_memory *gp_state_memory(const struct gp_state *state)
+{
+    return &state->memory;
+}
+
+const char *gp_state_verified(const struct gp_state *state)
+{
+    return state->verified;
+}
+
+uint64_t gp_state_verified_since_us(const struct gp_state *state)
+{
+    return state->verified_since_us;
+}
+
+/* ---- changes ---- */
+
+/* Puts @entry (taken; NULL removes) under @key. Nothing is written where nothing changes: a pass at rest costs
+ * no fsync. */
+static struct gp_error *change(struct gp_state *state, enum gp_state_doc doc, const char *key, json_t *entry)
+{
+    gp_cleanup(gp_json_p) json_t *mine = entry;
+    const json_t *old = json_object_get(state->docs[doc], key);
+    struct gp_error *err = gp_state_writable(state);
+    json_t *body;
+
+    if (err)
+        return err;
+    if ((!old && !mine) || (old && mine && json_equal(old, mine)))
+        return NULL;
+    body = gp_json_copy(state->docs[doc]);
+    if (mine)
+        gp_json_put(body, key, gp_steal(mine));
+    else
+        (void)json_object_del(body, key);
+    return gp_state_doc_write(state, doc, body);
+}
+
+/* The "sinceUs" of what is there under @key if its member @same says @value, else now. */
+static uint64_t since(const struct gp_state *state, enum gp_state_doc doc, const char *key, const char *same,
+                      const char *value)
+{
+    const json_t *old = json_object_get(state->docs[doc], key);
+
+    if (old && gp_streq(json_string_value(json_object_get(old, same)), value))
+        return (uint64_t)json_integer_value(json_object_get(old, "sinceUs"));
+    return gp_state_now_us();
+}
+
+struct gp_error *gp_state_set_applied(struct gp_state *state, const char *key, const char *value,
+                                      const char *commit)
+{
+    json_t *entry = gp_json_object();
+
+    gp_json_put_text(entry, "value", value);
+    gp_json_put_text(entry, "commit", commit);
+    gp_json_put_number(entry, "sinceUs", since(state, GP_STATE_APPLIED, key, "value", value));
+    return change(state, GP_STATE_APPLIED, key, entry);
+}
+
+struct gp_error *gp_state_forget_applied(struct gp_state *state, const char *key)
+{
+    return change(state, GP_STATE_APPLIED, key, NULL);
+}
+
+struct gp_error *gp_state_set_owed(struct gp_state *state, const struct gp_owed *owed)
+{
+    json_t *entry = gp_json_object();
+
+    gp_json_put_text(entry, "name", owed->name);
+    gp_json_put_number(entry, "untilUs", owed->until_us);
+    gp_json_put(entry, "stopRequested", json_boolean(owed->stop_requested));
+    return change(state, GP_STATE_OWED, owed->vm, entry);
+}
+
+struct gp_error *gp_state_clear_owed(struct gp_state *state, const char *vm)
+{
+    return change(state, GP_STATE_OWED, vm, NULL);
+}
+
+struct gp_error *gp_state_set_quarantined(struct gp_state *state, const char *partition, bool on)
+{
+    json_t *entry;
+
+    if (!on)
+        return change(state, GP_STATE_QUARANTINED, partition, NULL);
+    if (json_object_get(state->docs[GP_STATE_QUARANTINED], partition))
+        return gp_state_writable(state);
+    entry = gp_json_object();
+    gp_json_put_number(entry, "sinceUs", gp_state_now_us());
+    return change(state, GP_STATE_QUARANTINED, partition, entry);
+}
+
+struct gp_error *gp_state_set_verified(struct gp_state *state, const char *commit)
+{
+    json_t *entry = gp_json_object();
+
+    gp_json_put_text(entry, "commit", commit);
+    gp_json_put_number(entry, "sinceUs", since(state, GP_STATE_VERIFIED, "newest", "commit", commit));
+    return change(state, GP_STATE_VERIFIED, "newest", entry);
+}
+
+struct gp_error *gp_state_set_boot(struct gp_state *state, const struct gp_boot_gpu *gpus, size_t count)
+{
+    struct gp_error *err = gp_state_writable(state);
+    json_t *body;
+
+    if (err)
+        return err;
+    body = gp_json_object();
+    for (size_t i = 0; i < count; i++) {
+        json_t *entry = gp_json_object();
+
+        gp_json_put_text(entry, "identity", gpus[i].identity);
+        gp_json_put(entry, "layout", gp_json_of_layout(&gpus[i].layout));
+        gp_json_put(body, gpus[i].id, entry);
+    }
+    if (json_equal(body, state->docs[GP_STATE_BOOT])) {
+        json_decref(body);
+        return NULL;
+    }
+    return gp_state_doc_write(state, GP_STATE_BOOT, body);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return gp_strvercmp(((const struct gp_boot_gpu *)a)->id, ((const struct gp_boot_gpu *)b)->id);
+}
+
+void gp_state_boot(const struct gp_state *state, struct gp_arena *mem, struct gp_boot_gpu **ret,
+                   size_t *ret_count)
+{
+    struct gp_json_reader reader = {.mem = mem};
+    struct gp_boot_gpu *gpus = NULL;
+    size_t count = 0;
+    const char *key;
+    json_t *entry;
+
+    json_object_foreach(state->docs[GP_STATE_BOOT], key, entry)
+    {
+        struct gp_boot_gpu *gpu = gp_push(mem, gpus, count);
+
+        gpu->id = gp_strdup(mem, key);
+        gpu->identity = gp_json_text(&reader, entry, "identity");
+        gp_json_layout(&reader, gp_json_member(&reader, entry, "layout"), &gpu->layout);
+    }
+    if (count)
+        qsort(gpus, count, sizeof *gpus, by_id);
+    *ret = gpus;
+    *ret_count = count;
+}
