@@ -1,0 +1,121 @@
+/* apply: do it now. reconcile: one pass from git, as the timer runs it. They differ in who asked: a person who
+ * names the plan's id has approved it. */
+#include "command.h"
+
+#include "cleanup.h"
+#include "journal.h"
+#include "plan_text.h"
+#include "text.h"
+
+#include <signal.h>
+
+static const char *plan_id;
+static atomic_bool cancelled;
+
+enum { KEY_PLAN = 2000 };
+
+static const struct argp_option options[] = {
+    {"plan", KEY_PLAN, "ID", 0, "only if the plan still has this id; counts as its approval", 0},
+    {0},
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+    (void)state;
+    if (key != KEY_PLAN)
+        return ARGP_ERR_UNKNOWN;
+    plan_id = value;
+    return 0;
+}
+
+/* SIGTERM and SIGINT end no step in the middle: no new disturbing one is begun, what was begun is restored. */
+static void on_signal(int signal)
+{
+    (void)signal;
+    atomic_store(&cancelled, true);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
+}
+
+static int refuse_other_plan(const struct gp_pass *pass)
+{
+    const char *message = gp_printf(pass->mem, "GP-E504: the plan is %s now, not %s; nothing was changed. Review the new one: gpupart plan",
+                                    pass->plan->id, plan_id);
+
+    gp_journal(&(struct gp_entry){.event = GP_EVENT_REFUSED,
+                                  .priority = -1,
+                                  .message = message,
+                                  .host = pass->host_name,
+                                  .commit = pass->commit,
+                                  .plan = pass->plan->id,
+                                  .rule = "GP-E504"});
+    (void)fprintf(stderr, "gpupart: %s\n", message);
+    return GP_EXIT_REFUSED;
+}
+
+static int apply_in(struct gp_pass *pass)
+{
+    struct gp_error *err = gp_pass_plan(pass, plan_id);
+    int exit = GP_EXIT_OK;
+
+    if (err)
+        return gp_exit_worse(pass->recover_exit, gp_cli_fail(err));
+    if (pass->load.failed) {
+        err = gp_load_error(&pass->load);
+        exit = err ? gp_cli_fail(err) : GP_EXIT_INVALID;
+        return gp_exit_worse(pass->recover_exit, exit);
+    }
+    if (plan_id && !gp_streq(plan_id, pass->plan->id))
+        return gp_exit_worse(pass->recover_exit, refuse_other_plan(pass));
+    gp_plan_text_print(stdout, pass);
+    (void)fflush(stdout);
+    err = gp_pass_apply(pass, &exit);
+    if (err)
+        return gp_cli_fail(err);
+    if (pass->plan->step_count)
+        (void)printf("\nplan %s: %s\n", pass->plan->id,
+                     exit == GP_EXIT_OK             ? "done"
+                     : exit == GP_EXIT_RESTORED     ? "failed, what was begun is restored"
+                     : exit == GP_EXIT_NOT_RESTORED ? "failed, and could not be restored: see above"
+                                                    : "not all of it was done");
+    return exit;
+}
+
+static int run(struct gp_cli *cli)
+{
+    static const int formats[] = {GP_FORMAT_TEXT, -1};
+    struct gp_pass pass;
+    struct gp_error *err;
+    int exit;
+
+    (void)gp_cli_format(cli, formats);
+    cli->pass.change = true;
+    catch_signals();
+    err = gp_pass_open(&cli->pass, &pass);
+    if (err)
+        return gp_cli_fail(err);
+    pass.cancelled = &cancelled;
+    exit = apply_in(&pass);
+    gp_pass_close(&pass);
+    return exit;
+}
+
+const struct gp_command gp_command_apply = {
+    .name = "apply",
+    .doc = "do it now",
+    .options = options,
+    .parser = parse,
+    .run = run,
+};
+
+const struct gp_command gp_command_reconcile = {
+    .name = "reconcile",
+    .doc = "one pass from git, as the timer runs it",
+    .run = run,
+};

@@ -1,0 +1,218 @@
+/* status: every object of this host, how it is, since when, and why it is not as wanted. */
+#include "command.h"
+
+#include "plan_json.h"
+#include "plan_text.h"
+#include "text.h"
+
+#include <string.h>
+
+static const char *only; /* "vm/NAME", "gpu/ID" or an address; NULL: all */
+static bool exit_code;
+
+enum { KEY_EXIT_CODE = 2000 };
+
+static const struct argp_option options[] = {
+    {"exit-code", KEY_EXIT_CODE, NULL, 0, "exit with 2 if anything differs or waits", 0},
+    {0},
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+    switch (key) {
+    case KEY_EXIT_CODE:
+        exit_code = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (only || (!gp_starts_with(value, "vm/") && !gp_starts_with(value, "gpu/")))
+            argp_error(state, "status takes one vm/NAME or gpu/ADDRESS, not '%s'", value);
+        only = value;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+struct row {
+    const char *object, *is, *wanted, *applied, *commit, *state, *reason;
+    uint64_t since_us;
+};
+
+struct view {
+    struct gp_pass *pass;
+    struct gp_condition *conditions;
+    size_t condition_count;
+    struct row *rows;
+    size_t row_count;
+};
+
+static void conclude(struct view *view, struct row *row, const char *key)
+{
+    const struct gp_applied *applied = gp_memory_applied(gp_state_memory(view->pass->state), key);
+
+    row->applied = applied ? applied->value : NULL;
+    row->commit = applied ? applied->commit : NULL;
+    row->since_us = applied ? applied->since_us : 0;
+    row->state = !applied && !row->wanted ? "not managed" : gp_streq(row->is, row->applied) ? "applied" : "differs";
+    for (size_t i = 0; i < view->condition_count; i++)
+        if (gp_streq(view->conditions[i].object, row->object)) {
+            row->state = view->conditions[i].type;
+            row->reason = view->conditions[i].reason;
+            row->since_us = view->conditions[i].since_us;
+        }
+}
+
+static bool shown(const struct gp_arena *mem, const char *object, const char *address)
+{
+    (void)mem;
+    return !only || gp_streq(only, object) || (address && gp_starts_with(only, "gpu/") && gp_streq(only + 4, address));
+}
+
+static void collect(struct view *view)
+{
+    struct gp_pass *pass = view->pass;
+    struct gp_arena *mem = pass->mem;
+
+    for (size_t i = 0; i < pass->have->gpu_count; i++) {
+        const struct gp_gpu *gpu = &pass->have->gpus[i];
+        struct row row = {.object = gp_printf(mem, "gpu/%s", gpu->id), .is = gp_gpu_value(mem, gpu)};
+
+        for (size_t j = 0; pass->goal && j < pass->goal->gpu_count; j++)
+            if (gp_streq(pass->goal->gpus[j].id, gpu->id) && pass->goal->gpus[j].managed)
+                row.wanted = gp_layout_value(mem, &pass->goal->gpus[j].want);
+        conclude(view, &row, row.object);
+        if (shown(mem, row.object, gp_pci_text(mem, gpu->address)))
+            *gp_push(mem, view->rows, view->row_count) = row;
+    }
+    for (size_t i = 0; i < pass->have->vm_count; i++) {
+        const struct gp_vm *vm = &pass->have->vms[i];
+        struct row row = {.object = gp_printf(mem, "vm/%s", vm->name), .is = gp_vm_value(mem, pass->have, vm)};
+
+        for (size_t j = 0; pass->goal && j < pass->goal->vm_count; j++)
+            if (gp_streq(pass->goal->vms[j].uuid, vm->uuid) && pass->goal->vms[j].managed)
+                row.wanted = pass->goal->vms[j].gpu
+                                 ? gp_partition_symbol(mem, pass->goal->vms[j].gpu, pass->goal->vms[j].partition)
+                                 : "-";
+        conclude(view, &row, gp_printf(mem, "vm/%s", vm->uuid));
+        if (shown(mem, row.object, NULL))
+            *gp_push(mem, view->rows, view->row_count) = row;
+    }
+}
+
+static json_t *row_json(struct gp_arena *mem, const struct row *row)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "object", gp_json_text(row->object), "observed",
+                     gp_json_text(row->is), "wanted", gp_json_text(row->wanted), "applied", gp_json_text(row->applied),
+                     "commit", gp_json_text(row->commit), "condition", gp_json_text(row->state), "reason",
+                     gp_json_text(row->reason), "since",
+                     gp_json_text(row->since_us ? gp_time_text(mem, row->since_us) : NULL));
+}
+
+static void print_json(struct view *view)
+{
+    struct gp_pass *pass = view->pass;
+    json_t *objects = json_array(), *conditions = json_array();
+
+    for (size_t i = 0; i < view->row_count; i++)
+        (void)json_array_append_new(objects, row_json(pass->mem, &view->rows[i]));
+    for (size_t i = 0; i < view->condition_count; i++)
+        (void)json_array_append_new(
+            conditions,
+            json_pack("{s:o, s:o, s:o, s:o}", "object", gp_json_text(view->conditions[i].object), "type",
+                      gp_json_text(view->conditions[i].type), "reason", gp_json_text(view->conditions[i].reason), "since",
+                      gp_json_text(gp_time_text(pass->mem, view->conditions[i].since_us))));
+    gp_json_print(stdout, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "formatVersion", "1.0", "kind", "Status", "host",
+                                    gp_json_text(pass->host_name), "cluster",
+                                    gp_json_text(pass->goal ? pass->goal->cluster : NULL), "commit",
+                                    gp_json_text(gp_state_verified(pass->state)), "objects", objects, "conditions",
+                                    conditions));
+}
+
+static void print_text(struct view *view)
+{
+    struct gp_pass *pass = view->pass;
+    const char *commit = gp_state_verified(pass->state);
+
+    (void)printf("host %s, cluster %s, commit %s\n", pass->host_name,
+                 pass->goal && pass->goal->cluster ? pass->goal->cluster : "none",
+                 commit ? gp_strndup(pass->mem, commit, 12) : "none verified");
+    for (size_t i = 0; i < view->condition_count; i++)
+        if (gp_streq(view->conditions[i].object, "host"))
+            (void)printf("host is %s since %s: %s\n", view->conditions[i].type,
+                         gp_time_text(pass->mem, view->conditions[i].since_us), view->conditions[i].reason);
+    for (size_t i = 0; i < view->row_count; i++) {
+        const struct row *row = &view->rows[i];
+
+        (void)printf("%-24s %-28s %-12s", row->object, row->is, row->state);
+        if (row->since_us)
+            (void)printf(" since %s", gp_time_text(pass->mem, row->since_us));
+        if (row->commit)
+            (void)printf(" at %.7s", row->commit);
+        if (row->reason && *row->reason)
+            (void)printf(": %s", row->reason);
+        (void)putchar('\n');
+    }
+}
+
+/* What is wanted is read if it can be; a host that follows nothing still has a status. */
+static struct gp_error *look(struct gp_pass *pass)
+{
+    struct gp_error *err;
+
+    if (!pass->options.dir && !pass->options.git_url && !gp_state_verified(pass->state))
+        return gp_pass_observe(pass, pass->mem, &pass->have);
+    err = gp_pass_plan(pass, NULL);
+    if (!err || pass->have)
+        return err;
+    (void)fputs("gpupart: warning: what is wanted cannot be told: ", stderr);
+    gp_error_print(stderr, err);
+    gp_error_free(err);
+    return gp_pass_observe(pass, pass->mem, &pass->have);
+}
+
+static int run(struct gp_cli *cli)
+{
+    static const int formats[] = {GP_FORMAT_TEXT, GP_FORMAT_JSON, -1};
+    const enum gp_format format = gp_cli_format(cli, formats);
+    struct gp_pass pass;
+    struct view view = {.pass = &pass};
+    struct gp_error *err;
+    int exit = GP_EXIT_OK;
+
+    cli->pass.offline = !cli->pass.git_url;
+    err = gp_pass_open(&cli->pass, &pass);
+    if (err)
+        return gp_cli_fail(err);
+    err = look(&pass);
+    if (!err)
+        err = gp_state_conditions(pass.state, pass.mem, &view.conditions, &view.condition_count);
+    if (err) {
+        exit = gp_cli_fail(err);
+        gp_pass_close(&pass);
+        return exit;
+    }
+    collect(&view);
+    if (only && !view.row_count) {
+        (void)fprintf(stderr, "gpupart: there is no %s on this host\n", only);
+        exit = GP_EXIT_FAILURE;
+    } else if (format == GP_FORMAT_JSON) {
+        print_json(&view);
+    } else {
+        print_text(&view);
+    }
+    if (pass.have->vms_unknown)
+        exit = gp_exit_worse(exit, GP_EXIT_INCOMPLETE);
+    if (exit_code && pass.plan && (pass.plan->step_count || pass.plan->drift_count || pass.plan->change_count))
+        exit = gp_exit_worse(exit, GP_EXIT_DIFFERENCES);
+    gp_pass_close(&pass);
+    return exit;
+}
+
+const struct gp_command gp_command_status = {
+    .name = "status",
+    .args_doc = "[vm/NAME|gpu/ADDRESS]",
+    .doc = "every object: how it is, since when, and why it is not as wanted",
+    .options = options,
+    .parser = parse,
+    .run = run,
+};

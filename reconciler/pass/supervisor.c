@@ -1,0 +1,255 @@
+#include "supervisor.h"
+
+#include "cleanup.h"
+#include "text.h"
+#include "virt.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-device.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+enum {
+    SETTLE_US = 200 * 1000, /* events come in crowds: one pass for all of them, well within a second */
+    TERM_PATIENCE_US = 15 * 60 * 1000 * 1000ULL, /* a guest's longest stop, doubled by a restore */
+};
+
+struct supervisor {
+    const struct gp_supervisor_options *options;
+    sd_event *loop;
+    sd_event_source *due;   /* the next pass: at the interval, or soon after an event */
+    sd_event_source *child; /* NULL: no pass runs */
+    sd_event_source *patience;
+    pid_t pid;
+    bool again;  /* something happened while the pass ran */
+    bool ending;
+    int last_exit;
+    uint64_t passes;
+};
+
+static void status(const struct supervisor *s, const char *doing)
+{
+    (void)sd_notifyf(0, "STATUS=%s; %llu passes, the last ended with %d", doing, (unsigned long long)s->passes,
+                     s->last_exit);
+}
+
+static void schedule(struct supervisor *s, uint64_t delay_us)
+{
+    uint64_t now = 0, at = 0;
+    int enabled = SD_EVENT_OFF;
+
+    (void)sd_event_now(s->loop, CLOCK_MONOTONIC, &now);
+    (void)sd_event_source_get_enabled(s->due, &enabled);
+    (void)sd_event_source_get_time(s->due, &at);
+    if (enabled != SD_EVENT_OFF && at <= now + delay_us)
+        return; /* due earlier already */
+    (void)sd_event_source_set_time(s->due, now + delay_us);
+    (void)sd_event_source_set_enabled(s->due, SD_EVENT_ONESHOT);
+}
+
+static void happened(struct supervisor *s)
+{
+    if (s->ending)
+        return;
+    if (s->child)
+        s->again = true;
+    else
+        schedule(s, SETTLE_US);
+}
+
+/* ---- the child ---- */
+
+static void next_pass(struct supervisor *s)
+{
+    (void)sd_event_source_set_enabled(s->due, SD_EVENT_OFF);
+    schedule(s, s->again ? SETTLE_US : (uint64_t)s->options->interval_ms * 1000);
+    s->again = false;
+}
+
+static int on_child(sd_event_source *source, const siginfo_t *info, void *data)
+{
+    struct supervisor *s = data;
+
+    (void)source;
+    s->last_exit = info->si_code == CLD_EXITED ? info->si_status : 128 + info->si_status;
+    s->passes++;
+    s->child = sd_event_source_unref(s->child);
+    s->pid = 0;
+    if (s->ending)
+        return sd_event_exit(s->loop, 0);
+    status(s, "waiting");
+    next_pass(s);
+    return 0;
+}
+
+static int on_due(sd_event_source *source, uint64_t usec, void *data)
+{
+    struct supervisor *s = data;
+    int r;
+
+    (void)source, (void)usec;
+    if (s->child || s->ending)
+        return 0;
+    s->pid = fork();
+    if (s->pid == 0) {
+        sigset_t none;
+
+        (void)sigemptyset(&none);
+        (void)sigprocmask(SIG_SETMASK, &none, NULL);
+        (void)execv("/proc/self/exe", (char *const *)s->options->argv);
+        _exit(127);
+    }
+    if (s->pid < 0) {
+        (void)fprintf(stderr, "gpupart: no pass could be begun: %s\n", strerror(errno));
+        next_pass(s);
+        return 0;
+    }
+    r = sd_event_add_child(s->loop, &s->child, s->pid, WEXITED, on_child, s);
+    if (r < 0)
+        return r;
+    status(s, "a pass runs");
+    return 0;
+}
+
+/* ---- what makes a pass due ---- */
+
+static void on_guest(const char *name, const char *event, void *data)
+{
+    (void)name, (void)event;
+    happened(data);
+}
+
+static int on_device(sd_device_monitor *monitor, sd_device *device, void *data)
+{
+    (void)monitor, (void)device;
+    happened(data);
+    return 0;
+}
+
+static int on_definition(sd_event_source *source, const struct inotify_event *event, void *data)
+{
+    (void)source, (void)event;
+    happened(data);
+    return 0;
+}
+
+static int on_hup(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+    (void)source, (void)info;
+    happened(data);
+    return 0;
+}
+
+static int on_patience(sd_event_source *source, uint64_t usec, void *data)
+{
+    struct supervisor *s = data;
+
+    (void)source, (void)usec;
+    if (s->pid > 0)
+        (void)kill(s->pid, SIGKILL); /* the record stays; the next pass takes it from there */
+    return 0;
+}
+
+static int on_term(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+    struct supervisor *s = data;
+
+    (void)source, (void)info;
+    (void)sd_notify(0, "STOPPING=1");
+    if (!s->child)
+        return sd_event_exit(s->loop, 0);
+    s->ending = true;
+    status(s, "ending the pass that runs");
+    (void)kill(s->pid, SIGTERM);
+    return sd_event_add_time_relative(s->loop, &s->patience, CLOCK_MONOTONIC, TERM_PATIENCE_US, 0, on_patience, s);
+}
+
+/* ---- the loop ---- */
+
+static int watch_devices(struct supervisor *s, sd_device_monitor **ret)
+{
+    int r = sd_device_monitor_new(ret);
+
+    if (r >= 0)
+        r = sd_device_monitor_filter_add_match_subsystem_devtype(*ret, "pci", NULL);
+    if (r >= 0)
+        r = sd_device_monitor_filter_add_match_subsystem_devtype(*ret, "mdev", NULL);
+    if (r >= 0)
+        r = sd_device_monitor_attach_event(*ret, s->loop);
+    if (r >= 0)
+        r = sd_device_monitor_start(*ret, on_device, s);
+    return r;
+}
+
+/* An edit of a definition that no lifecycle event tells of (metadata by hand, a file replaced) is seen here. */
+static void watch_definitions(struct supervisor *s)
+{
+    static const char dir[] = "/etc/libvirt/qemu";
+
+    if (access(dir, R_OK) == 0)
+        (void)sd_event_add_inotify(s->loop, NULL, dir, IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR,
+                                   on_definition, s);
+}
+
+static int prepare(struct supervisor *s)
+{
+    sigset_t mask;
+    int r;
+
+    (void)sigemptyset(&mask);
+    (void)sigaddset(&mask, SIGTERM);
+    (void)sigaddset(&mask, SIGINT);
+    (void)sigaddset(&mask, SIGHUP);
+    (void)sigaddset(&mask, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &mask, NULL);
+    r = sd_event_default(&s->loop);
+    if (r >= 0)
+        r = sd_event_add_signal(s->loop, NULL, SIGTERM, on_term, s);
+    if (r >= 0)
+        r = sd_event_add_signal(s->loop, NULL, SIGINT, on_term, s);
+    if (r >= 0)
+        r = sd_event_add_signal(s->loop, NULL, SIGHUP, on_hup, s);
+    if (r >= 0)
+        r = sd_event_add_time_relative(s->loop, &s->due, CLOCK_MONOTONIC, 0, SETTLE_US / 4, on_due, s);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(s->due, SD_EVENT_ONESHOT);
+    if (r >= 0)
+        r = sd_event_set_watchdog(s->loop, true);
+    return r;
+}
+
+struct gp_error *gp_supervisor_run(const struct gp_supervisor_options *options)
+{
+    struct supervisor s = {.options = options};
+    sd_device_monitor *monitor = NULL;
+    struct gp_virt_watch *watch = NULL;
+    struct gp_error *err = NULL;
+    int r = prepare(&s);
+
+    if (r >= 0)
+        r = watch_devices(&s, &monitor);
+    if (r < 0)
+        err = gp_error_errno(-r, "the daemon's event loop could not be set up");
+    if (!err && options->connect)
+        err = gp_virt_watch_new(s.loop, options->connect, on_guest, &s, &watch);
+    if (!err) {
+        watch_definitions(&s);
+        (void)sd_notify(0, "READY=1");
+        status(&s, "beginning");
+        r = sd_event_loop(s.loop);
+        if (r < 0)
+            err = gp_error_errno(-r, "the daemon's event loop ended");
+    }
+    gp_virt_watch_free(watch);
+    (void)sd_device_monitor_unref(monitor);
+    (void)sd_event_source_unref(s.patience);
+    (void)sd_event_source_unref(s.child);
+    (void)sd_event_source_unref(s.due);
+    (void)sd_event_unref(s.loop);
+    return err;
+}
