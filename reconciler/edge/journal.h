@@ -1,4 +1,4 @@
-/* The journal: one structured entry per event, and its copy in the history file. */
+/* The journal: one structured entry per event. */
 #pragma once
 
 #include "model.h"
@@ -26,6 +26,7 @@ enum gp_event {
 const char *gp_event_name(enum gp_event event); /* "drift-found" */
 /* The MESSAGE_ID, 32 hex digits; each has an entry in contrib/journal/gpupart.catalog. */
 const char *gp_event_id(enum gp_event event);
+int gp_event_priority(enum gp_event event); /* 0 … 7 as syslog */
 
 /* Every member may be NULL: then its field is not sent. */
 struct gp_entry {
@@ -34,7 +35,10 @@ struct gp_entry {
     const char *message;
     const char *cluster, *host, *commit, *plan, *rule, *gpu, *vm, *partition, *before, *after, *class;
 };
-/* Writes to the journal's socket; where there is none (or it does not take it within a second), to stderr.
- * sd_journal_send() says success with no socket, so the socket is looked at first. Never fails, never blocks
- * for longer. */
+/* Writes to the journal's socket; where there is none (or it does not take it within a second), one line to
+ * stderr. Never fails, never blocks for longer. Speaks the journal's protocol itself: sd_journal_send() says
+ * success with no socket, and blocks for as long as journald is stopped. */
 void gp_journal(const struct gp_entry *entry);
+/* The same to the socket at @socket_path. False with errno if it did not take it within a second; ETIMEDOUT
+ * makes the entries of the next ten seconds not wait at all. */
+bool gp_journal_send(const char *socket_path, const struct gp_entry *entry);
