@@ -1,0 +1,46 @@
+# What tests of and in a bed share; sourced.
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# expect WANT CMD...: CMD prints WANT and succeeds.
+expect() {
+    local want=$1 have
+    shift
+    have=$("$@") || fail "$*: status $?"
+    [ "$have" = "$want" ] || fail "$*: '$have', not '$want'"
+}
+
+# expect_status WANT CMD...
+expect_status() {
+    local want=$1 have=0
+    shift
+    "$@" || have=$?
+    [ "$have" -eq "$want" ] || fail "$*: status $have, not $want"
+}
+
+# soon SECONDS CMD...: CMD succeeds before long.
+soon() {
+    local tries=$(($1 * 50))
+    shift
+    until "$@"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || fail "not in time: $*"
+        sleep .02
+    done
+}
+
+# took WHAT CMD...: as CMD, and notes the time.
+took() {
+    local what=$1 begin=${EPOCHREALTIME/./} status=0
+    shift
+    "$@" || status=$?
+    echo "time: $what: $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
+    return $status
+}
+
+state_is() {
+    [ "$(virsh domstate "$1" 2>/dev/null)" = "$2" ]
+}
