@@ -1,5 +1,6 @@
 # A guest without an operating system: one boot sector in an image of 1 MiB. It idles; assembled with OBEYS
-# it also switches the machine off when the ACPI power button is pressed.
+# it also switches the machine off when the ACPI power button is pressed. It writes "!" to its serial port
+# when it is there: what is asked of it before, the firmware ignores.
 #
 # Facts: QEMU's q35 under SeaBIOS has the ACPI power management block at port 0x600: status word at +0,
 # enable word at +2 (bit 8 of each: power button), control word at +4. Bit 13 of the control word with sleep
@@ -11,6 +12,7 @@
     .set CONTROL, 0x604
     .set POWER_BUTTON, 1 << 8
     .set SLEEP, 1 << 13
+    .set COM1, 0x3f8
 
 _start:
     cli
@@ -23,6 +25,9 @@ _start:
     movw $POWER_BUTTON, %ax
     outw %ax, %dx
 .endif
+    movw $COM1, %dx
+    movb $'!', %al
+    outb %al, %dx
     sti
 idle:
     hlt                     # the BIOS's timer interrupt ends it 18 times a second

@@ -10,7 +10,6 @@ fi
 expect '' virsh -c "$LIBVIRT_URI" list --all --name
 took "first guest" bed-domain obeys --start
 took "second guest" bed-domain ignores --ignores --start
-sleep .5 # the firmware hands over within 0.2 s; a button pressed before is lost
 
 took "libvirtd killed and restarted" bash -c 'bed-libvirtd kill; bed-libvirtd start'
 state_is obeys running || fail "a guest died with its daemon"
