@@ -1,0 +1,139 @@
+/* A definition cut down to what gp_domain_read() looks at. What is kept is listed, so that whatever else
+ * libvirt learns to store (passwords, paths, arguments) stays out of captures. */
+#include "domain_tree.h"
+
+#include "cleanup.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct keep {
+    const char *path;
+    const char *attrs; /* " a b " */
+    bool text;
+};
+
+static const struct keep kept[] = {
+    {"/domain", " type id ", false},
+    {"/domain/name", "", true},
+    {"/domain/uuid", "", true},
+    {"/domain/memory", " unit ", true},
+    {"/domain/on_poweroff", "", true},
+    {"/domain/metadata", "", false},
+    {"/domain/devices", "", false},
+    {"/domain/devices/channel", " type ", false},
+    {"/domain/devices/channel/target", " type name state ", false},
+    {"/domain/devices/disk", "", false},
+    {"/domain/devices/disk/mirror", "", false},
+    {"/domain/devices/hostdev", " mode type managed model ", false},
+    {"/domain/devices/hostdev/source", "", false},
+    {"/domain/devices/hostdev/source/address", " domain bus slot function uuid ", false},
+    {"/domain/devices/hostdev/alias", " name ", false},
+    {"/domain/devices/hostdev/address", " type domain bus slot function ", false},
+};
+
+static void drop(xmlNode *node)
+{
+    xmlUnlinkNode(node);
+    xmlFreeNode(node);
+}
+
+static void drop_children(xmlNode *node)
+{
+    while (node->children)
+        drop(node->children);
+}
+
+static void drop_attrs(struct gp_arena *mem, xmlNode *node, const char *but)
+{
+    for (xmlAttr *attr = node->properties, *next; attr; attr = next) {
+        next = attr->next;
+        if (attr->ns || !strstr(but, gp_printf(mem, " %s ", (const char *)attr->name)))
+            (void)xmlRemoveProp(attr);
+    }
+}
+
+static const struct keep *find_kept(const char *path)
+{
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (gp_streq(kept[i].path, path))
+            return &kept[i];
+    return NULL;
+}
+
+/* Other programs' metadata: that it is there, but not what it says. */
+static void prune_metadata(struct gp_arena *mem, xmlNode *metadata)
+{
+    for (xmlNode *node = metadata->children, *next; node; node = next) {
+        next = node->next;
+        if (node->type != XML_ELEMENT_NODE) {
+            drop(node);
+        } else if (!gp_tree_is_ours(node, "binding")) {
+            drop_attrs(mem, node, "");
+            drop_children(node);
+        }
+    }
+}
+
+static void prune(struct gp_arena *mem, xmlNode *parent, const char *path)
+{
+    const struct keep *keep = find_kept(path);
+
+    drop_attrs(mem, parent, keep->attrs);
+    if (gp_streq(path, "/domain/metadata")) {
+        prune_metadata(mem, parent);
+        return;
+    }
+    for (xmlNode *node = parent->children, *next; node; node = next) {
+        const char *below = gp_printf(mem, "%s/%s", path, node->name ? (const char *)node->name : "");
+        bool element = node->type == XML_ELEMENT_NODE && !node->ns;
+
+        next = node->next;
+        if (element && find_kept(below))
+            prune(mem, node, below);
+        else if (!(node->type == XML_TEXT_NODE && (keep->text || xmlIsBlankNode(node))))
+            gp_tree_remove(node);
+    }
+}
+
+static void add_argument(struct gp_arena *mem, xmlNode *root, struct gp_device device)
+{
+    static const xmlChar uri[] = "http://libvirt.org/schemas/domain/qemu/1.0";
+    xmlNode *line = xmlNewChild(root, NULL, (const xmlChar *)"commandline", NULL), *arg;
+    xmlNs *ns = line ? xmlNewNs(line, uri, (const xmlChar *)"qemu") : NULL;
+
+    if (!ns)
+        abort();
+    xmlSetNs(line, ns);
+    arg = xmlNewChild(line, ns, (const xmlChar *)"arg", NULL);
+    if (!arg || !xmlSetProp(arg, (const xmlChar *)"value",
+                            (const xmlChar *)gp_printf(mem, "vfio-pci,sysfsdev=/%s",
+                                                       gp_device_text(mem, device))))
+        abort();
+}
+
+struct gp_error *gp_domain_outline(struct gp_arena *mem, const char *xml, const char **ret)
+{
+    gp_cleanup(gp_xml_doc_free_p) xmlDoc *doc = NULL;
+    struct gp_domain_facts facts;
+    struct gp_error *err;
+    size_t hostdevs = 0;
+    xmlNode *root;
+
+    err = gp_domain_read(mem, xml, strlen(xml), NULL, &facts);
+    if (err)
+        return err;
+    err = gp_tree_parse(xml, strlen(xml), &doc);
+    if (err)
+        return err;
+    root = xmlDocGetRootElement(doc);
+    prune(mem, root, "/domain");
+    for (xmlNode *node = gp_tree_child(gp_tree_child(root, "devices"), "hostdev"); node;
+         node = gp_tree_next(node, "hostdev"))
+        hostdevs += gp_tree_hostdev(mem, node).kind != GP_DEVICE_NONE;
+    for (size_t i = hostdevs; i < facts.dev_count; i++) /* those of QEMU's arguments come last */
+        add_argument(mem, root, facts.devs[i].device);
+    *ret = gp_printf(mem, "%s\n", gp_tree_text(mem, doc, root));
+    return NULL;
+}

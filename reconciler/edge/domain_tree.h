@@ -1,0 +1,42 @@
+/* Small steps on libxml2's tree that reading and editing share. Private to domain*.c. */
+#pragma once
+
+#include "domain.h"
+
+#include <libxml/tree.h>
+
+/* NULL-taking destructors for gp_cleanup(). */
+void gp_xml_doc_free_p(xmlDoc **doc);
+void gp_xml_chars_free_p(xmlChar **chars);
+
+/* Parses one <domain>. GP_E_INVALID with libxml2's reason and line. The caller frees *ret. */
+struct gp_error *gp_tree_parse(const char *xml, size_t size, xmlDoc **ret) GP_MUST_CHECK;
+/* @node and what is below as text, without an XML declaration. */
+const char *gp_tree_text(struct gp_arena *mem, xmlDoc *doc, xmlNode *node);
+
+/* The first element child called @name (without a namespace), and the next one after @node; NULL: none. */
+xmlNode *gp_tree_child(const xmlNode *parent, const char *name);
+xmlNode *gp_tree_next(const xmlNode *node, const char *name);
+bool gp_tree_is(const xmlNode *node, const char *name);
+/* In @mem; NULL if there is none (or no @node). */
+const char *gp_tree_attr(struct gp_arena *mem, const xmlNode *node, const char *name);
+const char *gp_tree_content(struct gp_arena *mem, const xmlNode *node);
+/* Takes @node out, and blanks before it, so that putting in and taking out again leaves nothing. */
+void gp_tree_remove(xmlNode *node);
+
+/* The mark: the element of ours in /domain/metadata. *ret_count (may be NULL) is how many there are. */
+xmlNode *gp_tree_mark(const xmlNode *root, size_t *ret_count);
+bool gp_tree_is_ours(const xmlNode *node, const char *name); /* <gpupart:NAME> */
+/* The device of one <gpupart:device>; NONE if it names none. */
+struct gp_device gp_tree_mark_device(struct gp_arena *mem, const xmlNode *device);
+/* Whether @mark is the only mark, and names @machine_id (NULL: any machine) and @uuid. */
+bool gp_tree_mark_fits(struct gp_arena *mem, const xmlNode *root, const char *machine_id,
+                       const char *uuid);
+
+/* What a <hostdev> gives the guest; NONE unless it is a PCI device or an mdev. */
+struct gp_device gp_tree_hostdev(struct gp_arena *mem, const xmlNode *hostdev);
+const char *gp_tree_alias(struct gp_arena *mem, const xmlNode *hostdev);
+bool gp_alias_is_ours(const char *alias); /* NULL is not */
+/* Lower case, in @mem. */
+const char *gp_tree_uuid(struct gp_arena *mem, const xmlNode *root);
+const char *gp_lower(struct gp_arena *mem, const char *text);

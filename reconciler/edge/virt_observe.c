@@ -1,0 +1,247 @@
+/* Looking at every domain. Power, persistence, autostart and managed-save images come from filtered lists,
+ * whose number does not grow with the domains; per domain there is one definition to read if it is off, two if
+ * it runs. Jobs (backup, migration) are in neither: a running domain that has a GPU is asked for them with one
+ * call more, others are asked when they are about to be stopped (virt_stop.c), since most never are. */
+#include "virt_private.h"
+
+#include "cleanup.h"
+#include "domain.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum filter { RUNNING, PAUSED, SHUTOFF, PERSISTENT, AUTOSTART, MANAGED_SAVE, FILTERS };
+
+static const unsigned flags[FILTERS] = {
+    [RUNNING] = VIR_CONNECT_LIST_DOMAINS_RUNNING,
+    [PAUSED] = VIR_CONNECT_LIST_DOMAINS_PAUSED,
+    [SHUTOFF] = VIR_CONNECT_LIST_DOMAINS_SHUTOFF,
+    [PERSISTENT] = VIR_CONNECT_LIST_DOMAINS_PERSISTENT,
+    [AUTOSTART] = VIR_CONNECT_LIST_DOMAINS_AUTOSTART,
+    [MANAGED_SAVE] = VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE,
+};
+
+struct seen {
+    unsigned char uuid[VIR_UUID_BUFLEN];
+    virDomainPtr domain;
+    unsigned in; /* bit 1 << enum filter */
+    char *inactive, *live;
+    bool job;
+};
+
+struct observe_job {
+    struct gp_job job;
+    struct seen *seen; /* by uuid */
+    size_t count;
+    unsigned long version;
+    bool mock, no_jobs; /* no_jobs: the driver cannot tell */
+};
+
+static void observe_free(struct gp_job *job)
+{
+    struct observe_job *observe = (struct observe_job *)job;
+
+    for (size_t i = 0; i < observe->count; i++) {
+        gp_virt_domain_free_p(&observe->seen[i].domain);
+        free(observe->seen[i].inactive);
+        free(observe->seen[i].live);
+    }
+    free(observe->seen);
+    free(observe);
+}
+
+static int compare_seen(const void *a, const void *b)
+{
+    return memcmp(((const struct seen *)a)->uuid, ((const struct seen *)b)->uuid, VIR_UUID_BUFLEN);
+}
+
+static void free_list(virDomainPtr *domains, int count)
+{
+    for (int i = 0; i < count; i++)
+        (void)virDomainFree(domains[i]);
+    free(domains);
+}
+
+static struct gp_error *list_all(struct observe_job *observe)
+{
+    virDomainPtr *domains = NULL;
+    int count = virConnectListAllDomains(observe->job.virt->conn, &domains, 0);
+
+    if (count < 0)
+        return gp_virt_error();
+    observe->seen = calloc((size_t)count + 1, sizeof *observe->seen);
+    if (!observe->seen)
+        abort();
+    observe->count = (size_t)count;
+    for (size_t i = 0; i < observe->count; i++) {
+        observe->seen[i].domain = domains[i];
+        (void)virDomainGetUUID(domains[i], observe->seen[i].uuid);
+    }
+    free(domains);
+    qsort(observe->seen, observe->count, sizeof *observe->seen, compare_seen);
+    return NULL;
+}
+
+static struct gp_error *list_filtered(struct observe_job *observe, enum filter filter)
+{
+    virDomainPtr *domains = NULL;
+    int count = virConnectListAllDomains(observe->job.virt->conn, &domains, flags[filter]);
+
+    if (count < 0)
+        return gp_virt_error();
+    for (int i = 0; i < count; i++) {
+        struct seen key, *found;
+
+        (void)virDomainGetUUID(domains[i], key.uuid);
+        found = bsearch(&key, observe->seen, observe->count, sizeof key, compare_seen);
+        if (found)
+            found->in |= 1u << filter;
+    }
+    free_list(domains, count);
+    return NULL;
+}
+
+static bool is_in(const struct seen *seen, enum filter filter)
+{
+    return seen->in & 1u << filter;
+}
+
+/* False with no error: the domain is gone by now. */
+static struct gp_error *read_xml(virDomainPtr domain, unsigned xml_flags, char **ret)
+{
+    *ret = virDomainGetXMLDesc(domain, xml_flags);
+    if (*ret || virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
+        return NULL;
+    return gp_virt_error();
+}
+
+static struct gp_error *read_one(struct observe_job *observe, struct seen *seen)
+{
+    struct gp_error *err = NULL;
+    virDomainJobInfo info;
+
+    if (!is_in(seen, SHUTOFF))
+        err = read_xml(seen->domain, 0, &seen->live);
+    if (!err && is_in(seen, PERSISTENT))
+        err = read_xml(seen->domain, VIR_DOMAIN_XML_INACTIVE, &seen->inactive);
+    if (err || !is_in(seen, RUNNING) || observe->no_jobs || !seen->live || !strstr(seen->live, "<hostdev "))
+        return err;
+    if (virDomainGetJobInfo(seen->domain, &info) == 0)
+        seen->job = info.type == VIR_DOMAIN_JOB_BOUNDED || info.type == VIR_DOMAIN_JOB_UNBOUNDED;
+    else if (gp_virt_unsupported())
+        observe->no_jobs = true;
+    /* else: it has just stopped, so that nothing runs on it */
+    return NULL;
+}
+
+static void observe_run(struct gp_job *job)
+{
+    struct observe_job *observe = (struct observe_job *)job;
+    virConnectPtr conn = job->virt->conn;
+    const char *type = virConnectGetType(conn);
+
+    if (!type || virConnectGetLibVersion(conn, &observe->version) < 0) {
+        job->err = gp_virt_error();
+        return;
+    }
+    observe->mock = strcasecmp(type, "test") == 0;
+    job->err = list_all(observe);
+    for (unsigned i = 0; i < FILTERS && !job->err; i++)
+        job->err = list_filtered(observe, i);
+    for (size_t i = 0; i < observe->count && !job->err && !atomic_load(&job->given_up); i++)
+        job->err = read_one(observe, &observe->seen[i]);
+}
+
+static enum gp_power power_of(const struct seen *seen)
+{
+    return is_in(seen, RUNNING)  ? GP_POWER_RUNNING
+           : is_in(seen, PAUSED) ? GP_POWER_PAUSED
+           : is_in(seen, SHUTOFF) ? GP_POWER_OFF
+                                  : GP_POWER_OTHER;
+}
+
+static struct gp_error *take(struct gp_arena *mem, struct observe_job *observe, struct gp_have *have)
+{
+    have->libvirt_version = (uint32_t)observe->version;
+    have->hypervisor_is_mock = observe->mock;
+    have->vms = NULL;
+    have->vm_count = 0;
+    for (size_t i = 0; i < observe->count; i++) {
+        const struct seen *seen = &observe->seen[i];
+        struct gp_virt_seen see = {
+            .inactive = seen->inactive,
+            .live = seen->live,
+            .persistent = is_in(seen, PERSISTENT),
+            .autostart = is_in(seen, AUTOSTART),
+            .managed_save = is_in(seen, MANAGED_SAVE),
+            .job = seen->job,
+            .power = power_of(seen),
+        };
+        struct gp_error *err;
+        struct gp_vm vm;
+
+        if (!seen->inactive && !seen->live)
+            continue;
+        err = gp_virt_vm(mem, &see, have->machine_id, &vm);
+        if (err && err->code == GP_E_GONE) {
+            gp_error_free(err);
+            continue;
+        }
+        if (err)
+            return gp_error_wrap(err, "vm %s", virDomainGetName(seen->domain));
+        *gp_push(mem, have->vms, have->vm_count) = vm;
+    }
+    gp_virt_sort(have);
+    return NULL;
+}
+
+static struct observe_job *observe_new(void)
+{
+    struct observe_job *observe = calloc(1, sizeof *observe);
+
+    if (!observe)
+        abort();
+    observe->job.run = observe_run;
+    observe->job.free = observe_free;
+    return observe;
+}
+
+struct gp_error *gp_virt_observe(struct gp_virt *virt, struct gp_arena *mem, struct gp_have *have)
+{
+    struct gp_error *err = gp_virt_usable(virt, false);
+    struct observe_job *observe;
+
+    if (err)
+        return err;
+    observe = observe_new();
+    if (gp_job_do(&observe->job, virt, GP_VIRT_CALL_MS, "looking at all domains", &err))
+        err = gp_steal(observe->job.err) ?: take(mem, observe, have);
+    gp_job_put(&observe->job);
+    return err ? gp_error_wrap(err, "the domains of %s could not be read", virt->uri) : NULL;
+}
+
+struct gp_error *gp_virt_definitions(struct gp_virt *virt, struct gp_arena *mem, struct gp_virt_text **ret,
+                                     size_t *ret_count)
+{
+    struct gp_error *err = gp_virt_usable(virt, false);
+    struct observe_job *observe;
+
+    if (err)
+        return err;
+    observe = observe_new();
+    if (gp_job_do(&observe->job, virt, GP_VIRT_CALL_MS, "reading all definitions", &err))
+        err = gp_steal(observe->job.err);
+    if (!err) {
+        *ret = gp_new_array(mem, struct gp_virt_text, observe->count + 1);
+        *ret_count = observe->count;
+        for (size_t i = 0; i < observe->count; i++)
+            (*ret)[i] = (struct gp_virt_text){
+                .name = gp_strdup(mem, virDomainGetName(observe->seen[i].domain)),
+                .inactive = gp_strdup(mem, observe->seen[i].inactive),
+                .live = gp_strdup(mem, observe->seen[i].live),
+            };
+    }
+    gp_job_put(&observe->job);
+    return err ? gp_error_wrap(err, "the domains of %s could not be read", virt->uri) : NULL;
+}
