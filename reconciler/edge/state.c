@@ -57,6 +57,8 @@ static const struct doc {
                          {{"user", TEXT}, {"reason", TEXT}, {"sinceUs", NUMBER}, {"untilUs", NUMBER}}},
     [GP_STATE_APPROVALS] = {"approvals",
                             {{"user", TEXT}, {"reason", TEXT}, {"sinceUs", NUMBER}, {"untilUs", NUMBER}}},
+    [GP_STATE_FAILURES] = {"failures",
+                           {{"commit", TEXT}, {"reason", TEXT}, {"count", NUMBER}, {"untilUs", NUMBER}}},
 };
 _Static_assert(sizeof docs / sizeof *docs == GP_STATE_DOC_COUNT, "a row for each document");
 

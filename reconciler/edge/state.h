@@ -103,3 +103,17 @@ struct gp_error *gp_state_set_pause(struct gp_state *state, bool approval, const
 struct gp_error *gp_state_clear_pause(struct gp_state *state, bool approval, const char *object) GP_MUST_CHECK;
 struct gp_error *gp_state_pauses(struct gp_state *state, bool approvals, struct gp_arena *mem,
                                  struct gp_pause **ret, size_t *ret_count) GP_MUST_CHECK;
+
+/* Sets that failed and were restored: not begun again before until_us, unless another commit is wanted. The wait
+ * doubles from a minute to an hour while the same commit keeps failing. */
+struct gp_failure {
+    const char *commit, *reason;
+    uint32_t count;
+    uint64_t until_us;
+};
+struct gp_error *gp_state_add_failure(struct gp_state *state, const char *set, const char *commit,
+                                      const char *reason, uint64_t now_us) GP_MUST_CHECK;
+struct gp_error *gp_state_clear_failure(struct gp_state *state, const char *set) GP_MUST_CHECK;
+/* False if @set has not failed since it was last done. */
+bool gp_state_failure(const struct gp_state *state, struct gp_arena *mem, const char *set,
+                      struct gp_failure *ret);

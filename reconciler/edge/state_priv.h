@@ -21,6 +21,7 @@ enum gp_state_doc {
     GP_STATE_CONDITIONS,
     GP_STATE_PAUSES,
     GP_STATE_APPROVALS,
+    GP_STATE_FAILURES,
     GP_STATE_DOC_COUNT
 };
 

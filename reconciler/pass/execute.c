@@ -294,7 +294,35 @@ static struct gp_error *finish(struct work *work, const struct gp_record *record
 {
     struct gp_error *err = gp_execute_remember(work->pass, work->have, work->set);
 
-    return err ? err : remove_record(work->pass, record->set);
+    if (!err)
+        err = remove_record(work->pass, record->set);
+    if (!err) {
+        (void)pthread_mutex_lock(&work->pass->state_lock);
+        err = gp_state_clear_failure(work->pass->state, work->set->id);
+        (void)pthread_mutex_unlock(&work->pass->state_lock);
+    }
+    return err;
+}
+
+/* What failed is tried again later, not at once: its guests would be stopped each time. */
+static void back_off(struct work *work, const char *why)
+{
+    struct gp_error *err;
+
+    (void)pthread_mutex_lock(&work->pass->state_lock);
+    err = gp_state_add_failure(work->pass->state, work->set->id, work->commit, why, gp_now_us());
+    (void)pthread_mutex_unlock(&work->pass->state_lock);
+    if (err) {
+        gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+
+        (void)fprintf(stderr, "gpupart: warning: %s\n", line);
+        gp_error_free(err);
+    }
+}
+
+static bool is_interrupted(const struct gp_pass *pass)
+{
+    return pass->cancelled && atomic_load(pass->cancelled);
 }
 
 static int execute_in(struct gp_pass *pass, struct gp_arena *mem, const struct gp_set *set)
@@ -330,6 +358,8 @@ static int execute_in(struct gp_pass *pass, struct gp_arena *mem, const struct g
         (void)fprintf(stderr, "gpupart: %s: %s\n", set->id, line);
         if (!begun)
             return exit;
+        if (!is_interrupted(pass))
+            back_off(&work, line);
         return gp_exit_worse(restore_in(pass, mem, &record, line), hung ? GP_EXIT_REBOOT : GP_EXIT_OK);
     }
 }

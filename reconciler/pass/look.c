@@ -74,6 +74,24 @@ static struct gp_error *gate(struct gp_pass *pass, const char *approved)
     return NULL;
 }
 
+/* What failed at this commit is not begun again before its time; a person who names the plan's id may. */
+static void hold_back_failures(struct gp_pass *pass, const char *approved)
+{
+    for (size_t i = 0; i < pass->plan->set_count; i++) {
+        struct gp_set *set = &pass->plan->sets[i];
+        struct gp_failure failure;
+
+        if (set->verdict != GP_VERDICT_RUN || gp_streq(approved, pass->plan->id) ||
+            !gp_state_failure(pass->state, pass->mem, set->id, &failure) || failure.until_us <= gp_now_us() ||
+            !gp_streq(failure.commit, pass->commit ? pass->commit : ""))
+            continue;
+        set->verdict = GP_VERDICT_WAITS;
+        set->why = gp_printf(pass->mem, "it failed %u times at this commit and is tried again in %llu s; the last time: %s",
+                             failure.count, (unsigned long long)((failure.until_us - gp_now_us()) / 1000000 + 1),
+                             failure.reason);
+    }
+}
+
 struct gp_plan_input gp_pass_plan_input(const struct gp_pass *pass, const struct gp_goal *goal,
                                         const struct gp_have *have)
 {
@@ -150,6 +168,7 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
     err = gate(pass, approved);
     if (err)
         return err;
+    hold_back_failures(pass, approved);
     gp_recover_allow(pass);
     return NULL;
 }

@@ -1,0 +1,112 @@
+# Eight partitions on GPU A with eight VMs, five of them running; GPU B in another pool with running VMs. One commit
+# sets four and drops four bindings: exactly the five stop, all five run again, B's guests keep their QEMU processes.
+# bed: --qemu --sim ../sim/hosts/two-xe.yaml
+. "$(dirname "$0")/story.bash"
+
+# declare COUNT VM…: pool vdi on slot 3 with COUNT partitions for these VMs, pool other on slot 5.
+declare_pools() {
+    local count=$1 vm
+    shift
+    mkdir -p fleet/clusters
+    cat >fleet/clusters/demo.yaml <<END
+apiVersion: gpupart/v1
+kind: GpuCluster
+metadata: {name: demo}
+spec:
+  hosts: [{name: demo}]
+  pools:
+    - name: vdi
+      mode: partitioned
+      match: {vendor: intel}
+      select: {slots: ["3"]}
+      partitions: {count: $count}
+    - name: other
+      mode: partitioned
+      match: {vendor: intel}
+      select: {slots: ["5"]}
+      partitions: {count: 2}
+  policy:
+    stop: {timeout: 20s, method: [acpi]}
+---
+apiVersion: gpupart/v1
+kind: GpuBinding
+metadata: {name: desktops, cluster: demo}
+spec:
+  pool: vdi
+  vms:
+END
+    for vm; do
+        echo "    - {name: $vm, host: demo}" >>fleet/clusters/demo.yaml
+    done
+    cat >>fleet/clusters/demo.yaml <<END
+---
+apiVersion: gpupart/v1
+kind: GpuBinding
+metadata: {name: others, cluster: demo}
+spec:
+  pool: other
+  vms:
+    - {name: other-1, host: demo}
+    - {name: other-2, host: demo}
+END
+}
+
+# pids VM…: the QEMU process of each.
+pids() {
+    local vm
+    for vm; do
+        cat "/run/libvirt/qemu/$vm.pid"
+        echo
+    done
+}
+
+repository
+declare_pools 8 vdi-{1..8}
+commit "eight partitions"
+for vm in vdi-{1..8} other-{1..2}; do
+    bed-domain "$vm" --define
+done
+gp_ends 0 reconcile
+expect "8" inventory '.gpus[] | select(.id == "slot3") | .count'
+converged
+for vm in vdi-{1..5} other-{1..2}; do
+    virsh -q start "$vm" >/dev/null
+done
+sleep .7 # a guest heeds the power button only after its start
+gp_ends 0 plan --detailed-exitcode
+before=$(pids other-{1..2})
+others=$(canonical other-{1..2} vdi-{1..8})
+
+declare_pools 4 vdi-{1,2,6,7}
+commit "four larger ones, and four desktops less"
+gp_ends 2 plan --detailed-exitcode
+gp_ends 0 report
+grep -q '5 VMs stop' out || fail "the report does not say that 5 VMs stop: $(head -n 5 out)"
+virsh event --all --loop --timestamp >events 2>&1 &
+listener=$!
+sleep .2
+gp_ends 0 reconcile
+sleep .2
+kill "$listener"
+wait "$listener" 2>/dev/null || :
+
+expect "other-1 other-2 vdi-1 vdi-2 vdi-3 vdi-4 vdi-5" running
+expect "$before" pids other-{1..2}
+[ "$others" = "$(canonical other-{1..2} vdi-{1..8})" ] || fail "something else of a definition changed"
+expect "4" inventory '.gpus[] | select(.id == "slot3") | .count'
+expect "vdi-1 vdi-2 vdi-6 vdi-7" inventory '[.gpus[] | select(.id == "slot3") | .partitions[].vm] | sort | join(" ")'
+for vm in vdi-{3,4,5,8}; do
+    expect "" partition "$vm"
+done
+
+# libvirt's own log of events: each of the five stopped once and started once, and every stop is before any start.
+lifecycle=$(grep "'lifecycle'" events)
+expect "vdi-1 vdi-2 vdi-3 vdi-4 vdi-5" \
+    echo $(grep 'Stopped' <<<"$lifecycle" | sed "s/.*domain '\\{0,1\\}\\([a-z0-9-]*\\).*/\\1/" | sort)
+expect "vdi-1 vdi-2 vdi-3 vdi-4 vdi-5" \
+    echo $(grep 'Started' <<<"$lifecycle" | sed "s/.*domain '\\{0,1\\}\\([a-z0-9-]*\\).*/\\1/" | sort)
+last_stop=$(grep -n 'Stopped' <<<"$lifecycle" | tail -n 1 | cut -d: -f1)
+first_start=$(grep -n 'Started' <<<"$lifecycle" | head -n 1 | cut -d: -f1)
+[ "$last_stop" -lt "$first_start" ] || fail "a guest was started before the last one was stopped: $lifecycle"
+
+converged

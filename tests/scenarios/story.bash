@@ -1,0 +1,85 @@
+# What stories share; sourced inside a bed. Works in $HOME, which is the bed's own.
+# shellcheck source=../bed/expect.bash
+. "$(dirname "${BASH_SOURCE[0]}")/../bed/expect.bash"
+
+cd "$HOME"
+export GIT_AUTHOR_NAME=Ada GIT_AUTHOR_EMAIL=ada@example.org GIT_COMMITTER_NAME=Ada GIT_COMMITTER_EMAIL=ada@example.org
+export GIT_CONFIG_GLOBAL=/dev/null GPUPART_SIMULATED_TOOLS=1
+
+# repository: an empty one in ~/fleet, and a GpuAgent that follows it as host HOST of cluster CLUSTER.
+repository() {
+    local cluster=${1:-demo} host=${2:-demo}
+    git init -q -b main fleet
+    cat >agent.yaml <<END
+apiVersion: gpupart/v1
+kind: GpuAgent
+metadata: {name: $host}
+spec:
+  cluster: $cluster
+  git:
+    remotes: [{url: "file://$HOME/fleet"}]
+    ref: refs/heads/main
+  trust: {mode: none}
+  nvidia: {sriovManage: $(command -v gpusim-sriov-manage || echo /none)}
+END
+}
+
+# commit MESSAGE: everything in ~/fleet.
+commit() {
+    git -C fleet add -A
+    git -C fleet commit -q -m "$1"
+}
+
+# gp ARGUMENT…: the program on the simulated host.
+gp() {
+    gpupart --root "$GPUPART_ROOT" --simulate --connect "$LIBVIRT_URI" --config "$HOME/agent.yaml" \
+        --state "$HOME/state" "$@"
+}
+
+# gp_ends STATUS ARGUMENT…: as gp, which must end so; what it printed is in ~/out and ~/err.
+gp_ends() {
+    local want=$1 have=0
+    shift
+    gp "$@" >"$HOME/out" 2>"$HOME/err" || have=$?
+    [ "$have" -eq "$want" ] || {
+        cat "$HOME/out" "$HOME/err" >&2
+        fail "gpupart $*: status $have, not $want"
+    }
+}
+
+# converged: nothing is left to do, change or report.
+converged() {
+    gp_ends 0 plan --detailed-exitcode
+    gp_ends 0 reconcile
+    grep -q 'nothing to do' out || fail "the pass after the pass has something to do: $(cat out)"
+}
+
+# inventory QUERY: a jq query on the inventory.
+inventory() {
+    gp inventory --format json | jq -r "$1"
+}
+
+# journal QUERY: a jq query on each entry of gpupart's in the bed's journal.
+journal() {
+    journalctl -o json SYSLOG_IDENTIFIER=gpupart --no-pager | jq -r "$1"
+}
+
+# running: the names of the running VMs on one line.
+running() {
+    virsh list --name | sed '/^$/d' | sort | tr '\n' ' ' | sed 's/ $//'
+}
+
+# partition VM: the source of its persistent hostdev that is ours.
+partition() {
+    virsh dumpxml --inactive "$1" --xpath "//hostdev[starts-with(alias/@name,'ua-gpupart-')]/source/address" 2>/dev/null | tr '\n' ' '
+}
+
+# canonical VM…: the secure inactive definitions, without our hostdev, our mark and controllers, in canonical form: to
+# compare before and after.
+canonical() {
+    local vm
+    for vm; do
+        virsh dumpxml --inactive --security-info "$vm" |
+            xsltproc "$(dirname "${BASH_SOURCE[0]}")/not-ours.xsl" - | xmllint --c14n --noblanks -
+    done
+}
