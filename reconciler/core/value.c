@@ -73,7 +73,7 @@ const char *gp_vm_value(struct gp_arena *mem, const struct gp_have *have, const 
 
 const struct gp_applied *gp_memory_applied(const struct gp_memory *memory, const char *key)
 {
-    size_t low = 0, high = memory->applied_count;
+    size_t low = 0, high = memory ? memory->applied_count : 0;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;

@@ -1,0 +1,262 @@
+/* Which partition each VM gets that has none to keep. */
+#include "resolve.h"
+
+#include "text.h"
+
+static bool is_quarantined(struct gp_resolve *r, size_t gpu, uint32_t index)
+{
+    const struct gp_memory *memory = r->input->memory;
+    const struct gp_partition *partition = gp_gpu_partition(&r->have->gpus[gpu], index);
+    const char *symbol = gp_partition_symbol(r->mem, r->have->gpus[gpu].id, index);
+
+    return (partition && partition->quarantined) ||
+           (memory && gp_strings_has(&memory->quarantined, symbol));
+}
+
+static void add_slot(struct gp_resolve *r, size_t gpu, uint32_t index)
+{
+    struct gp_claim *claim = &r->claims[gpu];
+    struct gp_place_slot *slot = gp_push(r->mem, claim->slots, claim->slot_count);
+
+    slot->index = index;
+    /* Another count makes the partition anew. */
+    if (r->have->gpus[gpu].count != r->goal->gpus[gpu].want.count && !claim->matches &&
+        r->have->gpus[gpu].count)
+        return;
+    if (is_quarantined(r, gpu, index)) {
+        slot->state = GP_SLOT_TAKEN;
+        claim->taken_count++;
+    }
+}
+
+/* A layout that is there already, whoever made it, may be on any of the GPU's VFs. */
+static void list_slots(struct gp_resolve *r, size_t n)
+{
+    const struct gp_gpu *gpu = &r->have->gpus[n];
+
+    if (r->claims[n].matches) {
+        for (size_t p = 0; p < gpu->partition_count; p++)
+            if (gpu->partitions[p].live)
+                add_slot(r, n, gpu->partitions[p].index);
+        return;
+    }
+    for (uint32_t index = 0; index < r->goal->gpus[n].want.count; index++)
+        add_slot(r, n, index);
+}
+
+/* Whether the plan will take from VM @n what it has now, unless the whole set of it waits. */
+static bool is_leaving(struct gp_resolve *r, size_t n)
+{
+    const struct gp_vm *vm = &r->have->vms[n];
+    const struct gp_goal_vm *goal = &r->goal->vms[n];
+
+    if (!goal->managed || goal->blocked || r->wishes[n].kept)
+        return false;
+    return vm->power == GP_POWER_OFF ||
+           (vm->power == GP_POWER_RUNNING && !vm->unstoppable && !goal->next_start);
+}
+
+static void take(struct gp_claim *claim, struct gp_place_slot *slot, enum gp_slot_state state)
+{
+    if (slot->state < state) {
+        claim->taken_count += state == GP_SLOT_TAKEN;
+        slot->state = state;
+    }
+}
+
+static void mark_taken(struct gp_resolve *r, size_t gpu)
+{
+    struct gp_claim *claim = &r->claims[gpu];
+
+    for (size_t s = 0; s < claim->slot_count; s++) {
+        struct gp_place_slot *slot = &claim->slots[s];
+        struct gp_spot spot = {.gpu = gpu, .index = slot->index};
+
+        for (size_t n = 0; n < r->have->vm_count; n++)
+            if (gp_vm_names(r->have, &r->have->vms[n], spot))
+                take(claim, slot, is_leaving(r, n) ? GP_SLOT_LEAVING : GP_SLOT_TAKEN);
+        if (gp_spot_held_by_stranger(r->have, spot))
+            take(claim, slot, GP_SLOT_TAKEN);
+    }
+}
+
+static struct gp_place_slot *best_slot(const struct gp_claim *claim)
+{
+    struct gp_place_slot *best = NULL;
+
+    for (size_t n = 0; n < claim->slot_count; n++) {
+        struct gp_place_slot *slot = &claim->slots[n];
+
+        if (slot->state != GP_SLOT_TAKEN && (!best || slot->state < best->state))
+            best = slot;
+    }
+    return best;
+}
+
+static bool is_near(const struct gp_vm *vm, const struct gp_gpu *gpu)
+{
+    return !vm->numa_nodes ||
+           (gpu->numa_node >= 0 && gpu->numa_node < 64 && vm->numa_nodes >> gpu->numa_node & 1);
+}
+
+/* Whether GPU @a is better for VM @vm than GPU @b, which comes before it by address. */
+static bool is_better(struct gp_resolve *r, size_t vm, size_t a, size_t b)
+{
+    const struct gp_claim *one = &r->claims[a], *two = &r->claims[b];
+    bool near_one = is_near(&r->have->vms[vm], &r->have->gpus[a]);
+    bool near_two = is_near(&r->have->vms[vm], &r->have->gpus[b]);
+    enum gp_slot_state state_one = best_slot(one)->state, state_two = best_slot(two)->state;
+
+    if (state_one != state_two)
+        return state_one < state_two;
+    if (near_one != near_two)
+        return near_one;
+    if (one->pool->placement == GP_PLACEMENT_PACK)
+        return one->taken_count > two->taken_count;
+    return one->taken_count < two->taken_count;
+}
+
+/* What stands against a VM that finds no partition. */
+struct lack {
+    const struct gp_goal_gpu *blocked; /* the first blocked GPU of the pool */
+    const struct gp_claim *misfit;     /* one whose partitions are not as the binding asks */
+    size_t usable;                     /* GPUs whose partitions are merely taken */
+};
+
+static struct lack look_for_lack(struct gp_resolve *r, size_t vm)
+{
+    const struct gp_wish *wish = &r->wishes[vm];
+    struct lack lack = {0};
+
+    for (size_t n = 0; n < r->have->gpu_count; n++) {
+        const struct gp_claim *claim = &r->claims[n];
+
+        if (claim->pool != wish->pool)
+            continue;
+        if (r->goal->gpus[n].blocked)
+            lack.blocked = lack.blocked ? lack.blocked : &r->goal->gpus[n];
+        else if (!gp_way_fits(claim->way, wish->binding))
+            lack.misfit = claim;
+        else
+            lack.usable++;
+    }
+    return lack;
+}
+
+static void assign(struct gp_resolve *r, size_t vm)
+{
+    const struct gp_wish *wish = &r->wishes[vm];
+    struct gp_goal_vm *goal = &r->goal->vms[vm];
+    size_t best = SIZE_MAX;
+    struct gp_place_slot *slot;
+
+    for (size_t n = 0; n < r->have->gpu_count; n++) {
+        const struct gp_claim *claim = &r->claims[n];
+
+        if (claim->pool != wish->pool || r->goal->gpus[n].blocked ||
+            !gp_way_fits(claim->way, wish->binding) || !best_slot(claim))
+            continue;
+        if (best == SIZE_MAX || is_better(r, vm, n, best))
+            best = n;
+    }
+    if (best == SIZE_MAX) {
+        goal->pending = true;
+        return;
+    }
+    slot = best_slot(&r->claims[best]);
+    take(&r->claims[best], slot, GP_SLOT_TAKEN);
+    goal->gpu = r->goal->gpus[best].id;
+    goal->partition = slot->index;
+}
+
+/* Whom no partition would do, whoever else has one: settled first, since such a VM keeps what it has. */
+static void check_lack(struct gp_resolve *r, size_t vm)
+{
+    struct gp_goal_vm *goal = &r->goal->vms[vm];
+    struct lack lack = look_for_lack(r, vm);
+
+    if (lack.usable)
+        return;
+    if (lack.misfit) {
+        gp_resolve_block_vm(r, goal, "GP-E307", goal->cause,
+                            "binding '%s' asks for other VRAM than a partition of pool '%s' has (%u MiB)",
+                            goal->binding, goal->pool, (unsigned)lack.misfit->way->vram_mib);
+    } else if (lack.blocked) {
+        /* The GPU's own finding has told it. */
+        goal->rule = lack.blocked->rule;
+        goal->blocked = lack.blocked->blocked;
+    }
+}
+
+static bool wants_one(struct gp_resolve *r, size_t vm)
+{
+    return r->wishes[vm].binding && !r->wishes[vm].kept && !r->goal->vms[vm].blocked;
+}
+
+static const char *list_valid(struct gp_resolve *r, const struct gp_pool_decl *pool)
+{
+    struct gp_text text = {.mem = r->mem};
+
+    for (size_t n = 0; n < r->have->gpu_count; n++) {
+        const struct gp_gpu *gpu = &r->have->gpus[n];
+        uint32_t last = 0;
+
+        if (r->claims[n].pool != pool)
+            continue;
+        gp_text_addf(&text, "; valid counts of %s:", gpu->id);
+        for (size_t v = gpu->valid_count; v-- > 0;) {
+            if (gpu->valid[v].count != last)
+                gp_text_addf(&text, "%s %u", last ? "," : "", (unsigned)gpu->valid[v].count);
+            last = gpu->valid[v].count;
+        }
+    }
+    return gp_text_get(&text);
+}
+
+static void report_pending(struct gp_resolve *r, const struct gp_pool_decl *pool)
+{
+    size_t wanted = 0, given = 0, partitions = 0;
+    struct gp_text names = {.mem = r->mem};
+    struct gp_span at = {0};
+
+    for (size_t n = 0; n < r->have->vm_count; n++) {
+        const struct gp_goal_vm *goal = &r->goal->vms[n];
+
+        if (r->wishes[n].pool != pool || goal->blocked)
+            continue;
+        wanted++;
+        given += goal->gpu != NULL;
+        if (!goal->pending)
+            continue;
+        if (!names.size)
+            at = goal->cause;
+        gp_text_addf(&names, "%s%s", names.size ? ", " : "", goal->name);
+    }
+    if (!names.size)
+        return;
+    for (size_t n = 0; n < r->have->gpu_count; n++)
+        if (r->claims[n].pool == pool && !r->goal->gpus[n].blocked)
+            partitions += r->claims[n].slot_count;
+    gp_resolve_find(r, "GP-W306", GP_LEVEL_WARNING, at, gp_printf(r->mem, "pool/%s", pool->name),
+                    "pool '%s' has %zu partitions on %s, %zu of them for its %zu VMs; pending: %s%s",
+                    pool->name, partitions, r->input->agent->name, given, wanted, gp_text_get(&names),
+                    list_valid(r, pool));
+}
+
+void gp_resolve_assign(struct gp_resolve *r)
+{
+    for (size_t n = 0; n < r->have->gpu_count; n++)
+        if (r->claims[n].pool && !r->goal->gpus[n].blocked)
+            list_slots(r, n);
+    gp_resolve_keep(r);
+    for (size_t n = 0; n < r->have->vm_count; n++)
+        if (wants_one(r, n))
+            check_lack(r, n);
+    for (size_t n = 0; n < r->have->gpu_count; n++)
+        mark_taken(r, n);
+    for (size_t n = 0; n < r->have->vm_count; n++)
+        if (wants_one(r, n))
+            assign(r, n);
+    for (size_t n = 0; n < r->cluster->pool_count; n++)
+        report_pending(r, &r->cluster->pools[n]);
+}

@@ -1,0 +1,199 @@
+#include "resolve.h"
+
+#include "text.h"
+
+#include <stdlib.h>
+
+void gp_resolve_find(struct gp_resolve *r, const char *rule, enum gp_level level, struct gp_span at,
+                     const char *object, const char *format, ...)
+{
+    struct gp_finding *finding = gp_push(r->mem, r->goal->findings, r->goal->finding_count);
+    va_list args;
+
+    va_start(args, format);
+    *finding = (struct gp_finding){rule, level, at, object, gp_vprintf(r->mem, format, args)};
+    va_end(args);
+}
+
+void gp_resolve_block_gpu(struct gp_resolve *r, struct gp_goal_gpu *gpu, const char *rule,
+                          struct gp_span at, const char *format, ...)
+{
+    va_list args;
+
+    if (gpu->blocked)
+        return;
+    va_start(args, format);
+    gpu->rule = rule;
+    gpu->blocked = gp_vprintf(r->mem, format, args);
+    va_end(args);
+    gp_resolve_find(r, rule, GP_LEVEL_ERROR, at, gp_printf(r->mem, "gpu/%s", gpu->id), "%s",
+                    gpu->blocked);
+}
+
+void gp_resolve_block_vm(struct gp_resolve *r, struct gp_goal_vm *vm, const char *rule,
+                         struct gp_span at, const char *format, ...)
+{
+    va_list args;
+
+    if (vm->blocked)
+        return;
+    va_start(args, format);
+    vm->rule = rule;
+    vm->blocked = gp_vprintf(r->mem, format, args);
+    va_end(args);
+    gp_resolve_find(r, rule, GP_LEVEL_ERROR, at, gp_printf(r->mem, "vm/%s", vm->name), "%s",
+                    vm->blocked);
+}
+
+bool gp_strings_has(const struct gp_strings *strings, const char *text)
+{
+    for (size_t n = 0; n < strings->count; n++)
+        if (gp_streq(strings->items[n], text))
+            return true;
+    return false;
+}
+
+static int compare_place(struct gp_span a, struct gp_span b)
+{
+    int order = gp_strcmp(a.source ? a.source->name : NULL, b.source ? b.source->name : NULL);
+
+    if (order)
+        return order;
+    if (a.line != b.line)
+        return a.line < b.line ? -1 : 1;
+    return a.column < b.column ? -1 : a.column > b.column;
+}
+
+static int compare_findings(const void *left, const void *right)
+{
+    const struct gp_finding *a = left, *b = right;
+    int order = compare_place(a->at, b->at);
+
+    if (!order)
+        order = gp_strcmp(a->rule, b->rule);
+    if (!order)
+        order = gp_strcmp(a->object, b->object);
+    return order ? order : gp_strcmp(a->message, b->message);
+}
+
+void gp_findings_sort(struct gp_finding *findings, size_t *count)
+{
+    size_t kept = 0;
+
+    if (*count)
+        qsort(findings, *count, sizeof *findings, compare_findings);
+    for (size_t n = 0; n < *count; n++)
+        if (!kept || compare_findings(&findings[kept - 1], &findings[n]) != 0)
+            findings[kept++] = findings[n];
+    *count = kept;
+}
+
+/* A stop that was ours is owed a start, from the moment the VM is down. */
+static bool start_owed(const struct gp_memory *memory, const struct gp_vm *vm)
+{
+    for (size_t n = 0; memory && n < memory->owed_count; n++)
+        if (gp_streq(memory->owed[n].vm, vm->uuid))
+            return !memory->owed[n].stop_requested || vm->power == GP_POWER_OFF;
+    return false;
+}
+
+static void list_objects(struct gp_resolve *r)
+{
+    const struct gp_have *have = r->have;
+    struct gp_goal *goal = r->goal;
+
+    goal->gpus = gp_new_array(r->mem, struct gp_goal_gpu, have->gpu_count);
+    goal->gpu_count = have->gpu_count;
+    for (size_t n = 0; n < have->gpu_count; n++)
+        goal->gpus[n].id = have->gpus[n].id;
+    goal->vms = gp_new_array(r->mem, struct gp_goal_vm, have->vm_count);
+    goal->vm_count = have->vm_count;
+    for (size_t n = 0; n < have->vm_count; n++) {
+        const struct gp_vm *vm = &have->vms[n];
+
+        goal->vms[n] = (struct gp_goal_vm){
+            .uuid = vm->uuid,
+            .name = vm->name,
+            .run = vm->power == GP_POWER_RUNNING || vm->power == GP_POWER_PAUSED ||
+                   start_owed(r->input->memory, vm),
+            .stop = goal->policy.stop,
+        };
+    }
+}
+
+/* Nothing that is known about partitions holds while it is not known who uses them. */
+static void block_unknown(struct gp_resolve *r)
+{
+    const char *why = gp_printf(r->mem, "the VMs of this host are not known (%s), so any may hold it",
+                                r->have->vms_reason ? r->have->vms_reason : "libvirt did not answer");
+
+    for (size_t n = 0; n < r->goal->gpu_count; n++)
+        if (!r->goal->gpus[n].blocked) {
+            r->goal->gpus[n].rule = "GP-E506";
+            r->goal->gpus[n].blocked = why;
+        }
+    for (size_t n = 0; n < r->goal->vm_count; n++)
+        if (!r->goal->vms[n].blocked) {
+            r->goal->vms[n].rule = "GP-E506";
+            r->goal->vms[n].blocked = why;
+        }
+    gp_resolve_find(r, "GP-E506", GP_LEVEL_ERROR, (struct gp_span){0}, "host",
+                    "the VMs of this host are not known (%s): nothing is changed",
+                    r->have->vms_reason ? r->have->vms_reason : "libvirt did not answer");
+}
+
+enum { REMOVALS_ALWAYS_ALLOWED = 3, REMOVALS_ALLOWED_OF = 4 };
+
+/* A file lost by mistake looks like the wish to take the GPU from everybody. */
+static void guard_removal(struct gp_resolve *r)
+{
+    struct gp_goal *goal = r->goal;
+
+    if (goal->removed <= REMOVALS_ALWAYS_ALLOWED ||
+        (uint64_t)goal->removed * REMOVALS_ALLOWED_OF <= goal->owned ||
+        goal->removed <= r->input->allowed_removal)
+        return;
+    goal->refused = true;
+    gp_resolve_find(r, "GP-E311", GP_LEVEL_ERROR, (struct gp_span){0}, "host",
+                    "%u of the %u bindings of this host are gone from the declaration; if that is "
+                    "meant, the commit's message says 'Gpupart-Allow-Removal: %u'",
+                    (unsigned)goal->removed, (unsigned)goal->owned, (unsigned)goal->removed);
+    for (size_t n = 0; n < goal->gpu_count; n++)
+        if (goal->gpus[n].managed && !goal->gpus[n].blocked) {
+            goal->gpus[n].rule = "GP-E311";
+            goal->gpus[n].blocked = "the commit removes too many bindings";
+        }
+    for (size_t n = 0; n < goal->vm_count; n++)
+        if (goal->vms[n].managed && !goal->vms[n].blocked) {
+            goal->vms[n].rule = "GP-E311";
+            goal->vms[n].blocked = "the commit removes too many bindings";
+        }
+}
+
+struct gp_goal *gp_resolve(struct gp_arena *mem, const struct gp_resolve_input *input)
+{
+    struct gp_resolve r = {
+        .mem = mem,
+        .input = input,
+        .have = input->have,
+        .goal = gp_new(mem, struct gp_goal),
+    };
+
+    r.goal->commit = input->declaration->commit;
+    r.claims = gp_new_array(mem, struct gp_claim, input->have->gpu_count);
+    r.wishes = gp_new_array(mem, struct gp_wish, input->have->vm_count);
+    gp_resolve_host(&r);
+    r.goal->policy = gp_policy_effective(r.cluster, input->agent);
+    list_objects(&r);
+    if (r.cluster) {
+        if (!r.goal->drained)
+            gp_resolve_pools(&r);
+        gp_resolve_bindings(&r);
+        gp_resolve_assign(&r);
+        guard_removal(&r);
+    }
+    if (input->have->vms_unknown)
+        block_unknown(&r);
+    gp_findings_sort(r.goal->findings, &r.goal->finding_count);
+    return r.goal;
+}

@@ -1,0 +1,95 @@
+/* What the files of gp_resolve() share; nobody else includes it. */
+#pragma once
+
+#include "plan.h"
+
+/* What a GPU's pool means for it: one for each of have->gpus. */
+struct gp_claim {
+    const struct gp_pool_decl *pool;  /* NULL: none */
+    const struct gp_valid_count *way; /* how it is cut, NULL: not known */
+    bool matches;                     /* is cut so already */
+    struct gp_place_slot {
+        uint32_t index;
+        enum gp_slot_state { GP_SLOT_FREE, GP_SLOT_LEAVING, GP_SLOT_TAKEN } state;
+        bool kept; /* given to the VM that had it */
+    } *slots;      /* partitions of the wanted layout, by index */
+    size_t slot_count, taken_count;
+};
+
+/* Who wants a VM to have a partition: one for each of have->vms. */
+struct gp_wish {
+    const struct gp_binding_decl *binding; /* NULL: nobody */
+    const struct gp_vm_decl *decl;
+    const struct gp_pool_decl *pool; /* NULL: the cluster has none of that name */
+    bool kept;                       /* has the partition that it had */
+    bool mistaken;                   /* a binding names it, but pins another UUID */
+};
+
+/* A partition, by the GPU's place in have->gpus. */
+struct gp_spot {
+    size_t gpu;
+    uint32_t index;
+    bool whole; /* the GPU itself */
+};
+
+struct gp_resolve {
+    struct gp_arena *mem;
+    const struct gp_resolve_input *input;
+    const struct gp_have *have;
+    const struct gp_cluster_decl *cluster; /* NULL: not declared */
+    const struct gp_host_decl *host;
+    struct gp_claim *claims;
+    struct gp_wish *wishes;
+    struct gp_goal *goal;
+};
+
+void gp_resolve_find(struct gp_resolve *r, const char *rule, enum gp_level level, struct gp_span at,
+                     const char *object, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+/* An error that names the object and blocks it; the first reason stays. */
+void gp_resolve_block_gpu(struct gp_resolve *r, struct gp_goal_gpu *gpu, const char *rule,
+                          struct gp_span at, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+void gp_resolve_block_vm(struct gp_resolve *r, struct gp_goal_vm *vm, const char *rule,
+                         struct gp_span at, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* Sets r->cluster, r->host, goal->declared and goal->drained. */
+void gp_resolve_host(struct gp_resolve *r);
+/* Which pool owns each GPU, and how it is cut. */
+void gp_resolve_pools(struct gp_resolve *r);
+/* The layout of GPU @n, which has a pool and is free to be cut. */
+void gp_resolve_layout(struct gp_resolve *r, size_t n);
+/* Which VMs are bound, and to which pool. */
+void gp_resolve_bindings(struct gp_resolve *r);
+/* Which bound VMs keep the partition that they have, or had. */
+void gp_resolve_keep(struct gp_resolve *r);
+/* Which partition each other bound VM gets. */
+void gp_resolve_assign(struct gp_resolve *r);
+
+bool gp_strings_has(const struct gp_strings *strings, const char *text);
+/* Whether @vm has a hostdev of ours in either definition. */
+bool gp_vm_is_ours(const struct gp_vm *vm);
+/* The partition that @device is, also while it does not exist: a VF's address can be told from its PF. */
+bool gp_spot_of_device(const struct gp_have *have, struct gp_device device, struct gp_spot *ret);
+/* The same of a hostdev of @vm; a mdev that is gone is known by the VM's mark alone. */
+bool gp_spot_of_hostdev(const struct gp_have *have, const struct gp_vm *vm,
+                        const struct gp_hostdev *dev, struct gp_spot *ret);
+/* "slot3/2" */
+bool gp_spot_of_symbol(const struct gp_have *have, const char *symbol, struct gp_spot *ret);
+bool gp_spot_eq(struct gp_spot a, struct gp_spot b);
+const char *gp_spot_text(struct gp_resolve *r, struct gp_spot spot);
+/* Whether the persistent or live definition of @vm has @spot. */
+bool gp_vm_names(const struct gp_have *have, const struct gp_vm *vm, struct gp_spot spot);
+/* Whether somebody holds the partition @spot who is no VM that is known to. */
+bool gp_spot_held_by_stranger(const struct gp_have *have, struct gp_spot spot);
+struct gp_place_slot *gp_claim_slot(const struct gp_claim *claim, uint32_t index);
+/* Whether a partition cut so has what the binding asks for. */
+bool gp_way_fits(const struct gp_valid_count *way, const struct gp_binding_decl *binding);
+
+/* The stricter of @cluster's policy (NULL: observe only) and @agent's ceilings. */
+struct gp_policy gp_policy_effective(const struct gp_cluster_decl *cluster,
+                                     const struct gp_agent_decl *agent);
+/* @over's fields where given, else @base's, else the product's. */
+struct gp_stop_policy gp_stop_effective(const struct gp_stop_policy *base,
+                                        const struct gp_stop_policy *over);

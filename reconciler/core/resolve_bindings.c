@@ -1,0 +1,265 @@
+/* Which VMs of this host are bound, and to which pool. */
+#include "resolve.h"
+
+#include "text.h"
+
+#include <string.h>
+
+static bool here(struct gp_resolve *r, const struct gp_vm_decl *decl)
+{
+    return !decl->host || gp_streq(decl->host, r->input->agent->name);
+}
+
+static bool names_vm(const struct gp_vm_decl *decl, const char *name)
+{
+    if (!gp_glob_match(decl->name, name))
+        return false;
+    for (size_t n = 0; n < decl->except.count; n++)
+        if (gp_glob_match(decl->except.items[n], name))
+            return false;
+    return true;
+}
+
+/* Of several lines of one binding, the one that names the VM outright says more than a glob. */
+static const struct gp_vm_decl *line_for(struct gp_resolve *r, const struct gp_binding_decl *binding,
+                                         const char *name)
+{
+    const struct gp_vm_decl *found = NULL;
+
+    for (size_t n = 0; n < binding->vm_count; n++) {
+        const struct gp_vm_decl *decl = &binding->vms[n];
+
+        if (!here(r, decl) || !names_vm(decl, name))
+            continue;
+        if (!found || (gp_glob_is(found->name) && !gp_glob_is(decl->name)))
+            found = decl;
+    }
+    return found;
+}
+
+static const struct gp_pool_decl *pool_of(struct gp_resolve *r, const char *name)
+{
+    for (size_t n = 0; n < r->cluster->pool_count; n++)
+        if (gp_streq(r->cluster->pools[n].name, name))
+            return &r->cluster->pools[n];
+    return NULL;
+}
+
+static bool forbidden(struct gp_resolve *r, const struct gp_vm *vm)
+{
+    const struct gp_strings *never = &r->input->agent->never_touch_vms;
+
+    for (size_t n = 0; n < never->count; n++)
+        if (gp_glob_match(never->items[n], vm->name) || gp_streq(never->items[n], vm->uuid))
+            return true;
+    return false;
+}
+
+static bool is_foreign(const struct gp_vm *vm)
+{
+    for (size_t n = 0; n < vm->persistent_count; n++)
+        if (vm->persistent_devs[n].stray_mark)
+            return true;
+    for (size_t n = 0; n < vm->live_count; n++)
+        if (vm->live[n].stray_mark)
+            return true;
+    return vm->mark && !vm->mark_fits;
+}
+
+bool gp_vm_is_ours(const struct gp_vm *vm)
+{
+    for (size_t n = 0; n < vm->persistent_count; n++)
+        if (vm->persistent_devs[n].ours)
+            return true;
+    for (size_t n = 0; n < vm->live_count; n++)
+        if (vm->live[n].ours)
+            return true;
+    return false;
+}
+
+static bool uuid_fits(struct gp_resolve *r, const struct gp_vm *vm, const struct gp_vm_decl *decl)
+{
+    const struct gp_vm *meant;
+
+    if (!decl->uuid || gp_streq(decl->uuid, vm->uuid))
+        return true;
+    meant = gp_have_vm(r->have, decl->uuid);
+    gp_resolve_find(r, "GP-D808", GP_LEVEL_ERROR, decl->at, gp_printf(r->mem, "vm/%s", vm->name),
+                    "'%s' has UUID %s, not the pinned %s%s%s: it is not bound", vm->name, vm->uuid,
+                    decl->uuid, meant ? ", which is now named " : "", meant ? meant->name : "");
+    return false;
+}
+
+static void bind(struct gp_resolve *r, size_t n, const struct gp_binding_decl *binding,
+                 const struct gp_vm_decl *decl)
+{
+    struct gp_goal_vm *goal = &r->goal->vms[n];
+
+    r->wishes[n].binding = binding;
+    r->wishes[n].decl = decl;
+    r->wishes[n].pool = pool_of(r, binding->pool);
+    goal->managed = true;
+    goal->next_start = binding->next_start;
+    goal->without_gpu = binding->without_gpu;
+    goal->binding = binding->name;
+    goal->pool = binding->pool;
+    goal->stop = gp_stop_effective(&r->goal->policy.stop, &binding->stop);
+    goal->cause = decl->at;
+}
+
+static void block_second(struct gp_resolve *r, size_t n, const struct gp_binding_decl *second,
+                         const struct gp_vm_decl *decl)
+{
+    const char *one = r->wishes[n].binding->name, *two = second->name;
+    struct gp_span at = r->wishes[n].decl->at;
+
+    /* The order of the files must not decide what is said. */
+    if (gp_strcmp(one, two) > 0) {
+        one = second->name;
+        two = r->wishes[n].binding->name;
+    } else {
+        at = decl->at;
+    }
+    gp_resolve_block_vm(r, &r->goal->vms[n], "GP-E301", at,
+                        "'%s' is bound by '%s' and by '%s'; a VM has one partition",
+                        r->have->vms[n].name, one, two);
+}
+
+static void find_binding(struct gp_resolve *r, size_t n)
+{
+    const struct gp_declaration *declaration = r->input->declaration;
+    const struct gp_vm *vm = &r->have->vms[n];
+
+    for (size_t b = 0; b < declaration->binding_count; b++) {
+        const struct gp_binding_decl *binding = declaration->bindings[b];
+        const struct gp_vm_decl *decl;
+
+        if (!gp_streq(binding->cluster, r->cluster->name))
+            continue;
+        decl = line_for(r, binding, vm->name);
+        if (!decl)
+            continue;
+        if (!uuid_fits(r, vm, decl)) {
+            r->wishes[n].mistaken = true;
+            continue;
+        }
+        if (forbidden(r, vm))
+            gp_resolve_find(r, "GP-E406", GP_LEVEL_NOTE, decl->at,
+                            gp_printf(r->mem, "vm/%s", vm->name),
+                            "'%s' is bound by '%s' but is in neverTouch of this host: it is left alone",
+                            vm->name, binding->name);
+        else if (r->wishes[n].binding)
+            block_second(r, n, binding, decl);
+        else
+            bind(r, n, binding, decl);
+    }
+}
+
+static void check_bound(struct gp_resolve *r, size_t n)
+{
+    const struct gp_vm *vm = &r->have->vms[n];
+    struct gp_goal_vm *goal = &r->goal->vms[n];
+    const struct gp_wish *wish = &r->wishes[n];
+
+    if (!wish->pool)
+        gp_resolve_block_vm(r, goal, "GP-E212", wish->binding->pool_at, "cluster '%s' has no pool '%s'",
+                            r->cluster->name, wish->binding->pool);
+    if (!vm->persistent)
+        gp_resolve_block_vm(r, goal, "GP-E507", goal->cause,
+                            "'%s' is transient: it is gone once it is stopped, so nothing of it can be "
+                            "changed",
+                            vm->name);
+}
+
+/* Without a binding, what is ours goes; on a drained host always, else where omission is said to remove. */
+static void unbind(struct gp_resolve *r, size_t n)
+{
+    const struct gp_vm *vm = &r->have->vms[n];
+    struct gp_goal_vm *goal = &r->goal->vms[n];
+
+    if (!gp_vm_is_ours(vm) || forbidden(r, vm) || r->wishes[n].mistaken ||
+        !(r->goal->drained || r->goal->policy.prune_bindings))
+        return;
+    goal->managed = true;
+    goal->cause = r->goal->drained ? r->host->at : (struct gp_span){0};
+    r->goal->removed += !r->goal->drained;
+    if (!vm->persistent)
+        gp_resolve_block_vm(r, goal, "GP-E507", goal->cause, "'%s' is transient: it is gone once it is stopped",
+                            vm->name);
+}
+
+static void report_foreign(struct gp_resolve *r, size_t n)
+{
+    const struct gp_vm *vm = &r->have->vms[n];
+    struct gp_goal_vm *goal = &r->goal->vms[n];
+    struct gp_span at = goal->cause;
+    const char *whose = vm->mark && vm->mark->vm && !gp_streq(vm->mark->vm, vm->uuid)
+                            ? gp_printf(r->mem, "VM %s", vm->mark->vm)
+                            : "another host or device";
+
+    if (goal->managed)
+        gp_resolve_block_vm(r, goal, "GP-D807", at,
+                            "'%s' carries marks that were made for %s: it was copied or reverted, and is "
+                            "not touched until they are removed from its definition",
+                            vm->name, whose);
+    else
+        gp_resolve_find(r, "GP-D807", GP_LEVEL_WARNING, at, gp_printf(r->mem, "vm/%s", vm->name),
+                        "'%s' carries marks that were made for %s: it is not touched", vm->name, whose);
+}
+
+static const char *nearest_vm(struct gp_resolve *r, const char *name)
+{
+    const char **names = gp_new_array(r->mem, const char *, r->have->vm_count + 1);
+
+    for (size_t n = 0; n < r->have->vm_count; n++)
+        names[n] = r->have->vms[n].name;
+    return gp_nearest(name, names);
+}
+
+static void check_line(struct gp_resolve *r, const struct gp_binding_decl *binding,
+                       const struct gp_vm_decl *decl)
+{
+    const char *near;
+
+    if (!here(r, decl))
+        return;
+    for (size_t n = 0; n < r->have->vm_count; n++)
+        if (names_vm(decl, r->have->vms[n].name))
+            return;
+    if (gp_glob_is(decl->name)) {
+        gp_resolve_find(r, "GP-W305", decl->host ? GP_LEVEL_WARNING : GP_LEVEL_NOTE, decl->at,
+                        gp_printf(r->mem, "pool/%s", binding->pool), "'%s' matches no VM of %s",
+                        decl->name, r->input->agent->name);
+        return;
+    }
+    /* Without a host it may well be defined on another one. */
+    if (!decl->host)
+        return;
+    near = nearest_vm(r, decl->name);
+    gp_resolve_find(r, "GP-E303", GP_LEVEL_ERROR, decl->at, gp_printf(r->mem, "vm/%s", decl->name),
+                    "VM '%s' is not defined on %s%s%s%s", decl->name, decl->host,
+                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+void gp_resolve_bindings(struct gp_resolve *r)
+{
+    const struct gp_declaration *declaration = r->input->declaration;
+
+    for (size_t n = 0; n < r->have->vm_count; n++) {
+        if (!r->goal->drained)
+            find_binding(r, n);
+        if (r->wishes[n].binding)
+            check_bound(r, n);
+        else
+            unbind(r, n);
+        r->goal->owned += gp_vm_is_ours(&r->have->vms[n]);
+        if (is_foreign(&r->have->vms[n]))
+            report_foreign(r, n);
+    }
+    if (r->goal->drained || r->have->vms_unknown)
+        return;
+    for (size_t b = 0; b < declaration->binding_count; b++)
+        if (gp_streq(declaration->bindings[b]->cluster, r->cluster->name))
+            for (size_t v = 0; v < declaration->bindings[b]->vm_count; v++)
+                check_line(r, declaration->bindings[b], &declaration->bindings[b]->vms[v]);
+}
