@@ -1,13 +1,13 @@
 /* Holds a bed's partitions as QEMU would, and its libvirtd's state.
  *
- *   keeper [--clear] [--ready FILE] URI ROOT
+ *   keeper [--clear] [--ready FILE] URI [ROOT]
  *
  * For each PCI or mdev hostdev in the live definition of a running domain it keeps
  * ROOT/dev/vfio/GROUP open until that domain stops: so a mock guest's partition is seen to be in
  * use. It holds one connection all the while, as the mock hypervisor forgets its domains when the
  * last one closes. --clear first removes the domain that the mock begins with; FILE is made once
- * all that is done and the running domains' devices are held. It ends with the connection, and the
- * kernel closes what it held, however it ends. */
+ * all that is done and the running domains' devices are held. Without ROOT it holds none. It ends
+ * with the connection, and the kernel closes what it held, however it ends. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -243,7 +243,7 @@ static bool keep(virConnectPtr connection, const char *ready)
         return false;
     }
     while (!closed) {
-        if (changed) {
+        if (changed && root) {
             changed = false;
             look_again(connection);
         }
@@ -274,8 +274,8 @@ int main(int argc, char *argv[])
         else
             return 64;
     }
-    if (argc - optind != 2) {
-        fputs("usage: keeper [--clear] [--ready FILE] URI ROOT\n", stderr);
+    if (argc - optind != 1 && argc - optind != 2) {
+        fputs("usage: keeper [--clear] [--ready FILE] URI [ROOT]\n", stderr);
         return 64;
     }
     root = argv[optind + 1];
