@@ -260,6 +260,7 @@ struct gp_gpu {
     uint32_t vf_total, vf_count, vf_offset, vf_stride; /* 0 where there is no SR-IOV */
     bool vfs_by_tool; /* VFs are enabled all at once by the vendor's tool, never through sriov_numvfs */
     enum gp_held held; /* the PF itself, as a whole device */
+    const char *not_whole; /* why no VM can get it as a whole device (its IOMMU group), NULL: one can */
     const char *holder;
     struct gp_valid_count *valid; /* by count descending, then profile */
     size_t valid_count;

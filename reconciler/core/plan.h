@@ -17,6 +17,8 @@ struct gp_finding {
     const char *object; /* "gpu/slot3", "vm/NAME", "pool/vdi", "host", or NULL */
     const char *message;
 };
+/* By place, rule, object and message; one of several that say the same stays. */
+void gp_findings_sort(struct gp_finding *findings, size_t *count);
 
 /* ---- what mechanisms tell the planner ---- */
 
@@ -184,6 +186,9 @@ struct gp_resolve_input {
     const struct gp_memory *memory;
     gp_mechanism_lookup *mechanism;
     uint32_t allowed_removal; /* of the commit's trailer; 0: it has none */
+    /* Live approvals by object ("gpu/slot3"): what a GPU needs once that somebody else had partitioned
+     * otherwise. NULL: none. */
+    const struct gp_strings *approved;
 };
 /* Which pool owns each GPU, which partition each VM gets: kept, then the VM's NUMA node, then placement,
  * then GPU by address and partition by index. Mistakes that need a host become findings that block only
@@ -244,6 +249,9 @@ struct gp_plan_input {
     const struct gp_memory *memory;
     gp_mechanism_lookup *mechanism;
     uint64_t reserve_memory, host_memory; /* bytes; 0: not checked */
+    /* Between the waves of a set: only its objects are planned for, and together, as one set with its id,
+     * though what is left of it might not touch any more. NULL: the whole host. */
+    const struct gp_set *within;
 };
 /* Every step of all waves, predicted. A set that cannot be done is BLOCKED, has findings and no steps. */
 struct gp_plan *gp_plan(struct gp_arena *mem, const struct gp_plan_input *input);
@@ -295,6 +303,7 @@ struct gp_snapshot_vm {
     const char *uuid, *name;
     bool ran;
     struct gp_device device; /* our hostdev's source, NONE: none */
+    struct gp_device live;   /* what it ran with of our GPUs, NONE: nothing: it may differ from its definition */
     const char *gpu;         /* and what it was, NULL: none of ours */
     uint32_t partition;
     const char *binding, *pool;
