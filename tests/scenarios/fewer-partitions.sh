@@ -1,9 +1,9 @@
 # Eight partitions on GPU A with eight VMs, five of them running; GPU B in another pool with running VMs. One commit
 # sets four and drops four bindings: exactly the five stop, all five run again, B's guests keep their QEMU processes.
-# bed: --qemu --sim ../sim/hosts/two-xe.yaml
+# bed: --qemu --sim ../sim/hosts/xe-two.yaml
 . "$(dirname "$0")/story.bash"
 
-# declare COUNT VM…: pool vdi on slot 3 with COUNT partitions for these VMs, pool other on slot 5.
+# declare COUNT VM…: pool vdi on slot 1 with COUNT partitions for these VMs, pool other on slot 2.
 declare_pools() {
     local count=$1 vm
     shift
@@ -18,12 +18,12 @@ spec:
     - name: vdi
       mode: partitioned
       match: {vendor: intel}
-      select: {slots: ["3"]}
+      select: {slots: ["1"]}
       partitions: {count: $count}
     - name: other
       mode: partitioned
       match: {vendor: intel}
-      select: {slots: ["5"]}
+      select: {slots: ["2"]}
       partitions: {count: 2}
   policy:
     stop: {timeout: 20s, method: [acpi]}
@@ -67,7 +67,7 @@ for vm in vdi-{1..8} other-{1..2}; do
     bed-domain "$vm" --define
 done
 gp_ends 0 reconcile
-expect "8" inventory '.gpus[] | select(.id == "slot3") | .count'
+expect "8" inventory '.gpus[] | select(.id == "slot1") | .count'
 converged
 for vm in vdi-{1..5} other-{1..2}; do
     virsh -q start "$vm" >/dev/null
@@ -93,8 +93,8 @@ wait "$listener" 2>/dev/null || :
 expect "other-1 other-2 vdi-1 vdi-2 vdi-3 vdi-4 vdi-5" running
 expect "$before" pids other-{1..2}
 [ "$others" = "$(canonical other-{1..2} vdi-{1..8})" ] || fail "something else of a definition changed"
-expect "4" inventory '.gpus[] | select(.id == "slot3") | .count'
-expect "vdi-1 vdi-2 vdi-6 vdi-7" inventory '[.gpus[] | select(.id == "slot3") | .partitions[].vm] | sort | join(" ")'
+expect "4" inventory '.gpus[] | select(.id == "slot1") | .count'
+expect "vdi-1 vdi-2 vdi-6 vdi-7" inventory '[.gpus[] | select(.id == "slot1") | .partitions[].vm] | sort | join(" ")'
 for vm in vdi-{3,4,5,8}; do
     expect "" partition "$vm"
 done

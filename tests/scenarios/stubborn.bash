@@ -1,0 +1,74 @@
+# The story of a guest that does not stop; sourced by the stories of both hypervisors.
+
+pools() {
+    mkdir -p fleet/clusters
+    cat >fleet/clusters/demo.yaml <<END
+apiVersion: gpupart/v1
+kind: GpuCluster
+metadata: {name: demo}
+spec:
+  hosts: [{name: demo}]
+  pools:
+    - name: vdi
+      mode: partitioned
+      match: {vendor: intel}
+      select: {slots: ["2"]}
+      partitions: {count: $1}
+  policy:
+    stop: {timeout: 2s, method: [acpi], lateWithin: 1h}
+---
+apiVersion: gpupart/v1
+kind: GpuBinding
+metadata: {name: desktops, cluster: demo}
+spec:
+  pool: vdi
+  vms: [{name: vdi-1, host: demo}, {name: vdi-2, host: demo}, {name: vdi-3, host: demo}]
+END
+}
+
+# stubborn_story COMMAND-THAT-DEFINES-VDI-3 COMMAND-THAT-MAKES-IT-STUBBORN
+stubborn_story() {
+    repository
+    pools 4
+    commit "four partitions"
+    bed-domain vdi-1 --define
+    bed-domain vdi-2 --define
+    $1
+    gp_ends 0 reconcile
+    for vm in vdi-{1..3}; do
+        virsh -q start "$vm" >/dev/null
+    done
+    sleep .7
+    gp_ends 0 plan --detailed-exitcode
+    local before kernel
+    before=$(canonical vdi-{1..3})
+    kernel=$(grep -c numvfs "$GPUPART_ROOT/gpusim-log" || :)
+    gp inventory --format json >inventory-before
+
+    pools 3
+    commit "three"
+    $2
+    gp_ends 5 reconcile
+    : >"$BED/proxy.control"
+    expect "vdi-1 vdi-2 vdi-3" running
+    expect "$kernel" grep -c numvfs "$GPUPART_ROOT/gpusim-log"
+    cmp inventory-before <(gp inventory --format json) || fail "the host is not as it was"
+    [ "$before" = "$(canonical vdi-{1..3})" ] || fail "something of a definition changed"
+    grep -q vdi-3 err || fail "the guest that did not stop is not named: $(cat err)"
+    [ -z "$(ls state/records)" ] || fail "a record is left"
+    expect 1 jq -s length <(journal 'select(.GPUPART_EVENT == "restored")')
+
+    # It is not tried again at once: nobody is stopped for a commit that just failed.
+    local restarts
+    restarts=$(journal 'select(.GPUPART_EVENT == "step-start") | .MESSAGE' | wc -l)
+    gp_ends 0 reconcile
+    expect "$restarts" wc -l < <(journal 'select(.GPUPART_EVENT == "step-start") | .MESSAGE')
+    expect "vdi-1 vdi-2 vdi-3" running
+
+    # Another commit begins anew, and with a guest that listens it is done.
+    virsh -q destroy vdi-3 >/dev/null
+    echo "# again" >>fleet/clusters/demo.yaml
+    commit "again"
+    gp_ends 0 reconcile
+    expect 3 inventory '.gpus[] | select(.id == "slot2") | .count'
+}
