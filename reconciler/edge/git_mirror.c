@@ -1,0 +1,144 @@
+#include "git_priv.h"
+
+#include "cleanup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Stands in every repository that gpupart made, and in no other: only such a one is ever removed. */
+static const char marker[] = "gpupart-mirror";
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static bool has_marker(const char *dir)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+
+    return access(gp_printf(mem, "%s/%s", dir, marker), F_OK) == 0;
+}
+
+static struct gp_error *make(const char *dir)
+{
+    gp_cleanup(gp_git_repository_p) git_repository *repo = NULL;
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    gp_cleanup(gp_close_p) int fd = -1;
+    const char *file = gp_printf(mem, "%s/%s", dir, marker);
+
+    /* rmdir() tells an empty folder from one that somebody uses; git makes it again. */
+    if (rmdir(dir) < 0 && errno != ENOENT)
+        return gp_error_new(GP_E_CONFIG,
+                            "%s is not a repository that gpupart made, and not empty: move it away", dir);
+    if (git_repository_init(&repo, dir, true) < 0)
+        return gp_git_fail(GP_E_IO, "the repository %s could not be made", dir);
+    fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0 || fsync(fd) < 0)
+        return gp_error_errno(errno, "%s could not be made", file);
+    return NULL;
+}
+
+struct gp_error *gp_git_mirror_renew(const char *dir)
+{
+    enum { OPEN_FOLDERS = 16 };
+
+    if (!has_marker(dir))
+        return make(dir); /* which says so if there is something */
+    if (nftw(dir, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0)
+        return gp_error_errno(errno, "the damaged repository %s could not be removed", dir);
+    return make(dir);
+}
+
+/* A child that was killed leaves lock files, which would make every later fetch fail, and halves of packs. The pass
+ * lock says that no fetch runs now. */
+static void sweep(const char *dir, bool (*stale)(const char *name))
+{
+    DIR *folder = opendir(dir);
+    const struct dirent *entry;
+
+    if (!folder)
+        return;
+    while ((entry = readdir(folder)))
+        if (entry->d_name[0] != '.' && stale(entry->d_name))
+            (void)unlinkat(dirfd(folder), entry->d_name, 0);
+    (void)closedir(folder);
+}
+
+static bool is_lock(const char *name)
+{
+    size_t size = strlen(name);
+
+    return size > 5 && strcmp(name + size - 5, ".lock") == 0;
+}
+
+/* Finished ones are pack-HASH.pack and pack-HASH.idx. */
+static bool is_half_pack(const char *name)
+{
+    return gp_starts_with(name, "pack_") || gp_starts_with(name, "tmp_") || is_lock(name);
+}
+
+struct gp_error *gp_git_mirror_open(const char *dir, git_repository **ret)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct gp_error *err = NULL;
+
+    if (!has_marker(dir))
+        err = make(dir);
+    if (err)
+        return err;
+    sweep(dir, is_lock);
+    sweep(gp_printf(mem, "%s/refs/gpupart/remote", dir), is_lock);
+    sweep(gp_printf(mem, "%s/objects/pack", dir), is_half_pack);
+    if (git_repository_open_bare(ret, dir) == 0)
+        return NULL;
+    err = gp_git_mirror_renew(dir);
+    if (!err && git_repository_open_bare(ret, dir) < 0)
+        err = gp_git_fail(GP_E_IO, "the repository %s could not be opened", dir);
+    return err;
+}
+
+/* ---- is it whole? ---- */
+
+static int read_blob(const char *root, const git_tree_entry *entry, void *data)
+{
+    git_repository *repo = data;
+    git_blob *blob;
+    int rc;
+
+    (void)root;
+    if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
+        return 0;
+    rc = git_blob_lookup(&blob, repo, git_tree_entry_id(entry));
+    git_blob_free(rc == 0 ? blob : NULL);
+    return rc < 0 ? -1 : 0;
+}
+
+bool gp_git_mirror_holds(git_repository *repo, const char *id, const char *path)
+{
+    gp_cleanup(gp_git_commit_p) git_commit *commit = NULL;
+    gp_cleanup(gp_git_tree_p) git_tree *root = NULL, *below = NULL;
+    gp_cleanup(gp_git_object_p) git_object *object = NULL;
+    git_oid oid;
+    int rc;
+
+    if (git_oid_fromstr(&oid, id) < 0 || git_commit_lookup(&commit, repo, &oid) < 0 ||
+        git_commit_tree(&root, commit) < 0)
+        return false;
+    if (!path || !*path)
+        return git_tree_walk(root, GIT_TREEWALK_PRE, read_blob, repo) == 0;
+    rc = git_object_lookup_bypath(&object, (const git_object *)root, path, GIT_OBJECT_ANY);
+    if (rc == GIT_ENOTFOUND)
+        return true; /* the commit has no such path, which is for the one who loads it to say */
+    if (rc < 0)
+        return false;
+    if (git_object_type(object) != GIT_OBJECT_TREE)
+        return true; /* a file that was just read */
+    return git_tree_lookup(&below, repo, git_object_id(object)) == 0 &&
+           git_tree_walk(below, GIT_TREEWALK_PRE, read_blob, repo) == 0;
+}
