@@ -9,24 +9,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct gp_worker;
+
 struct gp_host {
     int root_fd;            /* the directory under which sys/, dev/ and proc/ lie; openat() from there, always */
     const char *root;       /* its path, "/" for the real one */
-    const char *machine_id; /* 32 hex digits: the namespace of stable mdev UUIDs */
+    const char *machine_id; /* 32 hex digits: the namespace of stable mdev UUIDs; the caller's */
     bool may_change;        /* false: every write is refused with GP_E_REFUSED */
-    const char *sriov_manage; /* nvidia.sriovManage of GpuAgent; NULL: not configured */
+    const char *sriov_manage; /* nvidia.sriovManage of GpuAgent; NULL: not configured; the caller's */
     uint32_t io_timeout_ms;   /* a single sysfs read or write that takes longer is GP_E_HUNG */
     /* Traces one access to stderr ("sysfs read PATH = VALUE"), NULL: no trace. Set from GPUPART_TRACE. */
     void (*trace)(const char *line);
+    struct gp_worker *worker; /* does what may not come back */
+    bool hung;                /* a call never came back: the host needs a reboot */
 };
 
 /* Opens @root. The caller closes with gp_host_close(). */
 struct gp_error *gp_host_open(const char *root, bool may_change, struct gp_host *ret) GP_MUST_CHECK;
 void gp_host_close(struct gp_host *host);
 
-/* Paths are relative to the root, as "sys/bus/pci/devices/0000:08:00.0/sriov_numvfs". */
+/* Paths are relative to the root, as "sys/bus/pci/devices/0000:08:00.0/sriov_numvfs". No link leads out
+ * of a root other than "/". */
 
-/* The contents less the final newline. GP_E_GONE if there is no such file. Reads at most 64 KiB. */
+/* The contents less the final newline. GP_E_GONE if there is no such file. Reads at most 64 KiB. Read in
+ * a worker with io_timeout_ms, since an attribute may wait for a device's lock. */
 struct gp_error *gp_host_read(struct gp_host *host, struct gp_arena *mem, const char *path,
                               const char **ret) GP_MUST_CHECK;
 /* Decimal, or hex with 0x. */
@@ -34,9 +40,15 @@ struct gp_error *gp_host_read_u64(struct gp_host *host, const char *path, uint64
 /* One write(2) of @text. The kernel's errno becomes the code; written in a worker with io_timeout_ms, since
  * a write to sysfs may never come back and cannot be killed. */
 struct gp_error *gp_host_write(struct gp_host *host, const char *path, const char *text) GP_MUST_CHECK;
+/* The same with a deadline of its own: making 32 VFs takes longer than one attribute should. */
+struct gp_error *gp_host_write_within(struct gp_host *host, const char *path, const char *text,
+                                      uint32_t timeout_ms) GP_MUST_CHECK;
 /* The last component of the link's target ("nvidia" for driver); NULL in @ret if there is no such link. */
 struct gp_error *gp_host_readlink(struct gp_host *host, struct gp_arena *mem, const char *path,
                                   const char **ret) GP_MUST_CHECK;
+/* The link's whole target as it is written; NULL in @ret if there is no such link. */
+struct gp_error *gp_host_readlink_full(struct gp_host *host, struct gp_arena *mem, const char *path,
+                                       const char **ret) GP_MUST_CHECK;
 /* Names in a directory, sorted with numbers as numbers, without "." and "..". None if it is not there. */
 struct gp_error *gp_host_list(struct gp_host *host, struct gp_arena *mem, const char *path,
                               struct gp_strings *ret) GP_MUST_CHECK;
@@ -44,13 +56,15 @@ bool gp_host_exists(struct gp_host *host, const char *path);
 
 /* Whether somebody holds the VFIO device of @group (dev/vfio/GROUP cannot be opened while in use; EBUSY is
  * held, no node is not held, any other failure is unknown), with the holder's name from proc where it can
- * be told. @group -1: no. */
+ * be told. @group -1: no.
+ * Fact: Linux drivers/vfio/group.c, vfio_group_fops_open(): one opener at a time, EBUSY to others. */
 enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t group,
                           const char **ret_holder);
 
-/* Runs a tool of the host to its end, at most @timeout_ms, without a shell; its last lines of output are in
- * the error. Under a root other than "/", @argv[0] is looked up and run only if GPUPART_SIMULATED_TOOLS=1
- * is set, which the simulator does: nothing below a root is ever executed. */
+/* Runs a tool of the host to its end, at most @timeout_ms, without a shell, in an environment of its own
+ * (PATH, LC_ALL, GPUPART_ROOT); its last lines of output are in the error. GP_E_REFUSED if !may_change.
+ * Under a root other than "/", @argv[0] is looked up and run only if GPUPART_SIMULATED_TOOLS=1 is set, which
+ * the simulator does: nothing below a root is ever executed. */
 struct gp_error *gp_host_run(struct gp_host *host, const char *const *argv, uint32_t timeout_ms) GP_MUST_CHECK;
 
 uint64_t gp_host_now_ms(void); /* monotonic */

@@ -1,0 +1,351 @@
+#include "host.h"
+
+#include "cleanup.h"
+#include "text.h"
+#include "worker.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define READ_MAX          ((size_t)64 * 1024)
+#define IO_TIMEOUT_MS     10000
+#define TRACED_VALUE_SIZE 120
+
+static void trace_to_stderr(const char *line)
+{
+    (void)fprintf(stderr, "%s\n", line);
+}
+
+struct gp_error *gp_host_open(const char *root, bool may_change, struct gp_host *ret)
+{
+    const char *trace = getenv("GPUPART_TRACE");
+    gp_cleanup(gp_free_p) char *real = realpath(root, NULL);
+    int fd = real ? open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (fd < 0)
+        return gp_error_errno(errno, "the root '%s' cannot be opened", root);
+    *ret = (struct gp_host){
+        .root_fd = fd,
+        .root = gp_steal(real),
+        .may_change = may_change,
+        .io_timeout_ms = IO_TIMEOUT_MS,
+        .trace = trace && strstr(trace, "sysfs") ? trace_to_stderr : NULL,
+    };
+    return NULL;
+}
+
+void gp_host_close(struct gp_host *host)
+{
+    gp_worker_free(host->worker);
+    host->worker = NULL;
+    /* What hangs may still have the directory in its hand. */
+    if (!host->hung && host->root_fd >= 0)
+        (void)close(host->root_fd);
+    host->root_fd = -1;
+    free((char *)host->root);
+    host->root = NULL;
+}
+
+static void trace(struct gp_host *host, const char *verb, const char *path, const char *value, int errnum)
+{
+    char line[PATH_MAX];
+
+    if (!host->trace)
+        return;
+    if (errnum)
+        (void)snprintf(line, sizeof line, "sysfs %s %s: %s", verb, path, strerrordesc_np(errnum));
+    else
+        (void)snprintf(line, sizeof line, "sysfs %s %s = %.*s", verb, path, TRACED_VALUE_SIZE,
+                       value ? value : "");
+    for (char *c = line; *c; c++) {
+        if (*c == '\n')
+            *c = ' ';
+    }
+    host->trace(line);
+}
+
+/* A capture comes from elsewhere, and its links are not to be believed. */
+static int open_below(int root_fd, bool confined, const char *path, int flags)
+{
+    struct open_how how = {.flags = (unsigned int)(flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+
+    if (!confined)
+        return openat(root_fd, path, flags | O_CLOEXEC | O_NOCTTY);
+    return (int)syscall(SYS_openat2, root_fd, path, &how, sizeof how);
+}
+
+static bool confined(const struct gp_host *host)
+{
+    return strcmp(host->root, "/") != 0;
+}
+
+struct io {
+    int root_fd;
+    bool confined, writes;
+    char *path, *data;
+    size_t size;
+    int errnum;
+};
+
+static void io_drop(void *arg)
+{
+    struct io *io = arg;
+
+    free(io->path);
+    free(io->data);
+    free(io);
+}
+
+static struct io *io_new(struct gp_host *host, const char *path, const char *text)
+{
+    struct io *io = calloc(1, sizeof *io);
+
+    if (!io)
+        abort();
+    io->root_fd = host->root_fd;
+    io->confined = confined(host);
+    io->writes = text != NULL;
+    io->path = strdup(path);
+    io->data = text ? strdup(text) : malloc(READ_MAX + 1);
+    io->size = text ? strlen(text) : 0;
+    if (!io->path || !io->data)
+        abort();
+    return io;
+}
+
+static void io_do(void *arg)
+{
+    struct io *io = arg;
+    int fd = open_below(io->root_fd, io->confined, io->path, io->writes ? O_WRONLY : O_RDONLY);
+
+    io->errnum = 0;
+    if (fd < 0) {
+        io->errnum = errno;
+        return;
+    }
+    if (io->writes) {
+        ssize_t n = write(fd, io->data, io->size);
+
+        if (n < 0)
+            io->errnum = errno;
+        else if ((size_t)n != io->size)
+            io->errnum = EIO;
+    } else {
+        while (io->size < READ_MAX) {
+            ssize_t n = read(fd, io->data + io->size, READ_MAX - io->size);
+
+            if (n < 0 && errno == EINTR)
+                continue;
+            if (n < 0)
+                io->errnum = errno;
+            if (n <= 0)
+                break;
+            io->size += (size_t)n;
+        }
+    }
+    (void)close(fd);
+}
+
+static struct gp_error *io_run(struct gp_host *host, struct io *io, uint32_t timeout_ms)
+{
+    if (gp_worker_run(&host->worker, io_do, io_drop, io, timeout_ms))
+        return NULL;
+    host->hung = true;
+    return gp_error_new(GP_E_HUNG, "the kernel did not come back within %u ms", timeout_ms);
+}
+
+struct gp_error *gp_host_read(struct gp_host *host, struct gp_arena *mem, const char *path,
+                              const char **ret)
+{
+    struct io *io = io_new(host, path, NULL);
+    struct gp_error *err = io_run(host, io, host->io_timeout_ms);
+
+    if (err)
+        return gp_error_wrap(err, "reading %s", path);
+    if (io->errnum) {
+        trace(host, "read", path, NULL, io->errnum);
+        err = gp_error_errno(io->errnum, "reading %s", path);
+    } else {
+        if (io->size > 0 && io->data[io->size - 1] == '\n')
+            io->size--;
+        io->data[io->size] = 0;
+        trace(host, "read", path, io->data, 0);
+        *ret = gp_strndup(mem, io->data, io->size);
+    }
+    io_drop(io);
+    return err;
+}
+
+struct gp_error *gp_host_read_u64(struct gp_host *host, const char *path, uint64_t *ret)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const char *text;
+    char *end;
+    unsigned long long value;
+    struct gp_error *err = gp_host_read(host, mem, path, &text);
+
+    if (err)
+        return err;
+    errno = 0;
+    value = strtoull(text, &end, gp_starts_with(text, "0x") ? 16 : 10);
+    if (errno || end == text || *end || text[0] < '0' || text[0] > '9')
+        return gp_error_new(GP_E_IO, "%s holds '%.40s', not a number", path, text);
+    *ret = value;
+    return NULL;
+}
+
+struct gp_error *gp_host_write_within(struct gp_host *host, const char *path, const char *text,
+                                      uint32_t timeout_ms)
+{
+    struct io *io;
+    struct gp_error *err;
+
+    if (!host->may_change)
+        return gp_error_new(GP_E_REFUSED, "'%s' was not written to %s: nothing may be changed here", text,
+                            path);
+    io = io_new(host, path, text);
+    err = io_run(host, io, timeout_ms);
+    if (err)
+        return gp_error_wrap(err, "writing '%s' to %s", text, path);
+    trace(host, "write", path, text, io->errnum);
+    if (io->errnum)
+        err = gp_error_errno(io->errnum, "writing '%s' to %s", text, path);
+    io_drop(io);
+    return err;
+}
+
+struct gp_error *gp_host_write(struct gp_host *host, const char *path, const char *text)
+{
+    return gp_host_write_within(host, path, text, host->io_timeout_ms);
+}
+
+/* The descriptor of the directory that holds @path, and the last component. */
+static int open_parent(struct gp_host *host, const char *path, const char **ret_leaf)
+{
+    const char *slash = strrchr(path, '/');
+    char parent[PATH_MAX];
+
+    *ret_leaf = slash ? slash + 1 : path;
+    if (slash && (size_t)(slash - path) >= sizeof parent) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    (void)snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    return open_below(host->root_fd, confined(host), parent, O_PATH | O_DIRECTORY);
+}
+
+struct gp_error *gp_host_readlink_full(struct gp_host *host, struct gp_arena *mem, const char *path,
+                                       const char **ret)
+{
+    const char *leaf = path;
+    char target[PATH_MAX];
+    ssize_t size = -1;
+
+    if (!confined(host)) {
+        size = readlinkat(host->root_fd, path, target, sizeof target);
+    } else {
+        gp_cleanup(gp_close_p) int parent = open_parent(host, path, &leaf);
+
+        if (parent >= 0)
+            size = readlinkat(parent, leaf, target, sizeof target);
+    }
+    if (size < 0 && errno == ENOENT) {
+        *ret = NULL;
+        return NULL;
+    }
+    if (size < 0)
+        return gp_error_errno(errno, "reading the link %s", path);
+    if ((size_t)size == sizeof target)
+        return gp_error_new(GP_E_IO, "the link %s is too long", path);
+    *ret = gp_strndup(mem, target, (size_t)size);
+    trace(host, "link", path, *ret, 0);
+    return NULL;
+}
+
+struct gp_error *gp_host_readlink(struct gp_host *host, struct gp_arena *mem, const char *path,
+                                  const char **ret)
+{
+    const char *target, *slash;
+    struct gp_error *err = gp_host_readlink_full(host, mem, path, &target);
+
+    if (err)
+        return err;
+    slash = target ? strrchr(target, '/') : NULL;
+    *ret = slash ? slash + 1 : target;
+    return NULL;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const char *const *left = a, *const *right = b;
+    int order = gp_strvercmp(*left, *right);
+
+    return order ? order : gp_strcmp(*left, *right);
+}
+
+struct gp_error *gp_host_list(struct gp_host *host, struct gp_arena *mem, const char *path,
+                              struct gp_strings *ret)
+{
+    int fd = open_below(host->root_fd, confined(host), path, O_RDONLY | O_DIRECTORY);
+    struct gp_strings names = {0};
+    struct dirent *entry;
+    DIR *dir;
+    int errnum;
+
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        *ret = names;
+        return NULL;
+    }
+    if (fd < 0)
+        return gp_error_errno(errno, "listing %s", path);
+    dir = fdopendir(fd);
+    if (!dir)
+        abort();
+    errno = 0;
+    while ((entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            *gp_push(mem, names.items, names.count) = gp_strdup(mem, entry->d_name);
+        errno = 0;
+    }
+    errnum = errno;
+    (void)closedir(dir);
+    if (errnum)
+        return gp_error_errno(errnum, "listing %s", path);
+    trace(host, "list", path, NULL, 0);
+    if (names.count)
+        qsort(names.items, names.count, sizeof *names.items, by_number);
+    *ret = names;
+    return NULL;
+}
+
+bool gp_host_exists(struct gp_host *host, const char *path)
+{
+    gp_cleanup(gp_close_p) int fd = open_below(host->root_fd, confined(host), path, O_PATH);
+
+    return fd >= 0;
+}
+
+uint64_t gp_host_now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void gp_host_sleep_ms(uint32_t ms)
+{
+    struct timespec rest = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    while (nanosleep(&rest, &rest) < 0 && errno == EINTR)
+        continue;
+}

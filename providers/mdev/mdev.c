@@ -1,0 +1,484 @@
+#include "mdev/mdev.h"
+
+#include "catalog.h"
+#include "cleanup.h"
+#include "mdev/types.h"
+#include "nvidia/vfs.h"
+#include "profiles.h"
+#include "settle.h"
+#include "sysfs.h"
+#include "text.h"
+#include "vf.h"
+#include "whole.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TYPES   "mdev_supported_types"
+#define DEVICES "sys/bus/mdev/devices"
+/* Fact: some NVIDIA drivers (14.4, 15.x) remove the mdev of a guest that ended by themselves; removing it
+ * first leaves the vGPU unusable until the host reboots. */
+#define SELF_REMOVAL_MS 10000
+#define POLL_MS         100
+
+/* ---- pure ---- */
+
+static bool matches(const struct gp_gpu *gpu, const struct gp_layout *want)
+{
+    return want->mode == GP_MODE_PARTITIONED ? gp_profiles_matches(gpu, want)
+                                             : gp_whole_matches(gpu, want);
+}
+
+static void predict(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp_step *step)
+{
+    if (step->kind == GP_STEP_RELEASE_PARTITION || step->kind == GP_STEP_CREATE_PARTITION)
+        gp_profiles_predict(mem, gpu, step);
+    else if (step->kind == GP_STEP_SET_VF_COUNT)
+        gp_nvidia_vfs_predict(mem, gpu, step, false);
+    else
+        gp_whole_predict(gpu, step);
+    gp_gpu_settle(gpu);
+}
+
+static struct gp_error *plan_on_gpu(const struct gp_gpu *gpu, const struct gp_layout *want,
+                                    struct gp_steps *steps)
+{
+    struct gp_gpu *scratch = gp_gpu_scratch(steps->mem, gpu);
+    size_t from = steps->count;
+    struct gp_error *err;
+
+    if (matches(gpu, want))
+        return NULL;
+    if (want->mode == GP_MODE_PASSTHROUGH && gpu->not_whole)
+        return gp_whole_plan(gpu, want, NULL, steps);
+    if (want->mode == GP_MODE_PARTITIONED) {
+        err = gp_refuse_unfit(gpu);
+        return err ? err : gp_profiles_plan(gpu, want, steps);
+    }
+    err = gp_profiles_plan(gpu, want, steps);
+    if (err)
+        return err;
+    for (; from < steps->count; from++)
+        predict(steps->mem, scratch, &steps->items[from]);
+    return gp_whole_plan(scratch, want, NULL, steps);
+}
+
+static struct gp_error *plan(const struct gp_gpu *gpu, const struct gp_layout *want,
+                             struct gp_steps *steps)
+{
+    return gp_nvidia_has_vfs(gpu) ? gp_nvidia_plan(gpu, want, false, steps)
+                                  : plan_on_gpu(gpu, want, steps);
+}
+
+/* ---- looking ---- */
+
+const char *gp_mdev_uuid(const struct gp_host *host, struct gp_arena *mem, const struct gp_gpu *gpu,
+                         uint32_t index)
+{
+    const char *path = gpu->path ? gpu->path : gp_pci_text(mem, gpu->address);
+
+    return gp_uuid5(mem, host->machine_id ? host->machine_id : "", gp_printf(mem, "%s/%u", path, index));
+}
+
+static bool is_uuid(const char *name)
+{
+    if (strlen(name) != 36)
+        return false;
+    for (size_t i = 0; i < 36; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+        if (dash ? name[i] != '-' : !strchr("0123456789abcdef", name[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool claims(struct gp_host *host, const struct gp_gpu *gpu)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const char *vf = NULL;
+    struct gp_error *err;
+
+    if (gp_host_exists(host, gp_sysfs_pci(mem, gpu->address, TYPES)))
+        return true;
+    if (gp_nvidia_has_vfs(gpu))
+        return gp_nvidia_framework(host, gpu) == GP_NVIDIA_MDEV;
+    if (!gpu->vf_count)
+        return false;
+    err = gp_host_readlink(host, mem, gp_sysfs_pci(mem, gpu->address, "virtfn0"), &vf);
+    gp_error_free(err);
+    return vf && gp_host_exists(host, gp_printf(mem, "sys/bus/pci/devices/%s/" TYPES, vf));
+}
+
+/* An mdev as it is found below a parent. */
+struct found {
+    const char *uuid, *type_dir, *driver;
+    int32_t group;
+};
+
+static struct gp_error *find_mdevs(struct gp_host *host, struct gp_arena *mem, const char *parent,
+                                   struct found **ret, size_t *ret_count)
+{
+    struct found *mdevs = NULL;
+    struct gp_strings names;
+    size_t count = 0;
+    struct gp_error *err = gp_host_list(host, mem, parent, &names);
+
+    for (size_t i = 0; !err && i < names.count; i++) {
+        struct found *mdev;
+
+        if (!is_uuid(names.items[i]))
+            continue;
+        mdev = gp_push(mem, mdevs, count);
+        mdev->uuid = names.items[i];
+        err = gp_host_readlink(host, mem, gp_printf(mem, "%s/%s/mdev_type", parent, mdev->uuid),
+                               &mdev->type_dir);
+        if (!err)
+            err = gp_host_readlink(host, mem, gp_printf(mem, "%s/%s/driver", parent, mdev->uuid),
+                                   &mdev->driver);
+        if (!err)
+            err = gp_sysfs_group(host, mem, gp_printf(mem, "%s/%s/iommu_group", parent, mdev->uuid),
+                                 &mdev->group);
+        if (!err && !mdev->type_dir) /* removed while we looked */
+            count--;
+    }
+    if (err)
+        return err;
+    *ret = mdevs;
+    *ret_count = count;
+    return NULL;
+}
+
+static void take(struct gp_host *host, struct gp_arena *mem, const struct gp_mdev_type *types,
+                 size_t type_count, const struct found *mdev, struct gp_partition *partition)
+{
+    partition->live = true;
+    partition->device = (struct gp_device){.kind = GP_DEVICE_MDEV, .uuid = mdev->uuid};
+    partition->driver = mdev->driver;
+    partition->group = mdev->group;
+    partition->profile = mdev->type_dir;
+    for (size_t i = 0; i < type_count; i++) {
+        if (gp_streq(types[i].dir, mdev->type_dir)) {
+            partition->profile = types[i].name;
+            partition->type_id = types[i].id;
+        }
+    }
+    partition->held = gp_host_held(host, mem, mdev->group, &partition->holder);
+}
+
+static struct gp_partition free_slot(const struct gp_host *host, struct gp_arena *mem,
+                                     const struct gp_gpu *gpu, uint32_t index)
+{
+    return (struct gp_partition){
+        .index = index,
+        .group = -1,
+        .device = {.kind = GP_DEVICE_MDEV, .uuid = gp_mdev_uuid(host, mem, gpu, index)},
+    };
+}
+
+static uint32_t vram_of(const struct gp_catalog_gpu *entry, const struct gp_mdev_type *type)
+{
+    for (size_t i = 0; entry && i < entry->valid_count; i++) {
+        if (gp_profile_eq(entry->valid[i].profile, entry->valid[i].type_id, type->name, type->id) &&
+            entry->valid[i].vram_mib)
+            return entry->valid[i].vram_mib;
+    }
+    return type->framebuffer_mib;
+}
+
+/* Drivers other than NVIDIA's only tell how many more there can be now, which is the whole only while all
+ * there is is of that type; for other types the catalogue is asked. @live: of each type; @total: of all. */
+static void find_valid(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp_mdev_type *types,
+                       size_t type_count)
+{
+    const struct gp_catalog_gpu *entry = gpu->model ? gp_catalog_find(gpu->model) : NULL;
+
+    for (size_t i = 0; i < type_count; i++) {
+        const struct gp_mdev_type *type = &types[i];
+        uint32_t count = type->max_instance, same = 0, other = 0;
+
+        for (size_t n = 0; n < gpu->partition_count; n++) {
+            const struct gp_partition *partition = &gpu->partitions[n];
+
+            if (partition->live && gp_streq(partition->profile, type->name))
+                same++;
+            else if (partition->live)
+                other++;
+        }
+        if (!count && !other)
+            count = type->available + same;
+        for (size_t n = 0; entry && !count && n < entry->valid_count; n++) {
+            if (gp_streq(entry->valid[n].profile, type->name))
+                count = entry->valid[n].count;
+        }
+        if (count)
+            gp_valid_add(mem, gpu,
+                         (struct gp_valid_count){.count = count,
+                                                 .profile = type->name,
+                                                 .type_id = type->id,
+                                                 .vram_mib = vram_of(entry, type),
+                                                 .source = TYPES});
+    }
+    gp_valid_sort(gpu);
+}
+
+static void valid_from_catalogue(struct gp_arena *mem, struct gp_gpu *gpu)
+{
+    const struct gp_catalog_gpu *entry = gpu->model ? gp_catalog_find(gpu->model) : NULL;
+
+    for (size_t i = 0; entry && i < entry->valid_count; i++) {
+        struct gp_valid_count valid = entry->valid[i];
+
+        valid.source = "catalogue";
+        if (valid.profile)
+            gp_valid_add(mem, gpu, valid);
+    }
+    gp_valid_sort(gpu);
+}
+
+/* Partitions are numbered from 0. What we made has the number that its UUID comes from; what others made
+ * takes the numbers that are left, in the order of their UUIDs. */
+static void number_mdevs(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu,
+                         const struct gp_mdev_type *types, size_t type_count, const struct found *mdevs,
+                         size_t count, uint32_t slots)
+{
+    bool *placed = gp_new_array(mem, bool, count + 1);
+    size_t next = 0;
+
+    for (uint32_t i = 0; i < slots; i++) {
+        struct gp_partition *slot = gp_push(mem, gpu->partitions, gpu->partition_count);
+
+        *slot = free_slot(host, mem, gpu, i);
+        for (size_t n = 0; n < count; n++) {
+            if (!gp_streq(mdevs[n].uuid, slot->device.uuid))
+                continue;
+            placed[n] = true;
+            take(host, mem, types, type_count, &mdevs[n], slot);
+        }
+    }
+    for (size_t n = 0; n < count; n++) {
+        if (placed[n])
+            continue;
+        while (next < gpu->partition_count && gpu->partitions[next].live)
+            next++;
+        if (next == gpu->partition_count)
+            *gp_push(mem, gpu->partitions, gpu->partition_count) =
+                free_slot(host, mem, gpu, (uint32_t)next);
+        take(host, mem, types, type_count, &mdevs[n], &gpu->partitions[next]);
+    }
+}
+
+static struct gp_error *observe_on_gpu(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
+{
+    const char *parent = gp_sysfs_pci(mem, gpu->address, NULL);
+    struct gp_mdev_type *types;
+    struct found *mdevs;
+    size_t type_count, count;
+    uint32_t slots = 0;
+    struct gp_error *err = gp_mdev_types_read(host, mem, parent, &types, &type_count);
+
+    if (!err)
+        err = find_mdevs(host, mem, parent, &mdevs, &count);
+    if (err)
+        return err;
+    /* First as they come, so that valid counts know what there is; then with as many slots as can be. */
+    number_mdevs(host, mem, gpu, types, type_count, mdevs, count, 0);
+    find_valid(mem, gpu, types, type_count);
+    for (size_t i = 0; i < gpu->valid_count; i++)
+        slots = gpu->valid[i].count > slots ? gpu->valid[i].count : slots;
+    gpu->partitions = NULL;
+    gpu->partition_count = 0;
+    number_mdevs(host, mem, gpu, types, type_count, mdevs, count, slots);
+    return NULL;
+}
+
+static struct gp_error *observe_on_vfs(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
+{
+    struct gp_mdev_type *types = NULL;
+    size_t type_count = 0;
+    struct gp_error *err = gp_vfs_observe(host, mem, gpu);
+
+    if (!err)
+        err = gp_vfs_check_groups(host, mem, gpu);
+    if (!err && gpu->partition_count)
+        err = gp_mdev_types_read(host, mem, gp_sysfs_pci(mem, gpu->partitions[0].device.pci, NULL), &types,
+                                 &type_count);
+    for (size_t i = 0; !err && i < gpu->partition_count; i++) {
+        struct gp_partition *slot = &gpu->partitions[i];
+        const char *parent = gp_sysfs_pci(mem, slot->device.pci, NULL);
+        struct found *mdevs;
+        size_t count;
+
+        err = find_mdevs(host, mem, parent, &mdevs, &count);
+        *slot = free_slot(host, mem, gpu, slot->index);
+        if (!err && count)
+            take(host, mem, types, type_count, &mdevs[0], slot);
+    }
+    if (!err)
+        find_valid(mem, gpu, types, type_count);
+    return err;
+}
+
+static struct gp_error *observe(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
+{
+    bool on_gpu = gp_host_exists(host, gp_sysfs_pci(mem, gpu->address, TYPES));
+    struct gp_error *err = gp_whole_observe(host, mem, gpu);
+    const char *gap = NULL;
+
+    if (!err && on_gpu)
+        err = observe_on_gpu(host, mem, gpu);
+    if (!err && !on_gpu && gpu->vf_count)
+        err = gp_nvidia_vfs_have(host, mem, gpu, TYPES, &gap);
+    if (!err && !on_gpu && gpu->vf_count && !gap)
+        err = observe_on_vfs(host, mem, gpu);
+    if (err)
+        return err;
+    if (!on_gpu && (!gpu->vf_count || gap))
+        valid_from_catalogue(mem, gpu);
+    gp_gpu_settle(gpu);
+    if (!on_gpu && gp_nvidia_has_vfs(gpu) && gp_nvidia_vfs_observe(host, mem, gpu))
+        return NULL;
+    if (gap || (!gpu->valid_count && gpu->mode == GP_MODE_NONE)) {
+        gpu->status = GP_GPU_UNSUPPORTED;
+        gpu->reason = gap ? gap : "no type of mediated device is offered";
+    }
+    return NULL;
+}
+
+/* ---- doing ---- */
+
+/* The device that partition @index is or will be made on. */
+static struct gp_error *find_parent(struct gp_host *host, struct gp_arena *mem, const struct gp_gpu *gpu,
+                                    int64_t index, const char **ret)
+{
+    struct gp_pci address = gpu->address;
+    struct gp_error *err = NULL;
+
+    if (!gp_host_exists(host, gp_sysfs_pci(mem, address, TYPES)))
+        err = gp_vf_address(host, mem, gpu, index, &address);
+    if (!err)
+        *ret = gp_sysfs_pci(mem, address, NULL);
+    return err;
+}
+
+static struct gp_error *find_type(struct gp_host *host, struct gp_arena *mem, const char *parent,
+                                  const struct gp_step *step, const char **ret)
+{
+    struct gp_mdev_type *types;
+    size_t count;
+    struct gp_error *err = gp_mdev_types_read(host, mem, parent, &types, &count);
+
+    for (size_t i = 0; !err && i < count; i++) {
+        if (gp_profile_eq(types[i].name, types[i].id, step->profile, (uint32_t)step->value)) {
+            *ret = types[i].dir;
+            return NULL;
+        }
+    }
+    return err ? err
+               : gp_error_new(GP_E_CHANGED, "%s is not among the types that %s offers", step->profile,
+                              parent);
+}
+
+static struct gp_error *create(struct gp_host *host, struct gp_arena *mem, const struct gp_gpu *gpu,
+                               const struct gp_step *step)
+{
+    const char *uuid = step->device.kind == GP_DEVICE_MDEV
+                           ? step->device.uuid
+                           : gp_mdev_uuid(host, mem, gpu, (uint32_t)step->partition);
+    bool on_gpu = gp_host_exists(host, gp_sysfs_pci(mem, gpu->address, TYPES));
+    const char *parent, *type, *now;
+    struct found *mdevs;
+    size_t count;
+    struct gp_error *err = find_parent(host, mem, gpu, step->partition, &parent);
+
+    if (!err)
+        err = find_type(host, mem, parent, step, &type);
+    if (!err)
+        err = find_mdevs(host, mem, parent, &mdevs, &count);
+    for (size_t i = 0; !err && i < count; i++) {
+        if (on_gpu && !gp_streq(mdevs[i].uuid, uuid))
+            continue;
+        if (gp_streq(mdevs[i].type_dir, type))
+            return NULL;
+        return gp_error_new(GP_E_CHANGED, "%s has the mediated device %s of type %s already", parent,
+                            mdevs[i].uuid, mdevs[i].type_dir);
+    }
+    if (!err)
+        err = gp_host_write(host, gp_printf(mem, "%s/" TYPES "/%s/create", parent, type), uuid);
+    if (!err)
+        err = gp_host_readlink(host, mem, gp_printf(mem, "%s/%s/mdev_type", parent, uuid), &now);
+    if (!err && !gp_streq(now, type))
+        err = gp_error_new(GP_E_IO, "%s is not there after it was made, and no write was refused", uuid);
+    return err;
+}
+
+/* Until the mdev is gone or @until (monotonic). */
+static bool wait_gone(struct gp_host *host, const char *device, uint64_t until)
+{
+    while (gp_host_exists(host, device)) {
+        if (gp_host_now_ms() >= until)
+            return false;
+        gp_host_sleep_ms(POLL_MS);
+    }
+    return true;
+}
+
+static struct gp_error *release(struct gp_host *host, struct gp_arena *mem, const struct gp_gpu *gpu,
+                                const struct gp_step *step)
+{
+    const struct gp_partition *partition = gp_gpu_partition(gpu, (uint32_t)step->partition);
+    const char *device, *holder;
+    uint64_t now = gp_host_now_ms(), deadline = now + step->timeout_ms;
+    struct gp_error *err;
+
+    if (!partition || !partition->live || partition->device.kind != GP_DEVICE_MDEV)
+        return NULL;
+    device = gp_printf(mem, DEVICES "/%s", partition->device.uuid);
+    /* Only an mdev whose guest has just been stopped is one that its driver may be about to remove. */
+    if (gpu->vendor == GP_NVIDIA_VENDOR && step->vms.count &&
+        wait_gone(host, device, now + SELF_REMOVAL_MS < deadline ? now + SELF_REMOVAL_MS : deadline))
+        return NULL;
+    /* Removing one that is in use is not refused: the kernel waits for the user. */
+    if (gp_host_held(host, mem, partition->group, &holder) != GP_HELD_NO)
+        return gp_error_new(GP_E_BUSY, "partition %u of %s is in use by %s", partition->index, gpu->id,
+                            holder ? holder : "someone");
+    for (;;) {
+        err = gp_host_write(host, gp_printf(mem, "%s/remove", device), "1");
+        if (!err || err->code != GP_E_BUSY || gp_host_now_ms() + POLL_MS >= deadline)
+            break;
+        gp_error_free(err);
+        gp_host_sleep_ms(POLL_MS);
+    }
+    if (err && err->code != GP_E_GONE)
+        return err;
+    gp_error_free(err);
+    if (!wait_gone(host, device, deadline))
+        return gp_error_new(GP_E_IO, "%s is still there after it was removed", partition->device.uuid);
+    return NULL;
+}
+
+static struct gp_error *apply(struct gp_host *host, const struct gp_gpu *gpu, const struct gp_step *step)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+
+    switch (step->kind) {
+    case GP_STEP_SET_VF_COUNT:
+        return gp_nvidia_vfs_apply(host, gpu, step);
+    case GP_STEP_BIND_DRIVER:
+        return gp_whole_apply(host, gpu, step);
+    case GP_STEP_CREATE_PARTITION:
+        return create(host, mem, gpu, step);
+    case GP_STEP_RELEASE_PARTITION:
+        return release(host, mem, gpu, step);
+    default:
+        return gp_error_new(GP_E_BUG, "mdev has no step %s", gp_step_kind_name(step->kind));
+    }
+}
+
+const struct gp_provider gp_provider_mdev = {
+    .mechanism = {.name = "mdev", .matches = matches, .plan = plan, .predict = predict},
+    .doc = "mediated devices (NVIDIA before Linux 6.8, Intel GVT-g, other mdev parents)",
+    .claims = claims,
+    .observe = observe,
+    .apply = apply,
+};

@@ -1,0 +1,88 @@
+#include "mdev/types.h"
+
+#include "cleanup.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The number after @key in "a=1, key=2", 0 if it is not there. */
+static uint32_t number_of(const char *text, const char *key)
+{
+    size_t size = strlen(key);
+
+    for (const char *at = strstr(text, key); at; at = strstr(at + 1, key)) {
+        unsigned long value;
+
+        if ((at > text && at[-1] != ' ' && at[-1] != ',') || at[size] != '=')
+            continue;
+        value = strtoul(at + size + 1, NULL, 10);
+        return value > UINT32_MAX ? 0 : (uint32_t)value;
+    }
+    return 0;
+}
+
+void gp_mdev_description_parse(const char *text, struct gp_mdev_type *type)
+{
+    type->max_instance = number_of(text, "max_instance");
+    type->framebuffer_mib = number_of(text, "framebuffer");
+}
+
+/* NULL in @ret if there is no such file: name and description are optional. */
+static struct gp_error *read_optional(struct gp_host *host, struct gp_arena *mem, const char *path,
+                                      const char **ret)
+{
+    struct gp_error *err = gp_host_read(host, mem, path, ret);
+
+    if (err && err->code == GP_E_GONE) {
+        gp_error_free(err);
+        *ret = NULL;
+        return NULL;
+    }
+    return err;
+}
+
+static struct gp_error *read_type(struct gp_host *host, struct gp_arena *mem, const char *path,
+                                  struct gp_mdev_type *type)
+{
+    const char *name, *description, *dash = strrchr(type->dir, '-');
+    uint64_t available = 0;
+    struct gp_error *err = read_optional(host, mem, gp_printf(mem, "%s/name", path), &name);
+
+    if (!err)
+        err = read_optional(host, mem, gp_printf(mem, "%s/description", path), &description);
+    if (err)
+        return err;
+    if (description)
+        gp_mdev_description_parse(description, type);
+    /* What a parent offers at most is asked only where the driver does not tell it for good. */
+    if (!type->max_instance)
+        err = gp_host_read_u64(host, gp_printf(mem, "%s/available_instances", path), &available);
+    type->name = name && *name ? name : type->dir;
+    type->available = (uint32_t)available;
+    if (dash && dash[1] && strspn(dash + 1, "0123456789") == strlen(dash + 1) && strlen(dash + 1) < 10)
+        type->id = (uint32_t)strtoul(dash + 1, NULL, 10);
+    return err;
+}
+
+struct gp_error *gp_mdev_types_read(struct gp_host *host, struct gp_arena *mem, const char *parent,
+                                    struct gp_mdev_type **ret, size_t *ret_count)
+{
+    const char *dir = gp_printf(mem, "%s/mdev_supported_types", parent);
+    struct gp_mdev_type *types = NULL;
+    struct gp_strings names;
+    size_t count = 0;
+    struct gp_error *err = gp_host_list(host, mem, dir, &names);
+
+    for (size_t i = 0; !err && i < names.count; i++) {
+        struct gp_mdev_type *type = gp_push(mem, types, count);
+
+        type->dir = names.items[i];
+        err = read_type(host, mem, gp_printf(mem, "%s/%s", dir, type->dir), type);
+    }
+    if (err)
+        return err;
+    *ret = types;
+    *ret_count = count;
+    return NULL;
+}

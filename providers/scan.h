@@ -1,0 +1,19 @@
+/* The host's GPUs as libpci lists them. */
+#pragma once
+
+#include "host.h"
+#include "model.h"
+
+/* One display-class function (base class 03, and 1200) that is not a VF. */
+struct gp_scan_item {
+    struct gp_pci address;
+    uint16_t vendor, device, subsystem_vendor, subsystem_device;
+    uint32_t class_code; /* 24 bits */
+    const char *name;    /* vendor and device from pci.ids, NULL: not in there */
+    const char *failure; /* why the rest could not be read, NULL: it was */
+};
+
+/* By address. Ids come from sysfs attributes, never from configuration space, which reads FFFF on VFs. A
+ * function that vanishes while it is read is left out. GP_E_IO if the bus cannot be listed at all. */
+struct gp_error *gp_scan(struct gp_host *host, struct gp_arena *mem, struct gp_scan_item **ret,
+                         size_t *ret_count) GP_MUST_CHECK;

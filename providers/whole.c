@@ -1,0 +1,204 @@
+#include "whole.h"
+
+#include "cleanup.h"
+#include "settle.h"
+#include "sysfs.h"
+#include "text.h"
+
+#define BIND_TIMEOUT_MS 30000
+
+bool gp_whole_matches(const struct gp_gpu *gpu, const struct gp_layout *want)
+{
+    switch (want->mode) {
+    case GP_MODE_PASSTHROUGH:
+        return gpu->mode == GP_MODE_PASSTHROUGH && gpu->vf_count == 0;
+    case GP_MODE_PARAVIRTUAL:
+        return gpu->count == 0 && !gp_sysfs_driver_yields(gpu->driver);
+    case GP_MODE_NONE:
+        return gpu->mode == GP_MODE_NONE;
+    default:
+        return false;
+    }
+}
+
+struct gp_step *gp_whole_add_bind(struct gp_steps *steps, const struct gp_gpu *gpu, int64_t partition,
+                                  const char *driver, const char *reason)
+{
+    struct gp_step *step = gp_steps_add(steps, GP_STEP_BIND_DRIVER, gpu->id);
+    const struct gp_partition *part =
+        partition >= 0 ? gp_gpu_partition(gpu, (uint32_t)partition) : NULL;
+    const char *before = part ? part->driver : gpu->driver;
+
+    step->partition = partition;
+    step->reach = part ? GP_REACH_PARTITION : GP_REACH_GPU;
+    step->before = before ? before : "none";
+    step->after = driver ? driver : GP_DRIVER_ANY;
+    step->driver = driver;
+    step->reason = reason;
+    step->timeout_ms = BIND_TIMEOUT_MS;
+    return step;
+}
+
+struct gp_error *gp_whole_plan(const struct gp_gpu *gpu, const struct gp_layout *want,
+                               const char *host_driver, struct gp_steps *steps)
+{
+    if (gp_whole_matches(gpu, want))
+        return NULL;
+    if (want->mode == GP_MODE_PASSTHROUGH) {
+        if (gpu->not_whole)
+            return gp_error_new(GP_E_UNSUPPORTED, "%s cannot be given to a VM as a whole: %s", gpu->id,
+                                gpu->not_whole);
+        (void)gp_whole_add_bind(steps, gpu, -1, GP_DRIVER_VFIO, "the whole GPU goes to a VM");
+    } else {
+        (void)gp_whole_add_bind(steps, gpu, -1, host_driver, "the host uses the GPU itself");
+    }
+    return NULL;
+}
+
+void gp_whole_predict(struct gp_gpu *gpu, const struct gp_step *step)
+{
+    const char *driver = step->driver ? step->driver : GP_DRIVER_ANY;
+
+    if (step->partition < 0) {
+        gpu->driver = driver;
+        gpu->held = GP_HELD_NO;
+        gpu->holder = NULL;
+    } else {
+        struct gp_partition *partition = gp_gpu_partition(gpu, (uint32_t)step->partition);
+
+        if (partition) {
+            partition->driver = driver;
+            partition->held = GP_HELD_NO;
+            partition->holder = NULL;
+        }
+    }
+}
+
+static bool in_slot(const void *closure, struct gp_pci address)
+{
+    const struct gp_pci *pf = closure;
+
+    return address.domain == pf->domain && address.bus == pf->bus && address.device == pf->device;
+}
+
+struct gp_error *gp_whole_observe(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
+{
+    const char *foreigner = NULL;
+    struct gp_error *err = gp_sysfs_foreigner(host, mem, gpu->group, in_slot, &gpu->address, &foreigner);
+
+    if (err)
+        return err;
+    if (gpu->group < 0)
+        gpu->not_whole = "it is in no IOMMU group: the IOMMU is off in firmware or kernel (intel_iommu=on)";
+    else if (foreigner)
+        gpu->not_whole = gp_printf(mem, "its IOMMU group %d has %s in it", gpu->group, foreigner);
+    if (gp_streq(gpu->driver, GP_DRIVER_VFIO))
+        gpu->held = gp_host_held(host, mem, gpu->group, &gpu->holder);
+    return NULL;
+}
+
+static bool is_bound(const char *now, const char *driver)
+{
+    return driver ? gp_streq(now, driver) : !gp_sysfs_driver_yields(now);
+}
+
+struct gp_error *gp_bind(struct gp_host *host, struct gp_pci address, const char *driver,
+                         uint64_t deadline_ms)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const char *name = gp_pci_text(mem, address), *now;
+    const char *link = gp_sysfs_pci(mem, address, "driver");
+    struct gp_error *err = gp_host_readlink(host, mem, link, &now);
+
+    if (err || is_bound(now, driver))
+        return err;
+    if (!gp_host_exists(host, gp_sysfs_pci(mem, address, NULL)))
+        return gp_error_new(GP_E_GONE, "%s is not there", name);
+    if (driver && !gp_host_exists(host, gp_printf(mem, "sys/bus/pci/drivers/%s", driver)))
+        return gp_error_new(GP_E_UNSUPPORTED, "%s cannot go to the driver %s, which is not loaded (modprobe %s)",
+                            name, driver, driver);
+    err = gp_host_write(host, gp_sysfs_pci(mem, address, "driver_override"), driver ? driver : "\n");
+    if (err)
+        return err;
+    if (now) {
+        err = gp_host_write(host, gp_sysfs_pci(mem, address, "driver/unbind"), name);
+        if (err && err->code != GP_E_GONE)
+            return gp_error_wrap(err, "%s was not taken from the driver %s", name, now);
+        gp_error_free(err);
+    }
+    err = gp_host_write(host, "sys/bus/pci/drivers_probe", name);
+    if (err)
+        return gp_error_wrap(err, "the driver %s did not take %s", driver ? driver : "of the host", name);
+    for (;;) {
+        err = gp_host_readlink(host, mem, link, &now);
+        if (err || is_bound(now, driver))
+            break;
+        if (gp_host_now_ms() >= deadline_ms)
+            return gp_error_new(GP_E_IO, "%s is on the driver %s and not on %s, and no write was refused",
+                                name, now ? now : "(none)", driver ? driver : "one of the host");
+        gp_host_sleep_ms(50);
+    }
+    /* An override to a driver of the host would outlive the reason for it. */
+    if (!err && driver && !gp_sysfs_driver_yields(driver))
+        err = gp_host_write(host, gp_sysfs_pci(mem, address, "driver_override"), "\n");
+    return err;
+}
+
+/* The other functions of the GPU's slot that share its group. */
+static struct gp_error *bind_companions(struct gp_host *host, struct gp_arena *mem,
+                                        const struct gp_gpu *gpu, const char *driver,
+                                        uint64_t deadline_ms)
+{
+    struct gp_strings names;
+    struct gp_error *err;
+
+    if (gpu->group < 0)
+        return NULL;
+    err = gp_host_list(host, mem, gp_printf(mem, "sys/kernel/iommu_groups/%d/devices", gpu->group),
+                       &names);
+    for (size_t i = 0; !err && i < names.count; i++) {
+        struct gp_pci address;
+        const char *now;
+
+        if (!gp_pci_parse(names.items[i], &address) || !in_slot(&gpu->address, address) ||
+            gp_pci_compare(address, gpu->address) == 0)
+            continue;
+        err = gp_host_readlink(host, mem, gp_sysfs_pci(mem, address, "driver"), &now);
+        /* What has no driver is in nobody's way. */
+        if (!err && now && gp_sysfs_driver_yields(now) != gp_sysfs_driver_yields(driver))
+            err = gp_bind(host, address, gp_sysfs_driver_yields(driver) ? driver : NULL, deadline_ms);
+    }
+    return err;
+}
+
+struct gp_error *gp_whole_apply(struct gp_host *host, const struct gp_gpu *gpu,
+                                const struct gp_step *step)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    uint64_t deadline = gp_host_now_ms() + step->timeout_ms;
+    const struct gp_partition *partition =
+        step->partition >= 0 ? gp_gpu_partition(gpu, (uint32_t)step->partition) : NULL;
+    const char *now, *holder;
+    struct gp_pci address = gpu->address;
+    int32_t group = gpu->group;
+    struct gp_error *err;
+
+    if (step->partition >= 0) {
+        if (!partition || partition->device.kind != GP_DEVICE_PCI)
+            return gp_error_new(GP_E_GONE, "%s has no partition %lld to bind", gpu->id,
+                                (long long)step->partition);
+        address = partition->device.pci;
+        group = partition->group;
+    }
+    err = gp_host_readlink(host, mem, gp_sysfs_pci(mem, address, "driver"), &now);
+    if (err)
+        return err;
+    if (gp_streq(now, GP_DRIVER_VFIO) && !is_bound(now, step->driver) &&
+        gp_host_held(host, mem, group, &holder) != GP_HELD_NO)
+        return gp_error_new(GP_E_BUSY, "%s is in use by %s", gp_pci_text(mem, address),
+                            holder ? holder : "someone");
+    err = gp_bind(host, address, step->driver, deadline);
+    if (!err && step->partition < 0)
+        err = bind_companions(host, mem, gpu, step->driver ? step->driver : GP_DRIVER_ANY, deadline);
+    return err;
+}
