@@ -1,0 +1,129 @@
+/* Whether what is planned now is still what was planned then. */
+#include "planner.h"
+
+#include "text.h"
+
+static bool is_one_of(const struct gp_strings *strings, const char *text)
+{
+    for (size_t n = 0; text && n < strings->count; n++)
+        if (gp_streq(strings->items[n], text))
+            return true;
+    return false;
+}
+
+/* What is left of a set may no longer touch, so its steps are told by their objects. */
+static bool is_of(const struct gp_set *set, const struct gp_step *step)
+{
+    return step->vm ? is_one_of(&set->vms, step->vm) : is_one_of(&set->gpus, step->gpu);
+}
+
+/* Less than what was planned may be disturbed, since guests are off by now; more may not. */
+static bool is_same(const struct gp_step *planned, const struct gp_step *fresh)
+{
+    for (size_t n = 0; n < fresh->vms.count; n++)
+        if (!is_one_of(&planned->vms, fresh->vms.items[n]))
+            return false;
+    return planned->kind == fresh->kind && planned->partition == fresh->partition &&
+           planned->value == fresh->value && gp_streq(planned->gpu, fresh->gpu) &&
+           gp_streq(planned->vm, fresh->vm) && gp_streq(planned->unit, fresh->unit) &&
+           gp_streq(planned->after, fresh->after) && gp_streq(planned->profile, fresh->profile) &&
+           gp_streq(planned->driver, fresh->driver) && gp_streq(planned->binding, fresh->binding) &&
+           gp_streq(planned->pool, fresh->pool) && fresh->class <= planned->class;
+}
+
+/* A partition made anew may turn out to have the very device that its VM is defined with. */
+static bool may_be_missing(const struct gp_step *planned)
+{
+    return planned->kind == GP_STEP_REBIND && planned->device.kind == GP_DEVICE_NONE;
+}
+
+static const char *text_of(struct gp_arena *mem, const struct gp_step *step)
+{
+    const char *what = step->vm_name ? step->vm_name : step->unit ? step->unit : step->gpu;
+
+    if (!step->vm && step->gpu && step->partition >= 0)
+        what = gp_partition_symbol(mem, step->gpu, (uint32_t)step->partition);
+    return gp_printf(mem, "%s %s to '%s'", gp_step_kind_name(step->kind), what ? what : "host",
+                     step->after ? step->after : "-");
+}
+
+static struct gp_error *compare(struct gp_arena *mem, const struct gp_plan *planned,
+                                const struct gp_plan *fresh, const struct gp_set *set,
+                                uint32_t index, uint32_t from_wave)
+{
+    bool *used = gp_new_array(mem, bool, fresh->step_count + 1);
+    size_t *last = gp_new_array(mem, size_t, set->gpus.count + 1); /* by GPU: one past its last match */
+
+    for (size_t p = 0; p < planned->step_count; p++) {
+        const struct gp_step *step = &planned->steps[p];
+        size_t *gpu_last = NULL;
+        size_t found = 0;
+
+        if (step->set != index || step->wave < from_wave)
+            continue;
+        /* A mechanism's steps mean something in their order only. */
+        for (size_t g = 0; !step->vm && g < set->gpus.count; g++)
+            if (gp_streq(set->gpus.items[g], step->gpu))
+                gpu_last = &last[g];
+        for (found = gpu_last ? *gpu_last : 0; found < fresh->step_count; found++)
+            if (!used[found] && is_same(step, &fresh->steps[found]))
+                break;
+        if (found < fresh->step_count) {
+            used[found] = true;
+            if (gpu_last)
+                *gpu_last = found + 1;
+        } else if (!may_be_missing(step)) {
+            return gp_error_new(GP_E_CHANGED, "%s was planned, but is not to be done any more",
+                                text_of(mem, step));
+        }
+    }
+    for (size_t f = 0; f < fresh->step_count; f++)
+        if (!used[f] && is_of(set, &fresh->steps[f]))
+            return gp_error_new(GP_E_CHANGED, "%s is to be done now, but was not planned",
+                                text_of(mem, &fresh->steps[f]));
+    return NULL;
+}
+
+static struct gp_error *check_blocked(const struct gp_plan *fresh, const struct gp_set *set)
+{
+    for (size_t n = 0; n < fresh->set_count; n++) {
+        const struct gp_set *other = &fresh->sets[n];
+        bool meets = false;
+
+        if (other->verdict != GP_VERDICT_BLOCKED)
+            continue;
+        for (size_t o = 0; o < other->gpus.count; o++)
+            meets |= is_one_of(&set->gpus, other->gpus.items[o]);
+        for (size_t o = 0; o < other->vms.count; o++)
+            meets |= is_one_of(&set->vms, other->vms.items[o]);
+        if (meets)
+            return gp_error_new(GP_E_CHANGED, "%s is blocked now: %s", other->id,
+                                other->why ? other->why : "no reason given");
+    }
+    return NULL;
+}
+
+struct gp_error *gp_plan_compare_rest(const struct gp_plan *planned, const struct gp_plan *fresh,
+                                      const char *set_id, uint32_t from_wave)
+{
+    struct gp_arena *mem;
+    struct gp_error *err;
+
+    for (uint32_t n = 0; n < planned->set_count; n++) {
+        const struct gp_set *set = &planned->sets[n];
+
+        if (set->verdict == GP_VERDICT_BLOCKED || !gp_streq(set->id, set_id))
+            continue;
+        err = check_blocked(fresh, set);
+        if (err)
+            return err;
+        mem = gp_arena_new();
+        err = compare(mem, planned, fresh, set, n, from_wave);
+        gp_arena_free(mem);
+        return err;
+    }
+    /* Nothing was to be done: nothing may be to be done. */
+    if (fresh->step_count)
+        return gp_error_new(GP_E_CHANGED, "%s was not to be changed, but now is", set_id);
+    return NULL;
+}

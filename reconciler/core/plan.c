@@ -1,0 +1,77 @@
+/* A plan: what each object would do, until nobody is found any more who may not. */
+#include "planner.h"
+
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void tell(struct gp_planner *planner, const char *rule, struct gp_span at, const char *object,
+                 const char *message)
+{
+    *gp_push(planner->mem, planner->findings, planner->finding_count) = (struct gp_finding){
+        .rule = rule,
+        .level = GP_LEVEL_ERROR,
+        .at = at,
+        .object = object,
+        .message = message,
+    };
+}
+
+void gp_planner_block_gpu(struct gp_planner *planner, struct gp_work_gpu *gpu, const char *rule,
+                          const char *why, bool told)
+{
+    gpu->block = (struct gp_block){rule, why ? why : "", told};
+    if (!told)
+        tell(planner, rule, gpu->goal->cause, gp_printf(planner->mem, "gpu/%s", gpu->gpu->id), why);
+}
+
+void gp_planner_block_vm(struct gp_planner *planner, struct gp_work_vm *vm, const char *rule,
+                         const char *why, bool told)
+{
+    vm->block = (struct gp_block){rule, why ? why : "", told};
+    if (!told)
+        tell(planner, rule, vm->goal ? vm->goal->cause : (struct gp_span){0},
+             gp_printf(planner->mem, "vm/%s", vm->vm->name), why);
+}
+
+/* Blocks only ever grow, and each round finds one at least: it ends. GPUs first, since a VM that is refused
+ * for what a reshape would do to it is not to be refused if that reshape never happens. */
+static void settle(struct gp_planner *planner)
+{
+    do
+        gp_planner_think_vms(planner);
+    while (gp_planner_block_gpus(planner) || gp_planner_block_vms(planner) ||
+           gp_planner_block_memory(planner));
+}
+
+static void take_goal_findings(struct gp_planner *planner)
+{
+    for (size_t n = 0; n < planner->goal->finding_count; n++)
+        *gp_push(planner->mem, planner->findings, planner->finding_count) =
+            planner->goal->findings[n];
+}
+
+struct gp_plan *gp_plan(struct gp_arena *mem, const struct gp_plan_input *input)
+{
+    struct gp_planner planner = {
+        .mem = mem,
+        .input = input,
+        .goal = input->goal,
+        .have = input->have,
+    };
+    struct gp_plan *plan = gp_new(mem, struct gp_plan);
+
+    take_goal_findings(&planner);
+    gp_planner_look_at_gpus(&planner);
+    gp_planner_look_at_vms(&planner);
+    settle(&planner);
+    gp_planner_tell_owed(&planner);
+    gp_planner_write(&planner, plan);
+    gp_plan_differences(mem, input, plan);
+    plan->findings = planner.findings;
+    plan->finding_count = planner.finding_count;
+    gp_findings_sort(plan->findings, &plan->finding_count);
+    plan->id = gp_plan_id(mem, plan, input->have);
+    return plan;
+}

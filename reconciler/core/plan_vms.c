@@ -1,0 +1,651 @@
+/* What becomes of each VM: which edits, whether it must stop for them or for its GPU, whether it starts. */
+#include "planner.h"
+
+#include "text.h"
+
+struct gp_place gp_planner_place(const struct gp_planner *planner, struct gp_device device)
+{
+    for (size_t g = 0; device.kind != GP_DEVICE_NONE && g < planner->gpu_count; g++) {
+        const struct gp_gpu *gpu = planner->gpus[g].gpu;
+
+        if (device.kind == GP_DEVICE_PCI && gp_pci_compare(device.pci, gpu->address) == 0)
+            return (struct gp_place){(int32_t)g, -1};
+        for (size_t p = 0; p < gpu->partition_count; p++)
+            if (gp_device_eq(gpu->partitions[p].device, device))
+                return (struct gp_place){(int32_t)g, (int32_t)p};
+    }
+    return (struct gp_place){-1, -1};
+}
+
+const char *gp_planner_device_name(const struct gp_planner *planner, struct gp_device device)
+{
+    const struct gp_place place = gp_planner_place(planner, device);
+
+    if (place.gpu < 0)
+        return gp_device_text(planner->mem, device);
+    if (place.part < 0)
+        return planner->gpus[place.gpu].gpu->id;
+    return gp_partition_symbol(planner->mem, planner->gpus[place.gpu].gpu->id,
+                               planner->gpus[place.gpu].gpu->partitions[place.part].index);
+}
+
+bool gp_work_vm_acts(const struct gp_work_vm *vm)
+{
+    return vm->edit_count || vm->stop || vm->start;
+}
+
+const char *gp_work_vm_unstoppable(const struct gp_work_vm *vm)
+{
+    if (vm->vm->unstoppable)
+        return vm->vm->unstoppable;
+    if (vm->vm->power == GP_POWER_PAUSED)
+        return "it is paused";
+    if (vm->vm->power == GP_POWER_OTHER)
+        return "it is neither running nor off";
+    return vm->vm->persistent ? NULL : "it is transient and would be gone";
+}
+
+static bool is_running(const struct gp_work_vm *vm)
+{
+    return vm->vm->power != GP_POWER_OFF;
+}
+
+/* ---- looking ---- */
+
+static bool is_within(const struct gp_plan_input *input, const char *uuid)
+{
+    if (!input->within)
+        return true;
+    for (size_t n = 0; n < input->within->vms.count; n++)
+        if (gp_streq(input->within->vms.items[n], uuid))
+            return true;
+    return false;
+}
+
+static const struct gp_goal_vm *goal_of(const struct gp_goal *goal, size_t hint, const char *uuid)
+{
+    if (hint < goal->vm_count && gp_streq(goal->vms[hint].uuid, uuid))
+        return &goal->vms[hint];
+    for (size_t n = 0; n < goal->vm_count; n++)
+        if (gp_streq(goal->vms[n].uuid, uuid))
+            return &goal->vms[n];
+    return NULL;
+}
+
+static struct gp_place *places_of(const struct gp_planner *planner, const struct gp_hostdev *devs,
+                                  size_t count)
+{
+    struct gp_place *places = gp_new_array(planner->mem, struct gp_place, count + 1);
+
+    for (size_t n = 0; n < count; n++)
+        places[n] = gp_planner_place(planner, devs[n].device);
+    return places;
+}
+
+static void count_user(struct gp_planner *planner, struct gp_place place)
+{
+    struct gp_work_gpu *gpu;
+
+    if (place.gpu < 0)
+        return;
+    gpu = &planner->gpus[place.gpu];
+    gpu->users++;
+    if (place.part < 0)
+        gpu->whole_users++;
+    else
+        gpu->live_users[place.part]++;
+}
+
+static int32_t gpu_index(const struct gp_planner *planner, const char *id)
+{
+    for (size_t n = 0; n < planner->gpu_count; n++)
+        if (gp_streq(planner->gpus[n].gpu->id, id))
+            return (int32_t)n;
+    return -1;
+}
+
+void gp_planner_look_at_vms(struct gp_planner *planner)
+{
+    planner->vm_count = planner->have->vms_unknown ? 0 : planner->have->vm_count;
+    planner->vms = gp_new_array(planner->mem, struct gp_work_vm, planner->vm_count + 1);
+    for (size_t n = 0; n < planner->vm_count; n++) {
+        struct gp_work_vm *work = &planner->vms[n];
+        const struct gp_vm *vm = &planner->have->vms[n];
+
+        work->vm = vm;
+        work->goal = goal_of(planner->goal, n, vm->uuid);
+        if (work->goal && is_within(planner->input, vm->uuid)) {
+            work->run = work->goal->run;
+            work->managed = work->goal->managed && planner->goal->declared;
+        }
+        if (work->goal && work->goal->rule)
+            work->block =
+                (struct gp_block){work->goal->rule, work->goal->blocked ? work->goal->blocked : "", true};
+        work->live = places_of(planner, vm->live, vm->live_count);
+        work->persistent = places_of(planner, vm->persistent_devs, vm->persistent_count);
+        work->edits = gp_new_array(planner->mem, struct gp_edit_step, vm->persistent_count + 1);
+        work->final = gp_new_array(planner->mem, struct gp_device, vm->persistent_count + 1);
+        for (size_t d = 0; is_running(work) && d < vm->live_count; d++)
+            count_user(planner, work->live[d]);
+    }
+}
+
+/* ---- what it wants ---- */
+
+static bool gpu_is_whole(const struct gp_work_gpu *gpu)
+{
+    const enum gp_mode mode =
+        gpu->managed && !gpu->goal->rule ? gpu->goal->want.mode : gpu->gpu->mode;
+
+    return mode == GP_MODE_PASSTHROUGH;
+}
+
+/* Sets want_gpu, want_part, to and lacks. */
+static void think_wish(const struct gp_planner *planner, struct gp_work_vm *vm)
+{
+    const struct gp_goal_vm *goal = vm->goal;
+    const struct gp_work_gpu *work;
+    const struct gp_gpu *gpu;
+    const struct gp_partition *partition;
+
+    vm->want_gpu = -1;
+    vm->want_part = -1;
+    vm->to = (struct gp_device){.kind = GP_DEVICE_NONE};
+    vm->lacks = false;
+    if (!vm->managed || !goal->gpu || goal->pending)
+        return;
+    vm->want_gpu = gpu_index(planner, goal->gpu);
+    if (vm->want_gpu < 0) {
+        vm->lacks = true;
+        return;
+    }
+    work = &planner->gpus[vm->want_gpu];
+    gpu = gp_work_gpu_world(work);
+    if (gpu_is_whole(work)) {
+        vm->to = (struct gp_device){.kind = GP_DEVICE_PCI, .pci = gpu->address};
+        vm->lacks = gpu->mode != GP_MODE_PASSTHROUGH;
+        return;
+    }
+    vm->want_part = goal->partition;
+    partition = gp_gpu_partition(gpu, goal->partition);
+    if (!partition || !partition->live)
+        vm->lacks = true;
+    else if (partition->device.kind == GP_DEVICE_NONE)
+        vm->to = gp_device_placeholder(planner->mem, gpu->id, partition->index);
+    else
+        vm->to = partition->device;
+}
+
+/* ---- edits ---- */
+
+static void add_edit(struct gp_work_vm *vm, enum gp_step_kind kind, size_t dev)
+{
+    struct gp_edit_step *edit = &vm->edits[vm->edit_count++];
+
+    *edit = (struct gp_edit_step){.kind = kind, .from_place = {-1, -1}};
+    if (dev < vm->vm->persistent_count) {
+        edit->from = vm->vm->persistent_devs[dev].device;
+        edit->from_place = vm->persistent[dev];
+    }
+    if (kind != GP_STEP_DETACH)
+        edit->to = vm->to;
+}
+
+/* Which of its hostdevs names the wanted partition already: ours first; count if none does. */
+static size_t find_wanted(const struct gp_work_vm *vm)
+{
+    const struct gp_vm *have = vm->vm;
+    size_t found = have->persistent_count;
+
+    for (size_t n = 0; n < have->persistent_count; n++) {
+        if (!gp_device_eq(have->persistent_devs[n].device, vm->to))
+            continue;
+        if (have->persistent_devs[n].ours)
+            return n;
+        if (found == have->persistent_count)
+            found = n;
+    }
+    return found;
+}
+
+static bool mark_is_stale(const struct gp_planner *planner, const struct gp_work_vm *vm)
+{
+    const struct gp_mark *mark = vm->vm->mark;
+    const char *symbol = planner->gpus[vm->want_gpu].gpu->id;
+
+    if (!mark)
+        return true;
+    if (vm->want_part >= 0)
+        symbol = gp_partition_symbol(planner->mem, symbol, (uint32_t)vm->want_part);
+    return !gp_streq(mark->partition, symbol) ||
+           (vm->goal->binding && !gp_streq(mark->binding, vm->goal->binding)) ||
+           (vm->goal->pool && !gp_streq(mark->pool, vm->goal->pool));
+}
+
+static void think_edits(const struct gp_planner *planner, struct gp_work_vm *vm)
+{
+    const struct gp_vm *have = vm->vm;
+    const size_t none = have->persistent_count;
+    size_t wanted;
+    bool placed;
+
+    vm->edit_count = 0;
+    if (!vm->managed || vm->block.rule || vm->lacks)
+        return;
+    wanted = vm->want_gpu >= 0 ? find_wanted(vm) : none;
+    placed = vm->want_gpu < 0 || wanted < none;
+    for (size_t n = 0; n < none; n++) {
+        if (!have->persistent_devs[n].ours || n == wanted)
+            continue;
+        add_edit(vm, placed ? GP_STEP_DETACH : GP_STEP_REBIND, n);
+        placed = true;
+    }
+    if (!placed)
+        add_edit(vm, GP_STEP_ATTACH, none);
+    /* The way back leaves by hand what was made by hand. */
+    if (wanted < none && planner->goal->cluster &&
+        (!have->persistent_devs[wanted].ours || mark_is_stale(planner, vm)))
+        add_edit(vm, GP_STEP_MARK, wanted);
+}
+
+static void think_final(struct gp_work_vm *vm)
+{
+    vm->final_count = 0;
+    for (size_t n = 0; n < vm->vm->persistent_count; n++) {
+        struct gp_device device = vm->vm->persistent_devs[n].device;
+        bool leaves = false;
+
+        for (size_t e = 0; e < vm->edit_count; e++)
+            leaves |= vm->edits[e].kind != GP_STEP_MARK && vm->edits[e].kind != GP_STEP_ATTACH &&
+                      gp_device_eq(vm->edits[e].from, device) && vm->vm->persistent_devs[n].ours;
+        if (!leaves)
+            vm->final[vm->final_count++] = device;
+    }
+    for (size_t e = 0; e < vm->edit_count; e++)
+        if (vm->edits[e].kind == GP_STEP_ATTACH || vm->edits[e].kind == GP_STEP_REBIND)
+            vm->final[vm->final_count++] = vm->edits[e].to;
+}
+
+/* ---- stops ---- */
+
+static bool live_is_right(const struct gp_work_vm *vm)
+{
+    bool there = vm->want_gpu < 0;
+
+    for (size_t n = 0; n < vm->vm->live_count; n++) {
+        if (vm->want_gpu >= 0 && gp_device_eq(vm->vm->live[n].device, vm->to))
+            there = true;
+        else if (vm->vm->live[n].ours)
+            return false;
+    }
+    return there;
+}
+
+static void think_stop(const struct gp_planner *planner, struct gp_work_vm *vm)
+{
+    vm->stop = 0;
+    vm->stop_gpu = -1;
+    if (!is_running(vm))
+        return;
+    for (size_t g = 0; g < planner->gpu_count; g++) {
+        const struct gp_work_gpu *gpu = &planner->gpus[g];
+
+        for (size_t n = 0; gp_work_gpu_acts(gpu) && n < vm->vm->live_count; n++)
+            if (gp_work_gpu_disturbs(planner, gpu, vm->live[n])) {
+                vm->stop |= gpu->reach == GP_REACH_HOST ? GP_WHY_HOST : GP_WHY_GPU;
+                if (vm->stop_gpu < 0)
+                    vm->stop_gpu = (int32_t)g;
+            }
+    }
+    if (vm->managed && !vm->block.rule && !vm->lacks && !vm->goal->next_start && !live_is_right(vm))
+        vm->stop |= GP_WHY_OWN;
+}
+
+bool gp_work_vm_ends_holding(const struct gp_work_vm *vm, struct gp_device device)
+{
+    const bool anew = vm->stop || (!is_running(vm) && vm->start);
+
+    if (anew && !vm->start)
+        return false;
+    for (size_t n = 0; anew && n < vm->final_count; n++)
+        if (gp_device_eq(vm->final[n], device))
+            return true;
+    for (size_t n = 0; !anew && is_running(vm) && n < vm->vm->live_count; n++)
+        if (gp_device_eq(vm->vm->live[n].device, device))
+            return true;
+    return false;
+}
+
+/* ---- whether what it is defined with will be there ---- */
+
+static bool held_by_stranger(const struct gp_planner *planner, struct gp_place place)
+{
+    const struct gp_work_gpu *gpu = &planner->gpus[place.gpu];
+    const struct gp_partition *partitions = gpu->gpu->partitions;
+
+    if (place.part < 0)
+        return gpu->gpu->held != GP_HELD_NO && !gpu->users;
+    if (gp_work_gpu_acts(gpu) && gpu->disturbed[place.part])
+        return false; /* it is free then, or the GPU is not touched */
+    if (partitions[place.part].held == GP_HELD_NO || gpu->live_users[place.part])
+        return false;
+    for (size_t n = 0; partitions[place.part].group >= 0 && n < gpu->gpu->partition_count; n++)
+        if (partitions[n].group == partitions[place.part].group && gpu->live_users[n])
+            return false;
+    return true;
+}
+
+/* The place of @device at the end of the plan, or NULL. */
+static const struct gp_partition *find_after(const struct gp_planner *planner,
+                                             struct gp_device device, bool *ret_whole)
+{
+    *ret_whole = false;
+    for (size_t g = 0; g < planner->gpu_count; g++) {
+        const struct gp_gpu *gpu = gp_work_gpu_world(&planner->gpus[g]);
+
+        if (device.kind == GP_DEVICE_PCI && gp_pci_compare(gpu->address, device.pci) == 0) {
+            *ret_whole = true;
+            return NULL;
+        }
+        for (size_t p = 0; p < gpu->partition_count; p++)
+            if (gp_device_eq(gpu->partitions[p].device, device))
+                return &gpu->partitions[p];
+    }
+    return NULL;
+}
+
+static const struct gp_work_vm *other_holder(const struct gp_planner *planner,
+                                             const struct gp_work_vm *vm, struct gp_device device)
+{
+    for (size_t n = 0; n < planner->vm_count; n++)
+        if (&planner->vms[n] != vm && gp_work_vm_ends_holding(&planner->vms[n], device))
+            return &planner->vms[n];
+    return NULL;
+}
+
+static const char *defined_with(const struct gp_planner *planner, struct gp_device device,
+                                const char *what)
+{
+    return gp_printf(planner->mem, "%s, which it is defined with, %s",
+                     gp_planner_device_name(planner, device), what);
+}
+
+/* Why @vm, defined as it will be, would not come up; NULL: nothing is known against it. */
+static const char *unstartable(const struct gp_planner *planner, const struct gp_work_vm *vm)
+{
+    for (size_t n = 0; n < vm->final_count; n++) {
+        const struct gp_place before = gp_planner_place(planner, vm->final[n]);
+        const struct gp_partition *after;
+        const struct gp_work_vm *holder;
+        bool whole, ours = false;
+
+        if (gp_device_is_placeholder(vm->final[n]))
+            continue;
+        after = find_after(planner, vm->final[n], &whole);
+        for (size_t d = 0; d < vm->vm->persistent_count; d++)
+            ours |= vm->vm->persistent_devs[d].ours &&
+                    gp_device_eq(vm->vm->persistent_devs[d].device, vm->final[n]);
+        if (!whole && !after && (before.gpu >= 0 || ours))
+            return defined_with(planner, vm->final[n], "is not there");
+        if (!whole && !after)
+            continue; /* no GPU of this host: not ours to judge */
+        if (after && !after->live)
+            return defined_with(planner, vm->final[n], "is no partition");
+        if (before.gpu >= 0 && held_by_stranger(planner, before))
+            return defined_with(planner, vm->final[n], "is held by no known VM");
+        holder = other_holder(planner, vm, vm->final[n]);
+        if (holder)
+            return defined_with(planner, vm->final[n],
+                                gp_printf(planner->mem, "is held by VM %s", holder->vm->name));
+    }
+    return NULL;
+}
+
+/* A VM that is owed its start, bound to a partition that is not there or not as it shall be, waits for it. */
+static const char *unfit(const struct gp_planner *planner, const struct gp_work_vm *vm)
+{
+    const struct gp_work_gpu *gpu = vm->want_gpu >= 0 ? &planner->gpus[vm->want_gpu] : NULL;
+
+    if (vm->lacks || (gpu && gpu->reshape && gpu->block.rule))
+        return gp_printf(planner->mem, "its partition of GPU %s is not there as declared", vm->goal->gpu);
+    return unstartable(planner, vm);
+}
+
+static void think_start(const struct gp_planner *planner, struct gp_work_vm *vm)
+{
+    if (vm->stop)
+        vm->start = vm->run;
+    else
+        vm->start = vm->vm->power == GP_POWER_OFF && vm->run && !unfit(planner, vm);
+}
+
+void gp_planner_think_vms(struct gp_planner *planner)
+{
+    for (size_t n = 0; n < planner->vm_count; n++) {
+        struct gp_work_vm *vm = &planner->vms[n];
+
+        think_wish(planner, vm);
+        think_edits(planner, vm);
+        think_final(vm);
+        think_stop(planner, vm);
+        vm->start = vm->stop && vm->run;
+    }
+    /* Who is owed a start takes what the others leave: they come second, by name. */
+    for (size_t n = 0; n < planner->vm_count; n++)
+        think_start(planner, &planner->vms[n]);
+}
+
+/* ---- what stands against it ---- */
+
+static bool block(struct gp_planner *planner, struct gp_work_vm *vm, const char *rule, const char *why)
+{
+    gp_planner_block_vm(planner, vm, rule, why, false);
+    return true;
+}
+
+static bool block_wish(struct gp_planner *planner, struct gp_work_vm *vm)
+{
+    const struct gp_work_gpu *gpu;
+
+    if (vm->want_gpu < 0 && !vm->lacks)
+        return false;
+    gpu = vm->want_gpu >= 0 ? &planner->gpus[vm->want_gpu] : NULL;
+    if (gpu && gpu->block.rule && (vm->lacks || vm->edit_count || (vm->stop & GP_WHY_OWN))) {
+        gp_planner_block_vm(planner, vm, gpu->block.rule,
+                            gp_printf(planner->mem, "GPU %s is not made ready for it: %s", gpu->gpu->id,
+                                      gpu->block.why),
+                            true);
+        return true;
+    }
+    if (!vm->lacks)
+        return false;
+    return block(planner, vm, gpu ? "GP-E202" : "GP-E201",
+                 gpu ? gp_printf(planner->mem, "GPU %s will have no partition %u for it", gpu->gpu->id,
+                                 (unsigned)vm->goal->partition)
+                     : gp_printf(planner->mem, "there is no GPU %s", vm->goal->gpu));
+}
+
+/* One partition per VM: a second one that was given by hand is the user's, and is told. */
+static bool block_second(struct gp_planner *planner, struct gp_work_vm *vm)
+{
+    for (size_t n = 0; vm->want_gpu >= 0 && vm->edit_count && n < vm->vm->persistent_count; n++) {
+        const struct gp_hostdev *dev = &vm->vm->persistent_devs[n];
+        const struct gp_place place = vm->persistent[n];
+
+        if (dev->ours || place.gpu < 0 || gp_device_eq(dev->device, vm->to) ||
+            (place.part < 0 && !planner->gpus[place.gpu].managed))
+            continue;
+        return block(planner, vm, "GP-E301",
+                     gp_printf(planner->mem, "VM %s was given %s by hand already: take it away, or the binding",
+                               vm->vm->name, gp_planner_device_name(planner, dev->device)));
+    }
+    return false;
+}
+
+static bool gives(const struct gp_work_vm *vm)
+{
+    for (size_t e = 0; e < vm->edit_count; e++)
+        if (vm->edits[e].kind != GP_STEP_DETACH)
+            return true;
+    return false;
+}
+
+static bool is_defined_with(const struct gp_work_vm *vm, struct gp_device device)
+{
+    for (size_t n = 0; n < vm->final_count; n++)
+        if (gp_device_eq(vm->final[n], device))
+            return true;
+    return false;
+}
+
+static bool is_quarantined(const struct gp_planner *planner, struct gp_place place)
+{
+    const struct gp_work_gpu *gpu = &planner->gpus[place.gpu];
+    const struct gp_memory *memory = planner->input->memory;
+    const char *symbol;
+
+    if (place.part < 0 || (gp_work_gpu_acts(gpu) && gpu->destroyed[place.part]))
+        return false;
+    if (gpu->gpu->partitions[place.part].quarantined)
+        return true;
+    if (!memory || !memory->quarantined.count)
+        return false;
+    symbol = gp_partition_symbol(planner->mem, gpu->gpu->id, gpu->gpu->partitions[place.part].index);
+    for (size_t n = 0; n < memory->quarantined.count; n++)
+        if (gp_streq(memory->quarantined.items[n], symbol))
+            return true;
+    return false;
+}
+
+/* No partition is given twice. */
+static bool block_taken(struct gp_planner *planner, struct gp_work_vm *vm)
+{
+    const bool only_mark = vm->edit_count == 1 && vm->edits[0].kind == GP_STEP_MARK;
+    struct gp_place place;
+    const char *name;
+
+    if (!gives(vm))
+        return false;
+    place = gp_planner_place(planner, vm->to);
+    name = gp_planner_device_name(planner, vm->to);
+    if (place.gpu >= 0 && is_quarantined(planner, place))
+        return block(planner, vm, "GP-E202",
+                     gp_printf(planner->mem, "%s is quarantined and is given to nobody", name));
+    for (size_t n = 0; n < planner->vm_count; n++) {
+        const struct gp_work_vm *other = &planner->vms[n];
+
+        if (other == vm)
+            continue;
+        if (is_defined_with(other, vm->to))
+            return block(planner, vm, "GP-E305",
+                         gp_printf(planner->mem, "VM %s is defined with %s too", other->vm->name, name));
+        if (gp_work_vm_ends_holding(other, vm->to))
+            return block(planner, vm, "GP-E206",
+                         gp_printf(planner->mem, "%s is in use by VM %s until that is started anew", name,
+                                   other->vm->name));
+    }
+    if (!only_mark && place.gpu >= 0 && held_by_stranger(planner, place))
+        return block(planner, vm, "GP-E506",
+                     gp_printf(planner->mem, "%s is held by no VM that is known here", name));
+    return false;
+}
+
+static bool block_one(struct gp_planner *planner, struct gp_work_vm *vm)
+{
+    const char *why = gp_work_vm_unstoppable(vm);
+
+    if (block_wish(planner, vm) || block_second(planner, vm) || block_taken(planner, vm))
+        return true;
+    if (vm->edit_count && !vm->vm->persistent)
+        return block(planner, vm, "GP-E507",
+                     gp_printf(planner->mem, "VM %s is transient: it has no definition to edit", vm->vm->name));
+    if ((vm->stop & GP_WHY_OWN) && why)
+        return block(planner, vm, "GP-E507",
+                     gp_printf(planner->mem, "VM %s must stop for its own device, but may not: %s",
+                               vm->vm->name, why));
+    if (!vm->stop)
+        return false;
+    why = unstartable(planner, vm);
+    if (why)
+        return block(planner, vm, "GP-E206",
+                     gp_printf(planner->mem, "VM %s would not start again: %s", vm->vm->name, why));
+    return false;
+}
+
+bool gp_planner_block_vms(struct gp_planner *planner)
+{
+    bool found = false;
+
+    for (size_t n = 0; n < planner->vm_count; n++)
+        if (!planner->vms[n].block.rule)
+            found |= block_one(planner, &planner->vms[n]);
+    return found;
+}
+
+/* ---- memory: all of a guest's is pinned while it has a device ---- */
+
+static bool is_newcomer(const struct gp_work_vm *vm)
+{
+    return !vm->block.rule && vm->edit_count && !vm->vm->persistent_count && !vm->vm->live_count;
+}
+
+static bool ends_running(const struct gp_work_vm *vm)
+{
+    return vm->vm->power != GP_POWER_OFF || vm->run;
+}
+
+bool gp_planner_block_memory(struct gp_planner *planner)
+{
+    const uint64_t host = planner->input->host_memory;
+    const uint64_t reserve = planner->input->reserve_memory;
+    const uint64_t room = (host > reserve ? host - reserve : 0) / 1024;
+    uint64_t pinned = 0;
+    bool found = false;
+
+    if (!host)
+        return false;
+    for (size_t n = 0; n < planner->vm_count; n++) {
+        const struct gp_work_vm *vm = &planner->vms[n];
+        const bool keeps_live = vm->vm->power != GP_POWER_OFF && !vm->stop && vm->vm->live_count;
+
+        if (!is_newcomer(vm) && ends_running(vm) && (vm->final_count || keeps_live))
+            pinned += vm->vm->memory_kib;
+    }
+    for (size_t n = 0; n < planner->vm_count; n++) {
+        struct gp_work_vm *vm = &planner->vms[n];
+        const uint64_t needed = pinned + vm->vm->memory_kib;
+
+        if (!is_newcomer(vm))
+            continue;
+        if (needed > room)
+            found = block(planner, vm, "GP-E121",
+                          gp_printf(planner->mem,
+                                    "VM %s pins %llu MiB with its first device, beside %llu MiB of the others: "
+                                    "this host has %llu MiB for guests",
+                                    vm->vm->name, (unsigned long long)(vm->vm->memory_kib / 1024),
+                                    (unsigned long long)(pinned / 1024), (unsigned long long)(room / 1024)));
+        else if (ends_running(vm)) /* one that stays off is checked, but pins nothing yet */
+            pinned = needed;
+    }
+    return found;
+}
+
+void gp_planner_tell_owed(struct gp_planner *planner)
+{
+    for (size_t n = 0; n < planner->vm_count; n++) {
+        const struct gp_work_vm *vm = &planner->vms[n];
+        const char *why;
+
+        if (!vm->run || vm->start || is_running(vm))
+            continue;
+        why = unfit(planner, vm);
+        *gp_push(planner->mem, planner->findings, planner->finding_count) = (struct gp_finding){
+            .rule = "GP-W508",
+            .level = GP_LEVEL_WARNING,
+            .at = vm->goal->cause,
+            .object = gp_printf(planner->mem, "vm/%s", vm->vm->name),
+            .message = gp_printf(planner->mem, "VM %s is owed a start, which waits: %s", vm->vm->name,
+                                 why ? why : "it is blocked"),
+        };
+    }
+}

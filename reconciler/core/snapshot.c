@@ -1,0 +1,192 @@
+/* What was there before the first disturbing step, and the goal that brings it back. */
+#include "planner.h"
+
+#include "text.h"
+
+static bool is_one_of(const struct gp_strings *strings, const char *text)
+{
+    for (size_t n = 0; n < strings->count; n++)
+        if (gp_streq(strings->items[n], text))
+            return true;
+    return false;
+}
+
+static struct gp_layout layout_of(struct gp_arena *mem, const struct gp_gpu *gpu)
+{
+    struct gp_layout layout = {.mode = gpu->mode, .count = gpu->count, .profile = gpu->profile};
+    struct gp_partition *exactly = NULL;
+
+    for (size_t n = 0; n < gpu->partition_count; n++)
+        if (gpu->partitions[n].live)
+            *gp_push(mem, exactly, layout.exactly_count) = gpu->partitions[n];
+    layout.exactly = exactly;
+    if (layout.exactly_count && gpu->profile)
+        layout.type_id = exactly[0].type_id;
+    return layout;
+}
+
+/* Ours; else one of our GPUs that was given by hand, so that the way back does not take it for ours if it was
+ * marked in between. */
+static const struct gp_hostdev *device_to_keep(const struct gp_have *have, const struct gp_vm *vm)
+{
+    struct gp_gpu *gpu;
+    struct gp_partition *partition;
+
+    for (size_t n = 0; n < vm->persistent_count; n++)
+        if (vm->persistent_devs[n].ours)
+            return &vm->persistent_devs[n];
+    for (size_t n = 0; n < vm->persistent_count; n++)
+        if (gp_have_find(have, vm->persistent_devs[n].device, &gpu, &partition))
+            return &vm->persistent_devs[n];
+    return NULL;
+}
+
+static void take_vm(struct gp_arena *mem, const struct gp_have *have, const struct gp_vm *vm,
+                    struct gp_snapshot_vm *ret)
+{
+    const struct gp_hostdev *dev = device_to_keep(have, vm);
+    struct gp_gpu *gpu = NULL;
+    struct gp_partition *partition = NULL;
+
+    *ret = (struct gp_snapshot_vm){
+        .uuid = vm->uuid,
+        .name = vm->name,
+        .ran = vm->power != GP_POWER_OFF,
+    };
+    for (size_t n = 0; ret->ran && n < vm->live_count; n++)
+        if (ret->live.kind == GP_DEVICE_NONE && gp_have_find(have, vm->live[n].device, &gpu, &partition))
+            ret->live = vm->live[n].device;
+    if (!dev)
+        return;
+    ret->device = dev->device;
+    if (dev->ours && vm->mark && vm->mark_fits) {
+        ret->binding = vm->mark->binding;
+        ret->pool = vm->mark->pool;
+    }
+    if (gp_have_find(have, dev->device, &gpu, &partition)) {
+        ret->gpu = gpu->id;
+        ret->partition = partition ? partition->index : 0;
+    } else if (vm->mark && vm->mark_fits && vm->mark->partition &&
+               gp_device_eq(vm->mark->device, dev->device)) {
+        if (!gp_partition_symbol_parse(mem, vm->mark->partition, &ret->gpu, &ret->partition))
+            ret->gpu = vm->mark->partition;
+    }
+}
+
+struct gp_snapshot *gp_snapshot_take(struct gp_arena *mem, const struct gp_have *have,
+                                     const struct gp_set *set)
+{
+    struct gp_snapshot *snapshot = gp_new(mem, struct gp_snapshot);
+
+    for (size_t n = 0; n < have->gpu_count; n++)
+        if (is_one_of(&set->gpus, have->gpus[n].id))
+            *gp_push(mem, snapshot->gpus, snapshot->gpu_count) =
+                (struct gp_snapshot_gpu){have->gpus[n].id, layout_of(mem, &have->gpus[n])};
+    for (size_t n = 0; n < have->vm_count; n++)
+        if (is_one_of(&set->vms, have->vms[n].uuid))
+            take_vm(mem, have, &have->vms[n], gp_push(mem, snapshot->vms, snapshot->vm_count));
+    return snapshot;
+}
+
+static const struct gp_snapshot_gpu *gpu_of(const struct gp_snapshot *snapshot, const char *id)
+{
+    for (size_t n = 0; n < snapshot->gpu_count; n++)
+        if (gp_streq(snapshot->gpus[n].id, id))
+            return &snapshot->gpus[n];
+    return NULL;
+}
+
+static const struct gp_snapshot_vm *vm_of(const struct gp_snapshot *snapshot, const char *uuid)
+{
+    for (size_t n = 0; n < snapshot->vm_count; n++)
+        if (gp_streq(snapshot->vms[n].uuid, uuid))
+            return &snapshot->vms[n];
+    return NULL;
+}
+
+/* Whether it runs with what it ran with then, or with what it was not given then: such a one was never
+ * stopped, and is left alone though its definition may say otherwise. */
+static bool was_left_alone(const struct gp_snapshot_vm *was, const struct gp_have *have,
+                           const struct gp_vm *vm)
+{
+    struct gp_gpu *gpu;
+    struct gp_partition *partition;
+
+    if (vm->power == GP_POWER_OFF || !was->ran)
+        return false;
+    for (size_t n = 0; n < vm->live_count; n++)
+        if (gp_have_find(have, vm->live[n].device, &gpu, &partition))
+            return gp_device_eq(vm->live[n].device, was->live);
+    return was->live.kind == GP_DEVICE_NONE;
+}
+
+/* Whether the partition that it was defined with will be there on the way back. One that was not there to begin
+ * with (after a reboot, say) cannot be asked for: the definition stays as it is. */
+static bool will_be_there(const struct gp_snapshot *snapshot, const struct gp_have *have,
+                          const struct gp_snapshot_vm *was)
+{
+    const struct gp_snapshot_gpu *then = gpu_of(snapshot, was->gpu);
+    const struct gp_gpu *gpu = gp_have_gpu(have, was->gpu);
+    const struct gp_partition *partition;
+
+    if (!gpu)
+        return false;
+    if (!then) {
+        partition = gp_gpu_partition(gpu, was->partition);
+        return gpu->mode == GP_MODE_PASSTHROUGH || (partition && partition->live);
+    }
+    if (then->layout.mode == GP_MODE_PASSTHROUGH)
+        return true;
+    for (size_t n = 0; n < then->layout.exactly_count; n++)
+        if (then->layout.exactly[n].index == was->partition)
+            return true;
+    return false;
+}
+
+static void set_vm(struct gp_goal_vm *goal, const struct gp_snapshot_vm *was,
+                   const struct gp_have *have, const struct gp_vm *vm)
+{
+    goal->managed = true;
+    goal->run |= was->ran;
+    goal->gpu = was->gpu;
+    goal->partition = was->partition;
+    goal->binding = was->binding;
+    goal->pool = was->pool;
+    goal->next_start = was_left_alone(was, have, vm);
+}
+
+struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot *snapshot,
+                                 const struct gp_have *have, const struct gp_policy *policy)
+{
+    struct gp_goal *goal = gp_new(mem, struct gp_goal);
+
+    goal->declared = true;
+    if (policy)
+        goal->policy = *policy;
+    for (size_t n = 0; n < have->gpu_count; n++) {
+        struct gp_goal_gpu *gpu = gp_push(mem, goal->gpus, goal->gpu_count);
+        const struct gp_snapshot_gpu *was = gpu_of(snapshot, have->gpus[n].id);
+
+        gpu->id = have->gpus[n].id;
+        gpu->managed = was != NULL;
+        if (was)
+            gpu->want = was->layout;
+    }
+    for (size_t n = 0; n < have->vm_count; n++) {
+        const struct gp_vm *vm = &have->vms[n];
+        const struct gp_snapshot_vm *was = vm_of(snapshot, vm->uuid);
+        struct gp_goal_vm *now = gp_push(mem, goal->vms, goal->vm_count);
+
+        now->uuid = vm->uuid;
+        now->name = vm->name;
+        now->run = vm->power != GP_POWER_OFF;
+        now->stop = goal->policy.stop;
+        if (!was)
+            continue;
+        if (was->gpu && !will_be_there(snapshot, have, was))
+            now->run |= was->ran;
+        else
+            set_vm(now, was, have, vm);
+    }
+    return goal;
+}

@@ -1,0 +1,133 @@
+/* Success is only ever declared from a fresh look. */
+#include "planner.h"
+
+#include "text.h"
+
+static struct gp_error *verify_gpu(struct gp_arena *mem, const struct gp_goal_gpu *goal,
+                                   const struct gp_have *have, gp_mechanism_lookup *lookup)
+{
+    const struct gp_gpu *gpu = gp_have_gpu(have, goal->id);
+    const struct gp_mechanism *mechanism = gpu && gpu->mechanism ? lookup(gpu->mechanism) : NULL;
+
+    if (!gpu)
+        return gp_error_new(GP_E_CHANGED, "GPU %s is not there any more", goal->id);
+    if (mechanism ? mechanism->matches(gpu, &goal->want) : goal->want.mode == gpu->mode)
+        return NULL;
+    return gp_error_new(GP_E_CHANGED, "GPU %s is '%s', not '%s'", goal->id, gp_gpu_value(mem, gpu),
+                        gp_layout_value(mem, &goal->want));
+}
+
+/* The device that @goal wants, as it is now. */
+static bool find_wanted(const struct gp_goal_vm *goal, const struct gp_have *have,
+                        struct gp_device *ret)
+{
+    const struct gp_gpu *gpu = gp_have_gpu(have, goal->gpu);
+    const struct gp_partition *partition;
+
+    if (!gpu)
+        return false;
+    if (gpu->mode == GP_MODE_PASSTHROUGH) {
+        *ret = (struct gp_device){.kind = GP_DEVICE_PCI, .pci = gpu->address};
+        return true;
+    }
+    partition = gp_gpu_partition(gpu, goal->partition);
+    if (!partition || !partition->live)
+        return false;
+    *ret = partition->device;
+    return true;
+}
+
+static const char *wanted_name(struct gp_arena *mem, const struct gp_goal_vm *goal,
+                               const struct gp_have *have)
+{
+    const struct gp_gpu *gpu = gp_have_gpu(have, goal->gpu);
+
+    if (gpu && gpu->mode == GP_MODE_PASSTHROUGH)
+        return goal->gpu;
+    return gp_partition_symbol(mem, goal->gpu, goal->partition);
+}
+
+static struct gp_error *verify_definition(struct gp_arena *mem, const struct gp_goal *whole,
+                                          const struct gp_goal_vm *goal, const struct gp_vm *vm,
+                                          const struct gp_device *wanted)
+{
+    bool there = !wanted;
+
+    for (size_t n = 0; n < vm->persistent_count; n++) {
+        const struct gp_hostdev *dev = &vm->persistent_devs[n];
+
+        /* The way back does not mark what was made by hand. */
+        if (wanted && gp_device_eq(dev->device, *wanted))
+            there |= dev->ours || !whole->cluster;
+        else if (dev->ours)
+            return gp_error_new(GP_E_CHANGED, "VM %s is still defined with %s", goal->name,
+                                gp_device_text(mem, dev->device));
+    }
+    return there ? NULL
+                 : gp_error_new(GP_E_CHANGED, "VM %s is not defined with %s as ours", goal->name,
+                                gp_device_text(mem, *wanted));
+}
+
+static struct gp_error *verify_live(struct gp_arena *mem, const struct gp_goal_vm *goal,
+                                    const struct gp_vm *vm, const struct gp_device *wanted)
+{
+    for (size_t n = 0; wanted && n < vm->live_count; n++)
+        if (gp_device_eq(vm->live[n].device, *wanted))
+            return NULL;
+    if (wanted)
+        return gp_error_new(GP_E_CHANGED, "VM %s runs without %s", goal->name,
+                            gp_device_text(mem, *wanted));
+    for (size_t n = 0; n < vm->live_count; n++)
+        if (vm->live[n].ours)
+            return gp_error_new(GP_E_CHANGED, "VM %s still runs with %s", goal->name,
+                                gp_device_text(mem, vm->live[n].device));
+    return NULL;
+}
+
+static struct gp_error *verify_vm(struct gp_arena *mem, const struct gp_goal *whole,
+                                  const struct gp_goal_vm *goal, const struct gp_have *have)
+{
+    const struct gp_vm *vm = gp_have_vm(have, goal->uuid);
+    const bool wants = goal->managed && goal->gpu && !goal->pending;
+    struct gp_device device;
+    struct gp_error *err;
+
+    if (!vm)
+        return gp_error_new(GP_E_CHANGED, "VM %s is not defined any more", goal->name);
+    if (goal->run && vm->power != GP_POWER_RUNNING)
+        return gp_error_new(GP_E_CHANGED, "VM %s is %s, not running", goal->name,
+                            gp_power_name(vm->power));
+    if (!goal->managed)
+        return NULL;
+    if (wants && !find_wanted(goal, have, &device))
+        return gp_error_new(GP_E_CHANGED, "%s, which VM %s shall have, is not there",
+                            wanted_name(mem, goal, have), goal->name);
+    err = verify_definition(mem, whole, goal, vm, wants ? &device : NULL);
+    if (!err && vm->power == GP_POWER_RUNNING && !goal->next_start)
+        err = verify_live(mem, goal, vm, wants ? &device : NULL);
+    return err;
+}
+
+static bool is_one_of(const struct gp_strings *strings, const char *text)
+{
+    for (size_t n = 0; n < strings->count; n++)
+        if (gp_streq(strings->items[n], text))
+            return true;
+    return false;
+}
+
+struct gp_error *gp_verify(const struct gp_goal *goal, const struct gp_have *have,
+                           const struct gp_set *set, gp_mechanism_lookup *mechanism)
+{
+    struct gp_arena *mem = gp_arena_new();
+    struct gp_error *err = NULL;
+
+    for (size_t n = 0; !err && n < goal->gpu_count; n++)
+        if (is_one_of(&set->gpus, goal->gpus[n].id) && goal->gpus[n].managed && !goal->gpus[n].rule)
+            err = verify_gpu(mem, &goal->gpus[n], have, mechanism);
+    for (size_t n = 0; !err && n < goal->vm_count; n++)
+        if (is_one_of(&set->vms, goal->vms[n].uuid) && !goal->vms[n].rule)
+            err = verify_vm(mem, goal, &goal->vms[n], have);
+    gp_arena_free(mem);
+    return err;
+}
