@@ -157,6 +157,7 @@ struct gp_binding_decl {
     bool next_start;  /* apply: next-start */
     bool without_gpu; /* ifUnrestorable: without-gpu */
     struct gp_range vram, encode, decode, compute; /* vram in bytes, the others in the driver's units */
+    struct gp_span vram_at; /* line 0: not given */
     uint32_t gpu_count; /* whole GPUs per VM, passthrough only; 1 if not given */
     struct gp_span gpu_count_at;
     struct gp_stop_policy stop;
