@@ -5,6 +5,8 @@
 
 #include "model.h"
 
+#include <stddef.h>
+
 struct gp_catalog_gpu {
     const char *model;        /* "NVIDIA A2": what `match.model` names */
     const char *vendor;       /* "nvidia", "intel", "amd" */
@@ -14,7 +16,8 @@ struct gp_catalog_gpu {
         uint16_t subsystem_vendor, subsystem_device; /* 0: any */
     } *pci;
     size_t pci_count;
-    uint32_t vram_mib; /* nominal; 0: unknown */
+    const char *family; /* "ampere"; NULL: unknown */
+    uint32_t vram_mib;  /* nominal, of one GPU; 0: unknown */
     uint32_t totalvfs, vf_offset, vf_stride; /* 0: unknown */
     uint32_t vf_device;                      /* 0: as the PF */
     const char *const *mechanisms; /* as the catalogue spells them, ended by NULL */

@@ -4,6 +4,11 @@
 #include "model.h"
 #include "plan.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
+struct gp_load_state;
+
 /* All documents of several files, decoded into one declaration. Usage: init, one gp_load_file() per file in
  * path order, then gp_load_finish(), which checks what needs more than one document. */
 struct gp_load {
@@ -15,12 +20,13 @@ struct gp_load {
     bool failed; /* some finding is an error */
     bool allow_agent; /* GpuAgent documents are taken (host configuration), else refused */
     bool allow_cluster; /* GpuCluster and GpuBinding documents are taken */
+    struct gp_load_state *state; /* its own */
 };
 void gp_load_init(struct gp_load *load, struct gp_arena *mem, bool allow_agent, bool allow_cluster);
-/* @text is kept by reference until the arena goes. Never fails: mistakes become findings. */
+/* @name and @text are kept by reference until the arena goes. Never fails: mistakes become findings. */
 void gp_load_file(struct gp_load *load, const char *name, const char *text, size_t size);
 void gp_load_finish(struct gp_load *load);
-/* All findings that are errors, as one error for the caller to return or print; NULL if none. */
+/* The findings that are errors, as one error for the caller to return or print; NULL if none. */
 struct gp_error *gp_load_error(const struct gp_load *load) GP_MUST_CHECK;
 
 /* ---- rules ---- */

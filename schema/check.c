@@ -1,0 +1,333 @@
+/* What needs more than one object: names that refer to each other, and names that stand twice. */
+#include "check.h"
+
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A name and where it stands; sorted, equal ones are neighbours. */
+struct entry {
+    const char *scope, *name, *more;
+    struct gp_span at;
+    size_t order;
+    const void *object;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int order = gp_strcmp(x->scope, y->scope);
+
+    if (!order)
+        order = gp_strcmp(x->name, y->name);
+    if (!order)
+        order = gp_strcmp(x->more, y->more);
+    return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+static bool same(const struct entry *a, const struct entry *b)
+{
+    return gp_streq(a->scope, b->scope) && gp_streq(a->name, b->name) && gp_streq(a->more, b->more);
+}
+
+/* "line 3", or "FILE line 3" if that is another file. */
+static const char *place(struct gp_arena *mem, struct gp_span first, struct gp_span here)
+{
+    if (first.source == here.source)
+        return gp_printf(mem, "line %u", first.line);
+    return gp_printf(mem, "%s line %u", first.source->name, first.line);
+}
+
+/* Sorts @entries and tells each that stood before in the same scope. */
+static void tell_twice(struct gp_mistakes *m, struct entry *entries, size_t count, const char *what)
+{
+    if (count)
+        qsort(entries, count, sizeof *entries, by_name);
+    for (size_t i = 1, first = 0; i < count; i++) {
+        if (!same(&entries[first], &entries[i]))
+            first = i;
+        else if (entries[i].name)
+            gp_mistake(m, "GP-E010", entries[i].at, "a second %s %s; the first is in %s", what,
+                       gp_quote(m->mem, entries[i].name),
+                       place(m->mem, entries[first].at, entries[i].at));
+    }
+}
+
+/* ---- clusters ---- */
+
+static const struct gp_cluster_decl *cluster_find(const struct gp_declaration *all, const char *name)
+{
+    for (size_t i = 0; i < all->cluster_count; i++)
+        if (gp_streq(all->clusters[i]->name, name))
+            return all->clusters[i];
+    return NULL;
+}
+
+static void check_names(struct gp_mistakes *m, const struct gp_declaration *all)
+{
+    struct entry *entries;
+    size_t n = 0;
+
+    entries = gp_new_array(m->mem, struct entry, all->cluster_count + all->binding_count + 1);
+    for (size_t i = 0; i < all->cluster_count; i++)
+        entries[n++] = (struct entry){
+            .name = all->clusters[i]->name, .at = all->clusters[i]->at, .order = i};
+    tell_twice(m, entries, n, "GpuCluster");
+    n = 0;
+    for (size_t i = 0; i < all->binding_count; i++)
+        entries[n++] = (struct entry){.scope = all->bindings[i]->cluster,
+                                      .name = all->bindings[i]->name,
+                                      .at = all->bindings[i]->at,
+                                      .order = i};
+    tell_twice(m, entries, n, "GpuBinding");
+}
+
+static void check_cluster_names(struct gp_mistakes *m, const struct gp_cluster_decl *cluster)
+{
+    const size_t room = cluster->host_count + cluster->pool_count + 1;
+    struct entry *entries = gp_new_array(m->mem, struct entry, room);
+    size_t n = 0;
+
+    for (size_t i = 0; i < cluster->host_count; i++)
+        entries[n++] = (struct entry){
+            .name = cluster->hosts[i].name, .at = cluster->hosts[i].at, .order = i};
+    tell_twice(m, entries, n, "host");
+    n = 0;
+    for (size_t i = 0; i < cluster->pool_count; i++)
+        entries[n++] = (struct entry){
+            .name = cluster->pools[i].name, .at = cluster->pools[i].at, .order = i};
+    tell_twice(m, entries, n, "pool");
+}
+
+/* A host in two clusters observes only, which is seldom what was meant. */
+static void check_host_clusters(struct gp_mistakes *m, const struct gp_declaration *all)
+{
+    struct entry *entries;
+    size_t room = 1, n = 0;
+
+    for (size_t i = 0; i < all->cluster_count; i++)
+        room += all->clusters[i]->host_count;
+    entries = gp_new_array(m->mem, struct entry, room);
+    for (size_t i = 0; i < all->cluster_count; i++)
+        for (size_t h = 0; h < all->clusters[i]->host_count; h++) {
+            entries[n] = (struct entry){.name = all->clusters[i]->hosts[h].name,
+                                        .at = all->clusters[i]->hosts[h].at,
+                                        .order = n,
+                                        .object = all->clusters[i]};
+            n++;
+        }
+    if (n)
+        qsort(entries, n, sizeof *entries, by_name);
+    for (size_t i = 1, first = 0; i < n; i++) {
+        const struct gp_cluster_decl *one = entries[first].object, *two = entries[i].object;
+
+        if (!same(&entries[first], &entries[i]))
+            first = i;
+        else if (entries[i].name && !gp_streq(one->name, two->name))
+            gp_mistake_level(m, "GP-E407", GP_LEVEL_WARNING, entries[i].at,
+                             "host %s is in cluster %s as well (%s); a host in two clusters is only "
+                             "looked at",
+                             gp_quote(m->mem, entries[i].name), gp_quote(m->mem, one->name),
+                             place(m->mem, entries[first].at, entries[i].at));
+    }
+}
+
+static const char *const *host_names(struct gp_arena *mem, const struct gp_cluster_decl *cluster)
+{
+    const char **names = gp_new_array(mem, const char *, cluster->host_count + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < cluster->host_count; i++)
+        if (cluster->hosts[i].name)
+            names[n++] = cluster->hosts[i].name;
+    return names;
+}
+
+static bool any_host(const struct gp_cluster_decl *cluster, const char *glob)
+{
+    for (size_t i = 0; i < cluster->host_count; i++)
+        if (cluster->hosts[i].name && gp_glob_match(glob, cluster->hosts[i].name))
+            return true;
+    return false;
+}
+
+static void check_pool_hosts(struct gp_mistakes *m, const struct gp_cluster_decl *cluster,
+                             const struct gp_pool_decl *pool)
+{
+    for (size_t i = 0; i < pool->hosts.count; i++)
+        if (!any_host(cluster, pool->hosts.items[i]))
+            gp_mistake(m, "GP-E216", pool->hosts_at, "%s fits no host of cluster %s%s",
+                       gp_quote(m->mem, pool->hosts.items[i]), gp_quote(m->mem, cluster->name),
+                       gp_did_you_mean(m->mem, pool->hosts.items[i], host_names(m->mem, cluster)));
+}
+
+/* ---- bindings ---- */
+
+static const struct gp_pool_decl *pool_find(const struct gp_cluster_decl *cluster, const char *name)
+{
+    for (size_t i = 0; i < cluster->pool_count; i++)
+        if (gp_streq(cluster->pools[i].name, name))
+            return &cluster->pools[i];
+    return NULL;
+}
+
+static void tell_no_pool(struct gp_mistakes *m, const struct gp_binding_decl *binding,
+                         const struct gp_cluster_decl *cluster)
+{
+    const char **names = gp_new_array(m->mem, const char *, cluster->pool_count + 1);
+    const char *hint;
+    size_t n = 0;
+
+    for (size_t i = 0; i < cluster->pool_count; i++)
+        if (cluster->pools[i].name)
+            names[n++] = cluster->pools[i].name;
+    hint = gp_did_you_mean(m->mem, binding->pool, names);
+    if (!*hint)
+        hint = n ? gp_printf(m->mem, "; it has %s", gp_list_or(m->mem, names)) : "; it has none";
+    gp_mistake(m, "GP-E212", binding->pool_at, "cluster %s has no pool %s%s",
+               gp_quote(m->mem, cluster->name), gp_quote(m->mem, binding->pool), hint);
+}
+
+static void tell_no_cluster(struct gp_mistakes *m, const struct gp_declaration *all,
+                            const struct gp_binding_decl *binding)
+{
+    const char **names = gp_new_array(m->mem, const char *, all->cluster_count + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < all->cluster_count; i++)
+        if (all->clusters[i]->name)
+            names[n++] = all->clusters[i]->name;
+    gp_mistake(m, "GP-E404", binding->at, "there is no GpuCluster %s for GpuBinding %s%s",
+               gp_quote(m->mem, binding->cluster),
+               gp_quote(m->mem, binding->name ? binding->name : "?"),
+               gp_did_you_mean(m->mem, binding->cluster, names));
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return gp_strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* @hosts sorted: a binding may name a hundred thousand VMs, each with its host. */
+static void check_vm_hosts(struct gp_mistakes *m, const struct gp_binding_decl *binding,
+                           const struct gp_cluster_decl *cluster)
+{
+    const char *const *names = host_names(m->mem, cluster);
+    const char **sorted;
+    size_t count = 0;
+
+    while (names[count])
+        count++;
+    sorted = gp_memdup(m->mem, names, (count + 1) * sizeof *names);
+    qsort(sorted, count, sizeof *sorted, by_text);
+    for (size_t i = 0; i < binding->vm_count; i++) {
+        const struct gp_vm_decl *vm = &binding->vms[i];
+
+        if (vm->host && !bsearch(&vm->host, sorted, count, sizeof *sorted, by_text))
+            gp_mistake(m, "GP-E216", vm->at, "%s is no host of cluster %s%s",
+                       gp_quote(m->mem, vm->host), gp_quote(m->mem, cluster->name),
+                       gp_did_you_mean(m->mem, vm->host, names));
+    }
+}
+
+static void check_bindings(struct gp_mistakes *m, const struct gp_declaration *all)
+{
+    for (size_t i = 0; i < all->binding_count; i++) {
+        const struct gp_binding_decl *binding = all->bindings[i];
+        const struct gp_cluster_decl *cluster;
+        const struct gp_pool_decl *pool;
+
+        if (!binding->cluster)
+            continue;
+        cluster = cluster_find(all, binding->cluster);
+        if (!cluster) {
+            tell_no_cluster(m, all, binding);
+            continue;
+        }
+        check_vm_hosts(m, binding, cluster);
+        if (!binding->pool)
+            continue;
+        pool = pool_find(cluster, binding->pool);
+        if (pool)
+            gp_check_binding(m, binding, pool);
+        else
+            tell_no_pool(m, binding, cluster);
+    }
+}
+
+/* ---- one VM, one partition ---- */
+
+static void tell_second(struct gp_mistakes *m, struct entry *entries, size_t count)
+{
+    if (count)
+        qsort(entries, count, sizeof *entries, by_name);
+    for (size_t i = 1, first = 0; i < count; i++) {
+        const struct gp_binding_decl *other;
+
+        if (!same(&entries[first], &entries[i])) {
+            first = i;
+            continue;
+        }
+        other = entries[first].object;
+        gp_mistake(m, "GP-E301", entries[i].at,
+                   "VM %s is bound a second time; binding %s binds it in %s, and a VM has one "
+                   "partition",
+                   gp_quote(m->mem, entries[i].name),
+                   gp_quote(m->mem, other->name ? other->name : "?"),
+                   place(m->mem, entries[first].at, entries[i].at));
+    }
+}
+
+/* The same VM twice, as far as names alone tell: globs, and hosts left out on one side, are looked at
+ * where the VMs are. */
+static void check_vms(struct gp_mistakes *m, const struct gp_declaration *all)
+{
+    struct entry *named, *pinned;
+    size_t room = 1, names = 0, pins = 0;
+
+    for (size_t i = 0; i < all->binding_count; i++)
+        room += all->bindings[i]->vm_count;
+    named = gp_new_array(m->mem, struct entry, room);
+    pinned = gp_new_array(m->mem, struct entry, room);
+    for (size_t i = 0; i < all->binding_count; i++) {
+        const struct gp_binding_decl *binding = all->bindings[i];
+
+        for (size_t v = 0; v < binding->vm_count; v++) {
+            const struct gp_vm_decl *vm = &binding->vms[v];
+            const struct entry entry = {binding->cluster, vm->name, vm->host, vm->at, names,
+                                        binding};
+
+            if (!vm->name || gp_glob_is(vm->name))
+                continue;
+            if (vm->uuid) {
+                pinned[pins] = entry;
+                pinned[pins++].name = vm->uuid;
+            } else {
+                named[names++] = entry;
+            }
+        }
+    }
+    tell_second(m, named, names);
+    for (size_t i = 0; i < pins; i++)
+        pinned[i].more = NULL; /* a UUID is one VM, wherever it is */
+    tell_second(m, pinned, pins);
+}
+
+void gp_check_declaration(struct gp_mistakes *m, const struct gp_declaration *all)
+{
+    check_names(m, all);
+    check_host_clusters(m, all);
+    for (size_t i = 0; i < all->cluster_count; i++) {
+        const struct gp_cluster_decl *cluster = all->clusters[i];
+
+        check_cluster_names(m, cluster);
+        for (size_t p = 0; p < cluster->pool_count; p++) {
+            check_pool_hosts(m, cluster, &cluster->pools[p]);
+            gp_check_pool(m, &cluster->pools[p]);
+        }
+        gp_check_homogeneity(m, cluster);
+    }
+    check_bindings(m, all);
+    check_vms(m, all);
+}

@@ -1,0 +1,5 @@
+execute_process(COMMAND ${TOOL} ${IN} OUTPUT_FILE ${OUT} RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+    file(REMOVE ${OUT})
+    message(FATAL_ERROR "${IN} was not taken")
+endif()
