@@ -83,12 +83,13 @@ static struct rule *strike(enum rule_kind kind, const char *path)
     for (struct rule **at = &rules; *at;) {
         struct rule *rule = *at;
 
-        if (!hit && rule->kind == kind && glob_matches(rule->glob, path) && !--rule->left) {
-            hit = rule;
-            *at = rule->next;
-        } else {
+        if (rule->kind != kind || !glob_matches(rule->glob, path) || --rule->left) {
             at = &rule->next;
+            continue;
         }
+        *at = rule->next;
+        free(hit);
+        hit = rule;
     }
     return hit;
 }
@@ -108,17 +109,16 @@ unsigned sim_late_ms(const struct node *node)
     return ms;
 }
 
-int sim_read_fault(struct node *node)
+void sim_read_fault(struct node *node)
 {
     char *path;
 
     if (!rules)
-        return 0;
+        return;
     path = sim_path(node);
     while (ruled(RULE_HANG_READ, path))
         sim_wait();
     free(path);
-    return 0;
 }
 
 /* ---- writes ---- */

@@ -208,6 +208,10 @@ static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     if (!err && node->group) {
         err = sim_group_open(node->group, fuse_req_ctx(req)->pid);
         file->holds = err ? NULL : node->group;
+        if (!err && node->dead) { /* it went while we waited */
+            sim_group_release(node->group);
+            err = -ENODEV;
+        }
     }
     if (err) {
         node->opens--;
@@ -254,27 +258,29 @@ static void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     fuse_reply_err(req, 0);
 }
 
-/* The text is made at offset 0 and kept for what follows, as a seq_file does. */
+/* The text is made at offset 0 and kept for what follows, as a seq_file does. Made aside, since asking the node
+ * may wait, and another read of the same file come in between. */
 static int render(struct file *file)
 {
     struct node *node = file->node;
-    FILE *out;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
     int err;
 
-    free(file->text);
-    file->text = NULL;
-    file->len = 0;
-    out = open_memstream(&file->text, &file->len);
     if (!out)
         abort();
-    err = node->dead ? -ENODEV : sim_read_fault(node);
-    if (!err && node->dead)
-        err = -ENODEV;
+    if (!node->dead)
+        sim_read_fault(node);
+    err = node->dead ? -ENODEV : 0;
     if (!err && node->attr)
         err = node->attr->show ? node->attr->show(node, out) : -EIO;
     else if (!err)
         fwrite(node->text, 1, node->len, out);
     fclose(out);
+    free(file->text);
+    file->text = text;
+    file->len = len;
     return err;
 }
 
@@ -287,13 +293,13 @@ static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
     sim_lock();
     if (!off || !file->text)
         err = render(file);
-    sim_unlock();
     if (err)
         fuse_reply_err(req, -err);
     else if ((size_t)off >= file->len)
         fuse_reply_buf(req, NULL, 0);
     else
         fuse_reply_buf(req, file->text + off, file->len - (size_t)off < size ? file->len - (size_t)off : size);
+    sim_unlock();
 }
 
 static void fs_write(fuse_req_t req, fuse_ino_t ino, const char *text, size_t len, off_t off,
@@ -372,7 +378,7 @@ int sim_serve(const char *mountpoint, bool foreground, const char *options, bool
     if (path && session && !fuse_set_signal_handlers(session)) {
         if (!fuse_session_mount(session, path)) {
             if (!fuse_daemonize(foreground))
-                ret = fuse_session_loop_mt(session, config) ? 1 : 0;
+                ret = fuse_session_loop_mt(session, config) < 0; /* above 0: the signal that ended it */
             fuse_session_unmount(session);
         }
         fuse_remove_signal_handlers(session);

@@ -78,6 +78,7 @@ static void usage(FILE *out)
           "HOSTFILE is YAML:\n"
           "  hostname: kvm-a\n"
           "  machine-id: 32 hex digits\n"
+          "  nested: true         # the host's CPU says that it is itself a guest\n"
           "  nvidia: vendor-vfio  # or mdev: the framework of the host's driver on SR-IOV GPUs; none: no vGPU\n"
           "  i915: mainline       # or out-of-tree: whether i915 can make VFs\n"
           "  xe-admin: true       # whether the kernel has xe's sriov_admin directory\n"

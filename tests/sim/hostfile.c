@@ -34,6 +34,7 @@ static yaml_document_t document;
 static const char *file_name;
 static bool bad;
 static enum mechanism nvidia = MECH_NVIDIA_VFIO;
+static bool nested;
 static char hostname[64] = "gpusim", machine_id[33] = "00000000000000000000000000000001";
 
 static void complain(const yaml_node_t *at, const char *what, const char *value)
@@ -276,7 +277,7 @@ static void read_host(void)
     const yaml_node_t *root = yaml_document_get_root_node(&document), *list = get(root, "devices");
     const char *framework;
 
-    known(root, " hostname machine-id nvidia i915 xe-admin teardown-ms next-group devices ");
+    known(root, " hostname machine-id nested nvidia i915 xe-admin teardown-ms next-group devices ");
     framework = string(root, "nvidia", "vendor-vfio");
     if (!strcmp(framework, "mdev"))
         nvidia = MECH_NVIDIA_MDEV;
@@ -285,6 +286,7 @@ static void read_host(void)
     else if (strcmp(framework, "vendor-vfio"))
         complain(get(root, "nvidia"), "vendor-vfio, mdev or none", framework);
     sim_i915_sriov = !strcmp(string(root, "i915", "mainline"), "out-of-tree");
+    nested = truth(root, "nested", false);
     sim_xe_admin = truth(root, "xe-admin", true);
     sim_teardown_ms = (unsigned)number(root, "teardown-ms", 10, sim_teardown_ms);
     sim_next_group = (int)number(root, "next-group", 10, sim_next_group);
@@ -339,9 +341,12 @@ static void small_files(void)
     sim_text(sim_mkdirs("proc"), "meminfo", 0444, "MemTotal:       263842104 kB\nMemFree:        251020460 kB\n"
              "MemAvailable:   252310144 kB\nHugePages_Total:       0\nHugePages_Free:        0\n"
              "Hugepagesize:       2048 kB\n");
+    sim_text(sim_mkdirs("proc"), "cpuinfo", 0444, "processor\t: 0\nvendor_id\t: GenuineIntel\n"
+             "flags\t\t: fpu vme de pse tsc msr pae%s vmx ept\n\n", nested ? " hypervisor" : "");
     sim_text(sim_mkdirs("dev/vfio"), "vfio", 0666, "%s", "");
     sim_mkdirs("sys/kernel/iommu_groups");
     sim_mkdirs("sys/bus/pci/slots");
+    sim_mkdirs("sys/class");
     for (struct start *start = starts; start; start = start->next)
         has_nvidia |= start->dev->model && start->dev->vendor == 0x10de;
     if (!has_nvidia)

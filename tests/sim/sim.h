@@ -294,7 +294,7 @@ void sim_commands_print(FILE *out);
 int sim_command(const char *text); /* one line; 0 or a negative errno */
 /* A write by @pid: faults, then the node's own answer, then the log. */
 int sim_write(struct node *node, const char *text, size_t len, pid_t pid);
-int sim_read_fault(struct node *node);
+void sim_read_fault(struct node *node); /* waits while reads of it hang */
 unsigned sim_late_ms(const struct node *node);
 
 /* ---- dump.c, fs.c ---- */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool sim_i915_sriov, sim_xe_admin = true;
+bool sim_i915_sriov;
 
 /* Like the kernel's kstrtou16() with base 0. */
 static bool parse_u16(const char *text, size_t len, unsigned *ret)
