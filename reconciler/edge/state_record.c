@@ -30,7 +30,7 @@ static char *record_file(const char *set)
         else
             gp_text_addf(&text, "%%%02X", (unsigned)(unsigned char)*c);
     }
-    name = gp_text_get(&text);
+    name = text.size ? gp_text_get(&text) : "%"; /* a name of its own, and not a hidden one, for none at all */
     if (text.size > LONGEST)
         /* '+' is in no encoded name: a shortened one is never that of another set. */
         name = gp_printf(mem, "%.*s+%s", LONGEST - 40, name, gp_sha256_hex(mem, set, strlen(set), 32));
