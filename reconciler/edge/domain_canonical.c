@@ -23,9 +23,15 @@ static void drop_blanks(xmlNode *parent)
     }
 }
 
+static void drop_if_empty(xmlNode *node)
+{
+    if (node && !xmlFirstElementChild(node))
+        gp_tree_remove(node);
+}
+
 static void drop_ours(struct gp_arena *mem, xmlNode *root)
 {
-    xmlNode *devices = gp_tree_child(root, "devices"), *metadata, *mark;
+    xmlNode *devices = gp_tree_child(root, "devices"), *mark;
 
     for (xmlNode *node = gp_tree_child(devices, "hostdev"), *next; node; node = next) {
         next = gp_tree_next(node, "hostdev");
@@ -34,9 +40,7 @@ static void drop_ours(struct gp_arena *mem, xmlNode *root)
     }
     while ((mark = gp_tree_mark(root, NULL)))
         gp_tree_remove(mark);
-    metadata = gp_tree_child(root, "metadata");
-    if (metadata && !xmlFirstElementChild(metadata))
-        gp_tree_remove(metadata);
+    drop_if_empty(gp_tree_child(root, "metadata"));
 }
 
 /* Whether any device's guest address is on PCI bus @bus. */
@@ -80,6 +84,7 @@ struct gp_error *gp_domain_canonical(struct gp_arena *mem, const char *xml, cons
     root = xmlDocGetRootElement(doc);
     drop_ours(mem, root);
     drop_empty_ports(mem, root);
+    drop_if_empty(gp_tree_child(root, "devices"));
     drop_blanks(root);
     size = xmlC14NDocDumpMemory(doc, NULL, XML_C14N_1_0, NULL, 1, &text);
     if (size < 0)

@@ -147,6 +147,8 @@ struct gp_error *gp_virt_open(const char *uri, bool read_only, uint32_t timeout_
     /* No socket means no libvirtd, which comes back: not that some thing is gone for good. */
     if (err->code == GP_E_GONE)
         err->code = GP_E_IO;
+    if (err->code == GP_E_INVALID) /* the URI, which is the host's own */
+        err->code = GP_E_CONFIG;
     return gp_error_wrap(err, "no connection to %s", uri);
 }
 
@@ -185,15 +187,17 @@ static void plain_free(struct gp_job *job)
 void gp_virt_close(struct gp_virt *virt)
 {
     struct close_job *job;
+    uint64_t until_ms;
 
     if (!virt)
         return;
+    until_ms = gp_monotonic_ms() + (atomic_load(&virt->hung) ? 0 : CLOSE_MS);
     job = calloc(1, sizeof *job);
     if (!job)
         abort();
     *job = (struct close_job){.job = {.run = close_run, .free = plain_free}, .closing = virt};
     gp_job_start(&job->job, NULL);
-    (void)gp_job_wait(&job->job, gp_monotonic_ms() + (atomic_load(&virt->hung) ? 0 : CLOSE_MS));
+    (void)gp_job_wait(&job->job, until_ms);
     gp_job_put(&job->job);
 }
 

@@ -6,7 +6,8 @@
 
 struct gp_virt;
 
-/* Connects. @read_only for plans and reports. GP_E_IO if libvirtd is not there. Blocks at most @timeout_ms. */
+/* Connects. @read_only for plans and reports. Blocks at most @timeout_ms. GP_E_IO if libvirtd is not there,
+ * GP_E_TIMEOUT if it does not answer, GP_E_PERM, GP_E_CONFIG for a URI that is none. */
 struct gp_error *gp_virt_open(const char *uri, bool read_only, uint32_t timeout_ms,
                               struct gp_virt **ret) GP_MUST_CHECK;
 void gp_virt_close(struct gp_virt *virt); /* takes NULL */
@@ -40,7 +41,8 @@ struct gp_virt_stop {
 void gp_virt_stop(struct gp_virt *virt, const struct gp_virt_stop *stops, size_t count,
                   bool (*cancelled)(void *), void *data, struct gp_error **ret_results);
 
-/* Starts a persistent domain; already running is success. Blocks at most @timeout_ms. */
+/* Starts a persistent domain; already running is success. Blocks at most @timeout_ms. GP_E_TIMEOUT: it may still
+ * start, and the connection is of no more use. GP_E_BUSY with libvirt's reason, as where a device is in use. */
 struct gp_error *gp_virt_start(struct gp_virt *virt, const char *uuid, uint32_t timeout_ms) GP_MUST_CHECK;
 /* Whether it runs now. */
 struct gp_error *gp_virt_running(struct gp_virt *virt, const char *uuid, bool *ret) GP_MUST_CHECK;

@@ -1,0 +1,26 @@
+#include "mock.h"
+
+#include "cleanup.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct gp_virt *mock_open(const char *domains)
+{
+    gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
+    char path[] = "/tmp/gpupart-mock-XXXXXX", *uri = NULL;
+    struct gp_virt *virt = NULL;
+    int fd = mkstemp(path);
+
+    cr_assert(fd >= 0);
+    cr_assert(dprintf(fd, "<node>%s</node>", domains) > 0);
+    cr_assert(asprintf(&uri, "test://%s", path) > 0);
+    err = gp_virt_open(uri, false, 5000, &virt);
+    cr_assert(err == NULL, "%s", gp_error_line(err));
+    (void)close(fd);
+    (void)unlink(path);
+    free(uri);
+    return virt;
+}
