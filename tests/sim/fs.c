@@ -13,11 +13,37 @@
 #include <unistd.h>
 
 struct file {
+    struct file *next, **back; /* all that are open: FUSE does not close them when it ends */
     struct node *node;
     char *text;
     size_t len;
     struct group *holds;
 };
+
+static struct file *files;
+
+static struct file *file_new(void)
+{
+    struct file *file = calloc(1, sizeof *file);
+
+    if (!file)
+        abort();
+    file->next = files;
+    file->back = &files;
+    if (files)
+        files->back = &file->next;
+    files = file;
+    return file;
+}
+
+static void file_free(struct file *file)
+{
+    *file->back = file->next;
+    if (file->next)
+        file->next->back = file->back;
+    free(file->text);
+    free(file);
+}
 
 static struct node *node_of(fuse_ino_t ino)
 {
@@ -122,12 +148,12 @@ static void fs_readlink(fuse_req_t req, fuse_ino_t ino)
 
 static void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-    struct file *file = calloc(1, sizeof *file);
+    struct file *file;
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
 
-    if (!file || !out)
+    if (!out)
         abort();
     sim_lock();
     fwrite("d.\0d..", 1, 7, out);
@@ -136,9 +162,11 @@ static void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
             fputc("dlf"[node->kind], out);
             fwrite(node->name, 1, strlen(node->name) + 1, out);
         }
-    sim_unlock();
     fclose(out);
-    *file = (struct file){.text = text, .len = len};
+    file = file_new();
+    file->text = text;
+    file->len = len;
+    sim_unlock();
     fi->fh = (uint64_t)(uintptr_t)file;
     fuse_reply_open(req, fi);
 }
@@ -173,8 +201,9 @@ static void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
     struct file *file = (struct file *)(uintptr_t)fi->fh;
 
     (void)ino;
-    free(file->text);
-    free(file);
+    sim_lock();
+    file_free(file);
+    sim_unlock();
     fuse_reply_err(req, 0);
 }
 
@@ -197,12 +226,12 @@ static int may_open(const struct node *node, int flags)
 static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct node *node = node_of(ino);
-    struct file *file = calloc(1, sizeof *file);
+    struct file *file;
     int err;
 
-    if (!file)
-        abort();
     sim_lock();
+    file = file_new();
+    file->node = node;
     node->opens++;
     err = may_open(node, fi->flags);
     if (!err && node->group) {
@@ -216,14 +245,13 @@ static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     if (err) {
         node->opens--;
         sim_node_put(node);
+        file_free(file);
     }
     sim_unlock();
     if (err) {
-        free(file);
         fuse_reply_err(req, -err);
         return;
     }
-    file->node = node;
     fi->fh = (uint64_t)(uintptr_t)file;
     fi->direct_io = 1;
     fuse_reply_open(req, fi);
@@ -252,9 +280,8 @@ static void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
         sim_group_release(file->holds);
     file->node->opens--;
     sim_node_put(file->node);
+    file_free(file);
     sim_unlock();
-    free(file->text);
-    free(file);
     fuse_reply_err(req, 0);
 }
 

@@ -158,10 +158,19 @@ struct node *sim_link(struct node *dir, const char *name, struct node *target)
     return node;
 }
 
+/* Removed, but FUSE or an open file still refers to them. */
+static struct node *limbo;
+
 void sim_node_put(struct node *node)
 {
+    struct node **at = &limbo;
+
     if (!node->dead || node->lookups || node->opens)
         return;
+    while (*at && *at != node)
+        at = &(*at)->next;
+    if (*at)
+        *at = node->next;
     free(node->name);
     free(node->text);
     free(node);
@@ -178,7 +187,8 @@ void sim_remove(struct node *node)
     for (at = &node->parent->children; *at != node;)
         at = &(*at)->next;
     *at = node->next;
-    node->next = NULL;
+    node->next = limbo;
+    limbo = node;
     node->parent = NULL;
     node->dead = true;
     sim_node_put(node);
