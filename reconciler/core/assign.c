@@ -3,14 +3,14 @@
 
 #include "text.h"
 
-static bool is_quarantined(struct gp_resolve *r, size_t gpu, uint32_t index)
+static bool is_quarantined(struct gp_resolve *r, struct gp_spot spot)
 {
     const struct gp_memory *memory = r->input->memory;
-    const struct gp_partition *partition = gp_gpu_partition(&r->have->gpus[gpu], index);
-    const char *symbol = gp_partition_symbol(r->mem, r->have->gpus[gpu].id, index);
+    const struct gp_partition *partition =
+        spot.whole ? NULL : gp_gpu_partition(&r->have->gpus[spot.gpu], spot.index);
 
     return (partition && partition->quarantined) ||
-           (memory && gp_strings_has(&memory->quarantined, symbol));
+           (memory && gp_strings_has(&memory->quarantined, gp_spot_text(r, spot)));
 }
 
 static void add_slot(struct gp_resolve *r, size_t gpu, uint32_t index)
@@ -20,10 +20,10 @@ static void add_slot(struct gp_resolve *r, size_t gpu, uint32_t index)
 
     slot->index = index;
     /* Another count makes the partition anew. */
-    if (r->have->gpus[gpu].count != r->goal->gpus[gpu].want.count && !claim->matches &&
-        r->have->gpus[gpu].count)
+    if (r->have->gpus[gpu].count && r->have->gpus[gpu].count != r->goal->gpus[gpu].want.count &&
+        !claim->matches)
         return;
-    if (is_quarantined(r, gpu, index)) {
+    if (is_quarantined(r, (struct gp_spot){gpu, index, claim->whole})) {
         slot->state = GP_SLOT_TAKEN;
         claim->taken_count++;
     }
@@ -34,6 +34,10 @@ static void list_slots(struct gp_resolve *r, size_t n)
 {
     const struct gp_gpu *gpu = &r->have->gpus[n];
 
+    if (r->claims[n].whole) {
+        add_slot(r, n, 0);
+        return;
+    }
     if (r->claims[n].matches) {
         for (size_t p = 0; p < gpu->partition_count; p++)
             if (gpu->partitions[p].live)
@@ -42,18 +46,6 @@ static void list_slots(struct gp_resolve *r, size_t n)
     }
     for (uint32_t index = 0; index < r->goal->gpus[n].want.count; index++)
         add_slot(r, n, index);
-}
-
-/* Whether the plan will take from VM @n what it has now, unless the whole set of it waits. */
-static bool is_leaving(struct gp_resolve *r, size_t n)
-{
-    const struct gp_vm *vm = &r->have->vms[n];
-    const struct gp_goal_vm *goal = &r->goal->vms[n];
-
-    if (!goal->managed || goal->blocked || r->wishes[n].kept)
-        return false;
-    return vm->power == GP_POWER_OFF ||
-           (vm->power == GP_POWER_RUNNING && !vm->unstoppable && !goal->next_start);
 }
 
 static void take(struct gp_claim *claim, struct gp_place_slot *slot, enum gp_slot_state state)
@@ -70,11 +62,11 @@ static void mark_taken(struct gp_resolve *r, size_t gpu)
 
     for (size_t s = 0; s < claim->slot_count; s++) {
         struct gp_place_slot *slot = &claim->slots[s];
-        struct gp_spot spot = {.gpu = gpu, .index = slot->index};
+        struct gp_spot spot = {gpu, slot->index, claim->whole};
 
         for (size_t n = 0; n < r->have->vm_count; n++)
             if (gp_vm_names(r->have, &r->have->vms[n], spot))
-                take(claim, slot, is_leaving(r, n) ? GP_SLOT_LEAVING : GP_SLOT_TAKEN);
+                take(claim, slot, gp_resolve_is_leaving(r, n) ? GP_SLOT_LEAVING : GP_SLOT_TAKEN);
         if (gp_spot_held_by_stranger(r->have, spot))
             take(claim, slot, GP_SLOT_TAKEN);
     }
@@ -135,7 +127,7 @@ static struct lack look_for_lack(struct gp_resolve *r, size_t vm)
             continue;
         if (r->goal->gpus[n].blocked)
             lack.blocked = lack.blocked ? lack.blocked : &r->goal->gpus[n];
-        else if (!gp_way_fits(claim->way, wish->binding))
+        else if (!gp_claim_fits(claim, wish->binding))
             lack.misfit = claim;
         else
             lack.usable++;
@@ -154,7 +146,7 @@ static void assign(struct gp_resolve *r, size_t vm)
         const struct gp_claim *claim = &r->claims[n];
 
         if (claim->pool != wish->pool || r->goal->gpus[n].blocked ||
-            !gp_way_fits(claim->way, wish->binding) || !best_slot(claim))
+            !gp_claim_fits(claim, wish->binding) || !best_slot(claim))
             continue;
         if (best == SIZE_MAX || is_better(r, vm, n, best))
             best = n;
@@ -179,8 +171,8 @@ static void check_lack(struct gp_resolve *r, size_t vm)
         return;
     if (lack.misfit) {
         gp_resolve_block_vm(r, goal, "GP-E307", goal->cause,
-                            "binding '%s' asks for other VRAM than a partition of pool '%s' has (%u MiB)",
-                            goal->binding, goal->pool, (unsigned)lack.misfit->way->vram_mib);
+                            "binding '%s' asks for other VRAM than a VM gets of pool '%s' (%u MiB)",
+                            goal->binding, goal->pool, (unsigned)lack.misfit->vram_mib);
     } else if (lack.blocked) {
         /* The GPU's own finding has told it. */
         goal->rule = lack.blocked->rule;
@@ -201,7 +193,7 @@ static const char *list_valid(struct gp_resolve *r, const struct gp_pool_decl *p
         const struct gp_gpu *gpu = &r->have->gpus[n];
         uint32_t last = 0;
 
-        if (r->claims[n].pool != pool)
+        if (r->claims[n].pool != pool || r->claims[n].whole || !gpu->valid_count)
             continue;
         gp_text_addf(&text, "; valid counts of %s:", gpu->id);
         for (size_t v = gpu->valid_count; v-- > 0;) {
@@ -238,9 +230,9 @@ static void report_pending(struct gp_resolve *r, const struct gp_pool_decl *pool
         if (r->claims[n].pool == pool && !r->goal->gpus[n].blocked)
             partitions += r->claims[n].slot_count;
     gp_resolve_find(r, "GP-W306", GP_LEVEL_WARNING, at, gp_printf(r->mem, "pool/%s", pool->name),
-                    "pool '%s' has %zu partitions on %s, %zu of them for its %zu VMs; pending: %s%s",
-                    pool->name, partitions, r->input->agent->name, given, wanted, gp_text_get(&names),
-                    list_valid(r, pool));
+                    "pool '%s' has %zu %s on %s, %zu of them for its %zu VMs; pending: %s%s", pool->name,
+                    partitions, pool->mode == GP_MODE_PARTITIONED ? "partitions" : "GPUs",
+                    r->input->agent->name, given, wanted, gp_text_get(&names), list_valid(r, pool));
 }
 
 void gp_resolve_assign(struct gp_resolve *r)
@@ -252,6 +244,7 @@ void gp_resolve_assign(struct gp_resolve *r)
     for (size_t n = 0; n < r->have->vm_count; n++)
         if (wants_one(r, n))
             check_lack(r, n);
+    gp_resolve_shared(r);
     for (size_t n = 0; n < r->have->gpu_count; n++)
         mark_taken(r, n);
     for (size_t n = 0; n < r->have->vm_count; n++)

@@ -4,7 +4,7 @@
 #include "text.h"
 
 /* What ties a VM to a partition, strongest first: of two VMs that claim one, the stronger keeps it. */
-enum tie { TIE_RUNNING, TIE_DEFINED, TIE_LIVE_ONLY, TIE_REMEMBERED, TIE_COUNT };
+enum tie { TIE_RUNNING, TIE_OURS, TIE_BY_HAND, TIE_LIVE_ONLY, TIE_REMEMBERED, TIE_COUNT };
 
 struct candidate {
     struct gp_spot spot;
@@ -53,7 +53,9 @@ static struct candidates list_candidates(struct gp_resolve *r, const struct gp_v
         for (size_t n = 0; n < vm->persistent_count; n++)
             if (vm->persistent_devs[n].ours == ours &&
                 gp_spot_of_hostdev(r->have, vm, &vm->persistent_devs[n], &spot))
-                add(r, &list, spot, is_live(r, vm, spot) ? TIE_RUNNING : TIE_DEFINED);
+                add(r, &list, spot, is_live(r, vm, spot) ? TIE_RUNNING
+                                    : ours               ? TIE_OURS
+                                                         : TIE_BY_HAND);
     for (size_t n = 0; n < vm->live_count; n++)
         if (gp_spot_of_hostdev(r->have, vm, &vm->live[n], &spot))
             add(r, &list, spot, TIE_LIVE_ONLY);
@@ -64,11 +66,21 @@ static struct candidates list_candidates(struct gp_resolve *r, const struct gp_v
     return list;
 }
 
+/* Of a goal that has a GPU. */
+static struct gp_spot spot_of_goal(struct gp_resolve *r, const struct gp_goal_vm *goal)
+{
+    struct gp_spot spot = {.index = goal->partition};
+
+    while (!gp_streq(r->have->gpus[spot.gpu].id, goal->gpu))
+        spot.gpu++;
+    spot.whole = r->claims[spot.gpu].whole;
+    return spot;
+}
+
 static bool kept_by_another(struct gp_resolve *r, size_t vm, struct gp_spot spot)
 {
     for (size_t n = 0; n < r->goal->vm_count; n++)
-        if (n != vm && r->wishes[n].kept && r->goal->vms[n].partition == spot.index &&
-            gp_streq(r->goal->vms[n].gpu, r->have->gpus[spot.gpu].id))
+        if (n != vm && r->wishes[n].kept && gp_spot_eq(spot, spot_of_goal(r, &r->goal->vms[n])))
             return true;
     return false;
 }
@@ -87,7 +99,7 @@ static bool may_keep(struct gp_resolve *r, size_t vm, const struct candidate *ca
     const struct gp_claim *claim = &r->claims[spot.gpu];
     struct gp_place_slot *slot;
 
-    if (spot.whole || claim->pool != r->wishes[vm].pool || kept_by_another(r, vm, spot))
+    if (spot.whole != claim->whole || claim->pool != r->wishes[vm].pool || kept_by_another(r, vm, spot))
         return false;
     if (candidate->tie == TIE_REMEMBERED &&
         (named_by_another(r, vm, spot) || gp_spot_held_by_stranger(r->have, spot)))
@@ -119,10 +131,10 @@ static void keep(struct gp_resolve *r, size_t vm, struct gp_spot spot)
         /* The GPU's own finding has told it. */
         goal->rule = gpu->rule;
         goal->blocked = gpu->blocked;
-    } else if (!gp_way_fits(claim->way, wish->binding)) {
+    } else if (!gp_claim_fits(claim, wish->binding)) {
         gp_resolve_block_vm(r, goal, "GP-E307", goal->cause,
-                            "binding '%s' asks for other VRAM than a partition of %s has (%u MiB)",
-                            wish->binding->name, gpu->id, (unsigned)claim->way->vram_mib);
+                            "binding '%s' asks for other VRAM than a VM gets of %s (%u MiB)",
+                            wish->binding->name, gpu->id, (unsigned)claim->vram_mib);
     }
 }
 
@@ -138,8 +150,7 @@ static void check_by_hand(struct gp_resolve *r, size_t n)
 
         if (dev->ours || !gp_spot_of_device(r->have, dev->device, &spot))
             continue;
-        if (r->wishes[n].kept && !spot.whole && goal->partition == spot.index &&
-            gp_streq(goal->gpu, r->have->gpus[spot.gpu].id))
+        if (r->wishes[n].kept && gp_spot_eq(spot, spot_of_goal(r, goal)))
             continue;
         if (r->claims[spot.gpu].pool != r->wishes[n].pool || r->wishes[n].kept)
             gp_resolve_block_vm(r, goal, "GP-E301", goal->cause,
@@ -161,21 +172,20 @@ static void check_by_hand(struct gp_resolve *r, size_t n)
 static void check_shared(struct gp_resolve *r, size_t n)
 {
     struct gp_goal_vm *goal = &r->goal->vms[n];
-    struct gp_spot spot = {.index = goal->partition};
+    struct gp_spot spot;
 
     if (!r->wishes[n].kept || goal->blocked)
         return;
-    while (!gp_streq(r->have->gpus[spot.gpu].id, goal->gpu))
-        spot.gpu++;
+    spot = spot_of_goal(r, goal);
     for (size_t other = 0; other < r->have->vm_count; other++) {
         const struct gp_vm *vm = &r->have->vms[other];
 
-        if (other == n || !gp_vm_names(r->have, vm, spot))
+        if (other == n || !gp_vm_names(r->have, vm, spot) || gp_resolve_is_leaving(r, other))
             continue;
         if (!gp_vm_is_ours(&r->have->vms[n]))
             gp_resolve_block_vm(r, goal, "GP-E305", goal->cause, "'%s' and '%s' are both defined with %s",
                                 goal->name, vm->name, gp_spot_text(r, spot));
-        else if (!r->goal->vms[other].managed || !gp_vm_is_ours(vm))
+        else
             gp_resolve_find(r, "GP-E305", GP_LEVEL_ERROR, goal->cause,
                             gp_printf(r->mem, "vm/%s", vm->name),
                             "'%s' is defined with %s, which belongs to '%s'", vm->name,
@@ -199,6 +209,21 @@ void gp_resolve_keep(struct gp_resolve *r)
     for (size_t n = 0; n < count; n++)
         if (r->wishes[n].binding && !r->goal->vms[n].blocked)
             check_by_hand(r, n);
-    for (size_t n = 0; n < count; n++)
+}
+
+void gp_resolve_shared(struct gp_resolve *r)
+{
+    for (size_t n = 0; n < r->have->vm_count; n++)
         check_shared(r, n);
+}
+
+bool gp_resolve_is_leaving(struct gp_resolve *r, size_t n)
+{
+    const struct gp_vm *vm = &r->have->vms[n];
+    const struct gp_goal_vm *goal = &r->goal->vms[n];
+
+    if (!goal->managed || goal->blocked || r->wishes[n].kept)
+        return false;
+    return vm->power == GP_POWER_OFF ||
+           (vm->power == GP_POWER_RUNNING && !vm->unstoppable && !goal->next_start);
 }

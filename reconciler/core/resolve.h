@@ -6,13 +6,14 @@
 /* What a GPU's pool means for it: one for each of have->gpus. */
 struct gp_claim {
     const struct gp_pool_decl *pool;  /* NULL: none */
-    const struct gp_valid_count *way; /* how it is cut, NULL: not known */
-    bool matches;                     /* is cut so already */
+    bool whole;                       /* a VM gets all of it */
+    bool matches;                     /* is as wanted already */
+    uint32_t vram_mib;                /* of what a VM gets; 0: unknown */
     struct gp_place_slot {
         uint32_t index;
         enum gp_slot_state { GP_SLOT_FREE, GP_SLOT_LEAVING, GP_SLOT_TAKEN } state;
         bool kept; /* given to the VM that had it */
-    } *slots;      /* partitions of the wanted layout, by index */
+    } *slots; /* partitions of the wanted layout, by index; one for a whole GPU */
     size_t slot_count, taken_count;
 };
 
@@ -58,12 +59,16 @@ void gp_resolve_block_vm(struct gp_resolve *r, struct gp_goal_vm *vm, const char
 void gp_resolve_host(struct gp_resolve *r);
 /* Which pool owns each GPU, and how it is cut. */
 void gp_resolve_pools(struct gp_resolve *r);
-/* The layout of GPU @n, which has a pool and is free to be cut. */
+/* The layout of GPU @n, which has a pool and nothing against it. */
 void gp_resolve_layout(struct gp_resolve *r, size_t n);
 /* Which VMs are bound, and to which pool. */
 void gp_resolve_bindings(struct gp_resolve *r);
 /* Which bound VMs keep the partition that they have, or had. */
 void gp_resolve_keep(struct gp_resolve *r);
+/* Tells of partitions that more than one VM is defined with, when it is known who leaves. */
+void gp_resolve_shared(struct gp_resolve *r);
+/* Whether the plan will take from VM @n what it has now, unless the whole set of it waits. */
+bool gp_resolve_is_leaving(struct gp_resolve *r, size_t n);
 /* Which partition each other bound VM gets. */
 void gp_resolve_assign(struct gp_resolve *r);
 
@@ -75,17 +80,17 @@ bool gp_spot_of_device(const struct gp_have *have, struct gp_device device, stru
 /* The same of a hostdev of @vm; a mdev that is gone is known by the VM's mark alone. */
 bool gp_spot_of_hostdev(const struct gp_have *have, const struct gp_vm *vm,
                         const struct gp_hostdev *dev, struct gp_spot *ret);
-/* "slot3/2" */
+/* "slot3/2", or "slot3" for the whole of it. */
 bool gp_spot_of_symbol(const struct gp_have *have, const char *symbol, struct gp_spot *ret);
 bool gp_spot_eq(struct gp_spot a, struct gp_spot b);
 const char *gp_spot_text(struct gp_resolve *r, struct gp_spot spot);
 /* Whether the persistent or live definition of @vm has @spot. */
 bool gp_vm_names(const struct gp_have *have, const struct gp_vm *vm, struct gp_spot spot);
-/* Whether somebody holds the partition @spot who is no VM that is known to. */
+/* Whether somebody holds @spot who is no VM that is known to. */
 bool gp_spot_held_by_stranger(const struct gp_have *have, struct gp_spot spot);
 struct gp_place_slot *gp_claim_slot(const struct gp_claim *claim, uint32_t index);
-/* Whether a partition cut so has what the binding asks for. */
-bool gp_way_fits(const struct gp_valid_count *way, const struct gp_binding_decl *binding);
+/* Whether what a VM gets there has what the binding asks for. */
+bool gp_claim_fits(const struct gp_claim *claim, const struct gp_binding_decl *binding);
 
 /* The stricter of @cluster's policy (NULL: observe only) and @agent's ceilings. */
 struct gp_policy gp_policy_effective(const struct gp_cluster_decl *cluster,

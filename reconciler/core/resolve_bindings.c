@@ -3,7 +3,7 @@
 
 #include "text.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 static bool here(struct gp_resolve *r, const struct gp_vm_decl *decl)
 {
@@ -107,29 +107,26 @@ static void bind(struct gp_resolve *r, size_t n, const struct gp_binding_decl *b
     goal->cause = decl->at;
 }
 
-static void block_second(struct gp_resolve *r, size_t n, const struct gp_binding_decl *second,
-                         const struct gp_vm_decl *decl)
-{
-    const char *one = r->wishes[n].binding->name, *two = second->name;
-    struct gp_span at = r->wishes[n].decl->at;
+struct match {
+    const struct gp_binding_decl *binding;
+    const struct gp_vm_decl *decl;
+};
 
-    /* The order of the files must not decide what is said. */
-    if (gp_strcmp(one, two) > 0) {
-        one = second->name;
-        two = r->wishes[n].binding->name;
-    } else {
-        at = decl->at;
-    }
-    gp_resolve_block_vm(r, &r->goal->vms[n], "GP-E301", at,
-                        "'%s' is bound by '%s' and by '%s'; a VM has one partition",
-                        r->have->vms[n].name, one, two);
+/* By name: the order of the files must not decide what is said. */
+static int compare_matches(const void *left, const void *right)
+{
+    const struct match *a = left, *b = right;
+
+    return gp_strcmp(a->binding->name, b->binding->name);
 }
 
-static void find_binding(struct gp_resolve *r, size_t n)
+static struct match *list_matches(struct gp_resolve *r, size_t n, size_t *ret_count)
 {
     const struct gp_declaration *declaration = r->input->declaration;
     const struct gp_vm *vm = &r->have->vms[n];
+    struct match *matches = NULL;
 
+    *ret_count = 0;
     for (size_t b = 0; b < declaration->binding_count; b++) {
         const struct gp_binding_decl *binding = declaration->bindings[b];
         const struct gp_vm_decl *decl;
@@ -139,20 +136,39 @@ static void find_binding(struct gp_resolve *r, size_t n)
         decl = line_for(r, binding, vm->name);
         if (!decl)
             continue;
-        if (!uuid_fits(r, vm, decl)) {
-            r->wishes[n].mistaken = true;
-            continue;
-        }
-        if (forbidden(r, vm))
-            gp_resolve_find(r, "GP-E406", GP_LEVEL_NOTE, decl->at,
-                            gp_printf(r->mem, "vm/%s", vm->name),
-                            "'%s' is bound by '%s' but is in neverTouch of this host: it is left alone",
-                            vm->name, binding->name);
-        else if (r->wishes[n].binding)
-            block_second(r, n, binding, decl);
+        if (uuid_fits(r, vm, decl))
+            *gp_push(r->mem, matches, *ret_count) = (struct match){binding, decl};
         else
-            bind(r, n, binding, decl);
+            r->wishes[n].mistaken = true;
     }
+    if (*ret_count)
+        qsort(matches, *ret_count, sizeof *matches, compare_matches);
+    return matches;
+}
+
+static void find_binding(struct gp_resolve *r, size_t n)
+{
+    const struct gp_vm *vm = &r->have->vms[n];
+    struct gp_text names = {.mem = r->mem};
+    size_t count;
+    const struct match *matches = list_matches(r, n, &count);
+
+    if (!count)
+        return;
+    if (forbidden(r, vm)) {
+        gp_resolve_find(r, "GP-E406", GP_LEVEL_NOTE, matches[0].decl->at,
+                        gp_printf(r->mem, "vm/%s", vm->name),
+                        "'%s' is bound by '%s' but is in neverTouch of this host: it is left alone",
+                        vm->name, matches[0].binding->name);
+        return;
+    }
+    bind(r, n, matches[0].binding, matches[0].decl);
+    if (count == 1)
+        return;
+    for (size_t m = 0; m < count; m++)
+        gp_text_addf(&names, "%s'%s'", m ? " and by " : "", matches[m].binding->name);
+    gp_resolve_block_vm(r, &r->goal->vms[n], "GP-E301", matches[1].decl->at,
+                        "'%s' is bound by %s; a VM has one partition", vm->name, gp_text_get(&names));
 }
 
 static void check_bound(struct gp_resolve *r, size_t n)
@@ -164,6 +180,10 @@ static void check_bound(struct gp_resolve *r, size_t n)
     if (!wish->pool)
         gp_resolve_block_vm(r, goal, "GP-E212", wish->binding->pool_at, "cluster '%s' has no pool '%s'",
                             r->cluster->name, wish->binding->pool);
+    if (wish->binding->gpu_count > 1)
+        gp_resolve_block_vm(r, goal, "GP-E309", wish->binding->gpu_count_at,
+                            "'%s' asks for %u GPUs a VM; one is what can be given", wish->binding->name,
+                            (unsigned)wish->binding->gpu_count);
     if (!vm->persistent)
         gp_resolve_block_vm(r, goal, "GP-E507", goal->cause,
                             "'%s' is transient: it is gone once it is stopped, so nothing of it can be "

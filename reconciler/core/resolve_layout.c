@@ -1,6 +1,7 @@
 /* How a GPU of a pool is cut: the pool's count and profile against what the GPU can. */
 #include "resolve.h"
 
+#include "cleanup.h"
 #include "text.h"
 
 #include <string.h>
@@ -177,7 +178,7 @@ static void check_takeover(struct gp_resolve *r, size_t n)
     const struct gp_pool_decl *pool = r->claims[n].pool;
     const char *object = gp_printf(r->mem, "gpu/%s", gpu->id);
 
-    if (!gpu->count || r->claims[n].matches || pool->takeover ||
+    if (!gpu->count || pool->takeover ||
         gp_memory_applied(r->input->memory, object) ||
         (r->input->approved && gp_strings_has(r->input->approved, object)))
         return;
@@ -188,31 +189,66 @@ static void check_takeover(struct gp_resolve *r, size_t n)
                          pool->name, object);
 }
 
-void gp_resolve_layout(struct gp_resolve *r, size_t n)
+/* NULL if its valid counts do not tell; a reason is told then. */
+static const struct gp_valid_count *find_way(struct gp_resolve *r, size_t n)
 {
     const struct gp_gpu *gpu = &r->have->gpus[n];
     const struct gp_pool_decl *pool = r->claims[n].pool;
     struct gp_goal_gpu *goal = &r->goal->gpus[n];
-    const struct gp_valid_count *way;
 
     if (!gpu->valid_count) {
         gp_resolve_block_gpu(r, goal, "GP-E202", pool->at,
                              "it is not known how %s can be partitioned: %s", gpu->id,
                              gpu->reason ? gpu->reason
                                          : "neither its driver nor the catalogue tells a valid count");
-        return;
+        return NULL;
     }
     if (!pool->count && !pool->profile) {
         gp_resolve_block_gpu(r, goal, "GP-E211", pool->at,
                              "pool '%s' says neither 'count' nor 'profile'; valid counts of %s: %s",
                              pool->name, gpu->id, list_counts(r->mem, gpu));
-        return;
+        return NULL;
     }
-    way = pool->profile ? by_profile(r, n) : by_count(r, n);
-    if (!way)
+    return pool->profile ? by_profile(r, n) : by_count(r, n);
+}
+
+/* What a mechanism cannot do at all is told before any VM is given a place there. What merely stands in the
+ * way now is the planner's to find. */
+static void ask_mechanism(struct gp_resolve *r, size_t n, const struct gp_mechanism *mechanism)
+{
+    const struct gp_gpu *gpu = &r->have->gpus[n];
+    const struct gp_pool_decl *pool = r->claims[n].pool;
+    struct gp_goal_gpu *goal = &r->goal->gpus[n];
+    struct gp_steps steps = {.mem = r->mem};
+    gp_cleanup(gp_error_free_p) struct gp_error *err = mechanism->plan(gpu, &goal->want, &steps);
+
+    if (err && err->code == GP_E_UNSUPPORTED)
+        gp_resolve_block_gpu(r, goal, "GP-E110", pool->mode_at.line ? pool->mode_at : pool->at,
+                             "mode %s is not offered by mechanism %s of %s: %s",
+                             gp_mode_name(pool->mode), gpu->mechanism, gpu->id, err->message);
+}
+
+void gp_resolve_layout(struct gp_resolve *r, size_t n)
+{
+    const struct gp_gpu *gpu = &r->have->gpus[n];
+    const struct gp_mechanism *mechanism = r->input->mechanism(gpu->mechanism);
+    struct gp_claim *claim = &r->claims[n];
+    struct gp_goal_gpu *goal = &r->goal->gpus[n];
+
+    if (claim->pool->mode == GP_MODE_PARTITIONED) {
+        const struct gp_valid_count *way = find_way(r, n);
+
+        if (!way)
+            return;
+        goal->want = layout_of(way);
+        claim->vram_mib = way->vram_mib;
+    } else {
+        goal->want = (struct gp_layout){.mode = claim->pool->mode};
+        claim->vram_mib = gpu->vram_mib;
+    }
+    claim->matches = mechanism->matches(gpu, &goal->want);
+    if (claim->matches)
         return;
-    goal->want = layout_of(way);
-    r->claims[n].way = way;
-    r->claims[n].matches = r->input->mechanism(gpu->mechanism)->matches(gpu, &goal->want);
+    ask_mechanism(r, n, mechanism);
     check_takeover(r, n);
 }

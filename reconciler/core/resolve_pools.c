@@ -101,6 +101,7 @@ static void claim(struct gp_resolve *r, size_t n, const struct gp_pool_decl *poo
                   : pool->profile_at.line ? pool->profile_at
                                           : pool->at;
     r->claims[n].pool = pool;
+    r->claims[n].whole = pool->mode == GP_MODE_PASSTHROUGH;
 }
 
 static const char *list_gpus(struct gp_resolve *r)
@@ -218,40 +219,56 @@ static bool libvirt_too_old(const struct gp_have *have, const struct gp_gpu *gpu
            !have->hypervisor_is_mock && have->libvirt_version < VENDOR_VFIO_LIBVIRT;
 }
 
-static void check_able(struct gp_resolve *r, size_t n)
+static void check_risks(struct gp_resolve *r, size_t n)
 {
     const struct gp_gpu *gpu = &r->have->gpus[n];
     const struct gp_pool_decl *pool = r->claims[n].pool;
     struct gp_goal_gpu *goal = &r->goal->gpus[n];
-    const char *why = gpu->reason ? gpu->reason : gp_gpu_status_name(gpu->status);
     uint32_t version = r->have->libvirt_version;
 
-    if (!gpu->mechanism || !r->input->mechanism(gpu->mechanism))
-        gp_resolve_block_gpu(r, goal, "GP-E110", pool->mode_at.line ? pool->mode_at : pool->at,
-                             "nothing on this host can make %s %s: %s", gpu->id,
-                             gp_mode_name(pool->mode), why);
-    else if (pool->mode != GP_MODE_PARTITIONED)
-        gp_resolve_block_gpu(r, goal, "GP-E110", pool->mode_at.line ? pool->mode_at : pool->at,
-                             "mode %s is not offered by mechanism %s of %s", gp_mode_name(pool->mode),
-                             gpu->mechanism, gpu->id);
-    else if (gpu->status == GP_GPU_UNSUPPORTED)
-        gp_resolve_block_gpu(r, goal, "GP-E110", pool->at, "%s cannot be partitioned: %s", gpu->id,
-                             why);
-    else if (gpu->status == GP_GPU_NOT_ASSIGNABLE || gpu->status == GP_GPU_UNHEALTHY ||
-             gpu->status == GP_GPU_UNKNOWN)
-        gp_resolve_block_gpu(r, goal, "GP-E202", pool->at, "%s cannot be partitioned yet: %s",
-                             gpu->id, why);
-    else if (r->have->nested && !(r->cluster->accept_risk & GP_RISK_NESTED))
+    if (r->have->nested && !(r->cluster->accept_risk & GP_RISK_NESTED))
         gp_resolve_block_gpu(r, goal, "GP-E112", pool->at,
                              "%s is in a host that is itself a guest; if that is meant, the cluster "
                              "says 'acceptRisk: [nested]'",
                              gpu->id);
-    else if (libvirt_too_old(r->have, gpu))
+    else if (r->claims[n].whole && gpu->boot_vga && !(r->cluster->accept_risk & GP_RISK_BOOT_DISPLAY))
+        gp_resolve_block_gpu(r, goal, "GP-E120", pool->at,
+                             "%s shows this host's console; if it is to go, the cluster says "
+                             "'acceptRisk: [boot-display]'",
+                             gpu->id);
+    else if (!r->claims[n].whole && libvirt_too_old(r->have, gpu))
         gp_resolve_block_gpu(r, goal, "GP-E202", pool->at,
                              "%s needs libvirt 10.0.0 or newer, which starts guests with VFs on "
                              "NVIDIA's own driver; this host has %u.%u.%u",
                              gpu->id, (unsigned)(version / 1000000),
                              (unsigned)(version / 1000 % 1000), (unsigned)(version % 1000));
+}
+
+/* A GPU that nothing can cut may still be given as a whole, so its status is asked after its mode. */
+static void check_able(struct gp_resolve *r, size_t n)
+{
+    const struct gp_gpu *gpu = &r->have->gpus[n];
+    const struct gp_pool_decl *pool = r->claims[n].pool;
+    struct gp_goal_gpu *goal = &r->goal->gpus[n];
+    struct gp_span mode_at = pool->mode_at.line ? pool->mode_at : pool->at;
+    const char *why = gpu->reason ? gpu->reason : gp_gpu_status_name(gpu->status);
+
+    if (!gpu->mechanism || !r->input->mechanism(gpu->mechanism))
+        gp_resolve_block_gpu(r, goal, "GP-E110", mode_at, "nothing on this host can make %s %s: %s",
+                             gpu->id, gp_mode_name(pool->mode), why);
+    else if (pool->mode != GP_MODE_PARTITIONED && pool->mode != GP_MODE_PASSTHROUGH)
+        gp_resolve_block_gpu(r, goal, "GP-E110", mode_at,
+                             "mode %s is not offered by mechanism %s of %s", gp_mode_name(pool->mode),
+                             gpu->mechanism, gpu->id);
+    else if (gpu->status == GP_GPU_UNSUPPORTED && pool->mode == GP_MODE_PARTITIONED)
+        gp_resolve_block_gpu(r, goal, "GP-E110", mode_at, "%s cannot be partitioned: %s", gpu->id,
+                             why);
+    else if (gpu->status == GP_GPU_NOT_ASSIGNABLE || gpu->status == GP_GPU_UNHEALTHY ||
+             gpu->status == GP_GPU_UNKNOWN)
+        gp_resolve_block_gpu(r, goal, "GP-E202", pool->at, "%s cannot be made %s yet: %s", gpu->id,
+                             gp_mode_name(pool->mode), why);
+    else
+        check_risks(r, n);
 }
 
 /* A GPU that is in no pool any more is never changed, unless its partitions are ours and pruning them was

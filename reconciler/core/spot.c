@@ -31,10 +31,17 @@ bool gp_spot_of_symbol(const struct gp_have *have, const char *symbol, struct gp
 {
     for (size_t n = 0; n < have->gpu_count; n++) {
         size_t size = strlen(have->gpus[n].id);
-        const char *digits = symbol + size + 1;
+        const char *digits;
         uint64_t index = 0;
 
-        if (strncmp(symbol, have->gpus[n].id, size) != 0 || symbol[size] != '/' || !*digits)
+        if (strncmp(symbol, have->gpus[n].id, size) != 0)
+            continue;
+        if (!symbol[size]) {
+            *ret = (struct gp_spot){.gpu = n, .whole = true};
+            return true;
+        }
+        digits = symbol + size + 1;
+        if (symbol[size] != '/' || !*digits)
             continue;
         for (; *digits >= '0' && *digits <= '9' && index <= UINT32_MAX; digits++)
             index = index * 10 + (uint64_t)(*digits - '0');
@@ -88,9 +95,11 @@ bool gp_vm_names(const struct gp_have *have, const struct gp_vm *vm, struct gp_s
 
 bool gp_spot_held_by_stranger(const struct gp_have *have, struct gp_spot spot)
 {
-    const struct gp_partition *partition = gp_gpu_partition(&have->gpus[spot.gpu], spot.index);
+    const struct gp_gpu *gpu = &have->gpus[spot.gpu];
+    const struct gp_partition *partition = spot.whole ? NULL : gp_gpu_partition(gpu, spot.index);
+    enum gp_held held = spot.whole ? gpu->held : partition ? partition->held : GP_HELD_NO;
 
-    if (!partition || partition->held == GP_HELD_NO)
+    if (held == GP_HELD_NO)
         return false;
     for (size_t n = 0; n < have->vm_count; n++) {
         const struct gp_vm *vm = &have->vms[n];
@@ -109,9 +118,9 @@ struct gp_place_slot *gp_claim_slot(const struct gp_claim *claim, uint32_t index
     return NULL;
 }
 
-bool gp_way_fits(const struct gp_valid_count *way, const struct gp_binding_decl *binding)
+bool gp_claim_fits(const struct gp_claim *claim, const struct gp_binding_decl *binding)
 {
-    uint64_t vram = (uint64_t)way->vram_mib << 20;
+    uint64_t vram = (uint64_t)claim->vram_mib << 20;
 
     return !vram || (vram >= binding->vram.min && (!binding->vram.max || vram <= binding->vram.max));
 }
