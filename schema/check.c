@@ -195,9 +195,11 @@ static void tell_no_cluster(struct gp_mistakes *m, const struct gp_declaration *
     const char **names = gp_new_array(m->mem, const char *, all->cluster_count + 1);
     size_t n = 0;
 
-    for (size_t i = 0; i < all->cluster_count; i++)
-        if (all->clusters[i]->name)
-            names[n++] = all->clusters[i]->name;
+    for (size_t i = 0; i < all->cluster_count; i++) {
+        if (!all->clusters[i]->name)
+            return; /* its name was refused, and told: it may be this one */
+        names[n++] = all->clusters[i]->name;
+    }
     gp_mistake(m, "GP-E404", binding->at, "there is no GpuCluster %s for GpuBinding %s%s",
                gp_quote(m->mem, binding->cluster),
                gp_quote(m->mem, binding->name ? binding->name : "?"),

@@ -188,9 +188,6 @@ void gp_check_pool(struct gp_mistakes *m, const struct gp_pool_decl *pool)
                        gp_quote(m->mem, pool->name ? pool->name : "?"), gp_mode_name(pool->mode));
         return;
     }
-    if (!given)
-        gp_mistake(m, "GP-E214", pool->mode_at,
-                   "mode partitioned needs 'partitions' with a count, a profile or both");
     if (!gpu || !gpu->valid_count)
         return;
     check_count(m, pool, gpu);

@@ -88,8 +88,18 @@ static const struct gp_table partitions = {
                   .doc = "The vendor's name of the slice, such as NVIDIA A2-4Q")),
 };
 
+static void check_pool(struct gp_decoder *d, const struct gp_yaml *node, const void *object)
+{
+    const struct gp_pool_decl *pool = object;
+
+    if (pool->mode == GP_MODE_PARTITIONED && !gp_yaml_get(node, "partitions"))
+        gp_mistake(d->mistakes, "GP-E214", pool->mode_at,
+                   "mode partitioned needs 'partitions' beside it: a count, a profile or both");
+}
+
 static const struct gp_table pool = {
     .doc = "GPUs of the cluster that share mode, model and count",
+    .check = check_pool,
     .size = sizeof(struct gp_pool_decl),
     .at = GP_SPAN(struct gp_pool_decl, at),
     GP_FIELDS(pool,

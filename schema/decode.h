@@ -11,10 +11,9 @@ struct gp_decoder {
     const struct gp_source *source;
 };
 
-/* Fills @object, which is zero, from @node: every key that is written, and what the others are by
- * default. Mistakes are told; what they concern keeps its default. */
-void gp_decode_object(struct gp_decoder *decoder, const struct gp_table *table,
-                      const struct gp_yaml *node, const char *key, void *object);
+/* Every key of a table fills its place in a struct that starts out as zero; what is not written is what it
+ * is by default. Mistakes are told, and what they concern keeps its default. */
+
 /* Checks the envelope of @root, decodes it as its kind. NULL if it is of no known kind. @ret_kind tells
  * which. */
 void *gp_decode_document(struct gp_decoder *decoder, const struct gp_yaml *root,

@@ -43,12 +43,15 @@ const struct gp_form gp_form_vm_plain = {
 static void check_model(struct gp_decoder *d, const struct gp_yaml *node, const char *key,
                         const char *text)
 {
+    const char *hint;
+
     if (gp_catalog_find(text))
         return;
+    hint = gp_did_you_mean(d->mem, text, gp_catalog_names());
     gp_mistake(d->mistakes, "GP-E213", gp_decoder_span(d, node),
-               "'%s' takes a name of the catalogue, and %s is none%s; a GPU that it does not know is "
-               "matched by device: \"vendor:device\"",
-               key, gp_quote(d->mem, text), gp_did_you_mean(d->mem, text, gp_catalog_names()));
+               "'%s' takes a name of the catalogue, and %s is none%s", key, gp_quote(d->mem, text),
+               *hint ? hint
+                     : "; a GPU that it does not know is matched by device: \"vendor:device\"");
 }
 
 const struct gp_form gp_form_model = {
@@ -67,7 +70,10 @@ const struct gp_form gp_form_text = {
     .number_max = "999999999999999",
 };
 
+static const char *const vendors[] = {"nvidia", "intel", "amd", NULL};
+
 const struct gp_form gp_form_vendor = {
+    .near = vendors,
     .what = "nvidia, intel, amd or the four hex digits of a PCI vendor",
     .pattern = "nvidia|intel|amd|[0-9a-fA-F]{4}",
     .example = "nvidia",

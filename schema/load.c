@@ -45,10 +45,10 @@ static void take_agent(struct gp_load *load, struct gp_decoder *d, const struct 
         gp_mistake(d->mistakes, "GP-E003", gp_decoder_span(d, gp_yaml_get(root, "kind")),
                    "a GpuAgent is read on the host only, from /etc/gpupart/agent.yaml; the repository "
                    "that it guards cannot hold it");
-    else if (load->agent)
+    else if (load->agent && (!load->allow_cluster || gp_streq(load->agent->name, agent->name)))
         gp_mistake(d->mistakes, "GP-E010", gp_decoder_span(d, root),
                    "a second GpuAgent; a host has one");
-    else
+    else if (!load->agent) /* of many hosts' files checked together, the first stays */
         load->agent = agent;
 }
 

@@ -173,6 +173,9 @@ const struct gp_rule gp_rules[] = {
     {"GP-W312", "Guest not supported", "This guest's driver is known not to work with the partition."},
     {"GP-W322", "No failover headroom",
      "If one host fails, the others have too few partitions for its VMs."},
+    {"GP-W508", "A start that is owed waits",
+     "gpupart stopped the VM, or a stop that it asked for came late, and the VM cannot be started yet; "
+     "the message says why. It is started as soon as that is gone."},
     {"GP-W701", "Facts are old", "What is known of the host is too old to rely on."},
     {"GP-W702", "Host never reported", "Nothing is known of the host."},
 };

@@ -18,6 +18,7 @@ struct gp_form {
     bool lower; /* kept in lower case */
     /* The words there are, ended by NULL; NULL: the pattern says it all. */
     const char *const *(*words)(void);
+    const char *const *near; /* words that are often meant, where the pattern takes others too */
     /* More to be said about @text; adds its own mistakes. */
     void (*check)(struct gp_decoder *decoder, const struct gp_yaml *node, const char *key,
                   const char *text);

@@ -40,6 +40,8 @@ static const char *const *near_words(struct gp_arena *mem, const struct gp_field
 
     if (field->form && field->form->words)
         return field->form->words();
+    if (field->form && field->form->near)
+        return field->form->near;
     if (!field->words)
         return none;
     while (field->words[n])
@@ -52,10 +54,15 @@ static const char *const *near_words(struct gp_arena *mem, const struct gp_field
 static const char *unit_hint(struct gp_arena *mem, const struct gp_field *field, const char *text)
 {
     static const char *const size_units[] = {"KiB", "MiB", "GiB", "TiB", NULL};
+    static const struct {
+        const char *word, *unit;
+    } words[] = {{"", "s"},        {"s", "s"},     {"sec", "s"},  {"seconds", "s"}, {"m", "m"},
+                 {"min", "m"},     {"minutes", "m"}, {"h", "h"},  {"hr", "h"},      {"hour", "h"},
+                 {"hours", "h"},   {"d", "d"},     {"day", "d"},  {"days", "d"},    {NULL, NULL}};
     const size_t digits = strspn(text, "0123456789");
-    const char *unit = text + digits;
+    const char *unit = text + digits + strspn(text + digits, " ");
 
-    if (!digits || (*text == '0' && digits > 1) || digits > 4)
+    if (!digits || *text == '0' || digits > 4)
         return "";
     if (field->kind == GP_FIELD_SIZE) {
         for (size_t i = 0; size_units[i]; i++)
@@ -63,7 +70,10 @@ static const char *unit_hint(struct gp_arena *mem, const struct gp_field *field,
                 return gp_printf(mem, "; did you mean '%.*s%s'?", (int)digits, text, size_units[i]);
         return "";
     }
-    return *unit ? "" : gp_printf(mem, "; did you mean '%ss'?", text);
+    for (size_t i = 0; words[i].word; i++)
+        if (strcmp(words[i].word, unit) == 0)
+            return gp_printf(mem, "; did you mean '%.*s%s'?", (int)digits, text, words[i].unit);
+    return "";
 }
 
 static void refuse(struct gp_decoder *d, const char *rule, const struct gp_field *field,
@@ -187,6 +197,9 @@ static void decode_words(struct gp_decoder *d, const struct gp_field *field,
                    gp_field_takes(d->mem, field) + strlen("a list of "));
 }
 
+static void decode_object(struct gp_decoder *d, const struct gp_table *table,
+                          const struct gp_yaml *node, const char *key, bool item, void *object);
+
 /* The number of items is known, so one allocation holds them all. */
 static void decode_objects(struct gp_decoder *d, const struct gp_field *field,
                            const struct gp_yaml *node, char *base)
@@ -196,7 +209,7 @@ static void decode_objects(struct gp_decoder *d, const struct gp_field *field,
     size_t count = 0;
 
     for (const struct gp_yaml *item = node->first; item; item = item->next)
-        gp_decode_object(d, field->table, item, field->key, items + size * count++);
+        decode_object(d, field->table, item, field->key, true, items + size * count++);
     *(char **)(base + field->offset) = count ? items : NULL;
     *(size_t *)(base + field->count_offset) = count;
 }
@@ -214,7 +227,7 @@ static void decode_field(struct gp_decoder *d, const struct gp_field *field,
     case GP_FIELD_CONST: /* gp_decode_document() looked at it */
         break;
     case GP_FIELD_OBJECT:
-        gp_decode_object(d, field->table, node, field->key, slot);
+        decode_object(d, field->table, node, field->key, false, slot);
         break;
     case GP_FIELD_OBJECTS:
         if (is_sequence(d, field, node))
@@ -235,33 +248,46 @@ static void decode_field(struct gp_decoder *d, const struct gp_field *field,
     }
 }
 
-static void refuse_key(struct gp_decoder *d, const struct gp_table *table,
-                       const struct gp_yaml *key)
+/* Returns the bit of the key that was meant, so that it is not told as missing too; 0: none is near. */
+static uint64_t refuse_key(struct gp_decoder *d, const struct gp_table *table,
+                           const struct gp_yaml *key)
 {
     const char **keys = gp_new_array(d->mem, const char *, table->field_count + 1);
-    const char *hint;
+    const char *nearest, *hint;
 
     for (size_t i = 0; i < table->field_count; i++)
         keys[i] = table->fields[i].key;
-    hint = gp_did_you_mean(d->mem, key->text, keys);
+    nearest = gp_nearest(key->text, keys);
+    hint = nearest ? gp_printf(d->mem, "; did you mean '%s'?", nearest)
+                   : gp_printf(d->mem, "; there are %s", gp_list_or(d->mem, keys));
     gp_mistake(d->mistakes, "GP-E002", gp_decoder_span(d, key), "there is no key %s here%s",
-               gp_quote(d->mem, key->text),
-               *hint ? hint : gp_printf(d->mem, "; there are %s", gp_list_or(d->mem, keys)));
+               gp_quote(d->mem, key->text), hint);
+    for (size_t i = 0; i < table->field_count; i++)
+        if (nearest == keys[i])
+            return 1ULL << i;
+    return 0;
+}
+
+/* "'spec'", "an item of 'vms'" */
+static const char *object_name(struct gp_arena *mem, const char *key, bool item)
+{
+    return gp_printf(mem, item ? "an item of %s" : "%s", gp_quote(mem, key));
 }
 
 static void check_written(struct gp_decoder *d, const struct gp_table *table,
-                          const struct gp_yaml *node, const char *key, uint64_t seen)
+                          const struct gp_yaml *node, const char *key, bool item, uint64_t seen)
 {
     for (size_t i = 0; i < table->field_count; i++) {
         const struct gp_field *field = &table->fields[i];
 
         if (field->required && !(seen & 1ULL << i))
             gp_mistake(d->mistakes, "GP-E008", gp_decoder_span(d, node),
-                       "%s lacks the key '%s': %s", gp_quote(d->mem, key), field->key, field->doc);
+                       "%s lacks the key '%s': %s", object_name(d->mem, key, item), field->key,
+                       field->doc);
         if (field->needs && seen & 1ULL << i && !gp_yaml_get(node, field->needs))
             gp_mistake(d->mistakes, "GP-E008", gp_decoder_span(d, node),
                        "%s lacks the key '%s', which must stand beside '%s'",
-                       gp_quote(d->mem, key), field->needs, field->key);
+                       object_name(d->mem, key, item), field->needs, field->key);
     }
     if (node->count < table->least) {
         const char **keys = gp_new_array(d->mem, const char *, table->field_count + 1);
@@ -269,15 +295,15 @@ static void check_written(struct gp_decoder *d, const struct gp_table *table,
         for (size_t i = 0; i < table->field_count; i++)
             keys[i] = table->fields[i].key;
         gp_mistake(d->mistakes, "GP-E008", gp_decoder_span(d, node),
-                   "%s is empty; it takes at least one of %s", gp_quote(d->mem, key),
+                   "%s is empty; it takes at least one of %s", object_name(d->mem, key, item),
                    gp_list_or(d->mem, keys));
     }
 }
 
-void gp_decode_object(struct gp_decoder *d, const struct gp_table *table,
-                      const struct gp_yaml *node, const char *key, void *object)
+static void decode_object(struct gp_decoder *d, const struct gp_table *table,
+                          const struct gp_yaml *node, const char *key, bool item, void *object)
 {
-    uint64_t seen = 0;
+    uint64_t seen = 0, meant = 0;
 
     gp_table_defaults(d->mem, table, object);
     if (table->at)
@@ -285,9 +311,9 @@ void gp_decode_object(struct gp_decoder *d, const struct gp_table *table,
     if (node->kind == GP_YAML_BROKEN)
         return;
     if (node->kind != GP_YAML_MAPPING) {
-        const struct gp_field self = {.key = key, .kind = GP_FIELD_OBJECT};
-
-        refuse(d, "GP-E007", &self, node);
+        gp_mistake(d->mistakes, "GP-E007", gp_decoder_span(d, node),
+                   "%s takes keys of its own, not %s", object_name(d->mem, key, item),
+                   what_is(d->mem, node));
         return;
     }
     for (const struct gp_yaml *k = node->first; k; k = k->next) {
@@ -298,13 +324,13 @@ void gp_decode_object(struct gp_decoder *d, const struct gp_table *table,
         while (i < table->field_count && strcmp(table->fields[i].key, k->text) != 0)
             i++;
         if (i == table->field_count) {
-            refuse_key(d, table, k);
+            meant |= refuse_key(d, table, k);
             continue;
         }
         seen |= 1ULL << i;
         decode_field(d, &table->fields[i], k->value, object);
     }
-    check_written(d, table, node, key, seen);
+    check_written(d, table, node, key, item, seen | meant);
     if (table->check)
         table->check(d, node, object);
 }
@@ -420,7 +446,7 @@ void *gp_decode_document(struct gp_decoder *d, const struct gp_yaml *root,
     if (!kind)
         return NULL;
     object = gp_arena_alloc(d->mem, kind->table->size);
-    gp_decode_object(d, kind->table, root, kind->name, object);
+    decode_object(d, kind->table, root, kind->name, false, object);
     *ret_kind = kind;
     return object;
 }

@@ -210,7 +210,7 @@ static bool build_sequence(struct gp_yaml_reader *r, const yaml_event_t *event, 
 static void check_key(struct gp_yaml_reader *r, struct gp_yaml *key)
 {
     if (key->kind == GP_YAML_SEQUENCE || key->kind == GP_YAML_MAPPING) {
-        gp_mistake(r->mistakes, "GP-E007", gp_yaml_span(r->source, key),
+        gp_mistake(r->mistakes, "GP-E001", gp_yaml_span(r->source, key),
                    "a key is one word, not a list or further keys");
         key->kind = GP_YAML_BROKEN;
     } else if (key->kind == GP_YAML_SCALAR && key->plain && strcmp(key->text, "<<") == 0) {

@@ -87,9 +87,26 @@ static int by_count(const void *a, const void *b)
     return gp_strcmp(x->profile, y->profile);
 }
 
+/* "NVIDIA" or, for older models, "GRID": as the driver names this GPU's other profiles. */
+static const char *brand(struct gp_arena *mem, const struct gp_yaml *partitions)
+{
+    for (const struct gp_yaml *p = partitions ? partitions->first : NULL; p; p = p->next) {
+        const struct gp_yaml *profiles = get(p, "profiles");
+
+        for (const struct gp_yaml *q = profiles ? profiles->first : NULL; q; q = q->next) {
+            const char *full = text(q, "full_name");
+
+            if (full)
+                return gp_strndup(mem, full, strcspn(full, " "));
+        }
+    }
+    return "NVIDIA";
+}
+
 static struct row *read_rows(struct gp_arena *mem, const struct gp_yaml *gpu, size_t *ret_count)
 {
     const struct gp_yaml *all = get(gpu, "partitions");
+    const char *first_word = brand(mem, all);
     struct row *rows = NULL;
     size_t count = 0;
 
@@ -106,7 +123,7 @@ static struct row *read_rows(struct gp_arena *mem, const struct gp_yaml *gpu, si
             row->count = n;
             row->type_id = (uint32_t)number(q, "type_id", 10);
             row->vram_mib = (uint32_t)number(q, "framebuffer_mib", 10);
-            row->profile = full ? full : gp_printf(mem, "NVIDIA %s", must_text(q, "profile"));
+            row->profile = full ? full : gp_printf(mem, "%s %s", first_word, must_text(q, "profile"));
         }
         if (!profiles) {
             struct row *row = gp_push(mem, rows, count);
