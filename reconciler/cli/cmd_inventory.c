@@ -43,8 +43,8 @@ static json_t *valid_json(const struct gp_gpu *gpu)
         const struct gp_valid_count *v = &gpu->valid[i];
 
         (void)json_array_append_new(
-            array, json_pack("{s:i, s:o, s:o, s:o}", "count", (int)v->count, "profile", gp_json_text(v->profile), "vramMib",
-                             v->vram_mib ? json_integer(v->vram_mib) : json_null(), "source", gp_json_text(v->source)));
+            array, json_pack("{s:i, s:o, s:o, s:o}", "count", (int)v->count, "profile", gp_text_json(v->profile), "vramMib",
+                             v->vram_mib ? json_integer(v->vram_mib) : json_null(), "source", gp_text_json(v->source)));
     }
     return array;
 }
@@ -61,9 +61,9 @@ static json_t *partitions_json(struct gp_arena *mem, const struct gp_have *have,
             continue;
         (void)json_array_append_new(
             array, json_pack("{s:i, s:o, s:o, s:o, s:o}", "index", (int)p->index, "address",
-                             gp_json_text(pci ? gp_pci_text(mem, p->device.pci) : NULL), "uuid",
-                             gp_json_text(mdev ? p->device.uuid : NULL), "profile", gp_json_text(p->profile), "vm",
-                             gp_json_text(vm_of_partition(mem, have, gpu, p))));
+                             gp_text_json(pci ? gp_pci_text(mem, p->device.pci) : NULL), "uuid",
+                             gp_text_json(mdev ? p->device.uuid : NULL), "profile", gp_text_json(p->profile), "vm",
+                             gp_text_json(vm_of_partition(mem, have, gpu, p))));
     }
     return array;
 }
@@ -71,13 +71,13 @@ static json_t *partitions_json(struct gp_arena *mem, const struct gp_have *have,
 static json_t *gpu_json(struct gp_arena *mem, const struct gp_have *have, const struct gp_gpu *gpu)
 {
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:i, s:o, s:o, s:o}", "address",
-                     gp_json_text(gp_pci_text(mem, gpu->address)), "id", gp_json_text(gpu->id), "vendor",
-                     gp_json_text(gp_printf(mem, "%04x", gpu->vendor)), "device",
-                     gp_json_text(gp_printf(mem, "%04x", gpu->device)), "model", gp_json_text(gpu->model), "mechanism",
-                     gp_json_text(gpu->mechanism), "status", gp_gpu_status_name(gpu->status), "reason",
-                     gp_json_text(gpu->reason), "validCounts", valid_json(gpu), "count", (int)gpu->count, "partitions",
-                     partitions_json(mem, have, gpu), "name", gp_json_text(gpu->name), "driver",
-                     gp_json_text(gpu->driver));
+                     gp_text_json(gp_pci_text(mem, gpu->address)), "id", gp_text_json(gpu->id), "vendor",
+                     gp_text_json(gp_printf(mem, "%04x", gpu->vendor)), "device",
+                     gp_text_json(gp_printf(mem, "%04x", gpu->device)), "model", gp_text_json(gpu->model), "mechanism",
+                     gp_text_json(gpu->mechanism), "status", gp_gpu_status_name(gpu->status), "reason",
+                     gp_text_json(gpu->reason), "validCounts", valid_json(gpu), "count", (int)gpu->count, "partitions",
+                     partitions_json(mem, have, gpu), "name", gp_text_json(gpu->name), "driver",
+                     gp_text_json(gpu->driver));
 }
 
 static void print_json(struct gp_pass *pass, const struct gp_have *have)
@@ -87,7 +87,7 @@ static void print_json(struct gp_pass *pass, const struct gp_have *have)
     for (size_t i = 0; i < have->gpu_count; i++)
         (void)json_array_append_new(gpus, gpu_json(pass->mem, have, &have->gpus[i]));
     gp_json_print(stdout, json_pack("{s:s, s:s, s:o, s:o}", "formatVersion", "1.0", "kind", "Inventory", "host",
-                                    gp_json_text(pass->host_name), "gpus", gpus));
+                                    gp_text_json(pass->host_name), "gpus", gpus));
 }
 
 /* The line that makes a pool match this GPU and its like. */
@@ -143,7 +143,7 @@ static int run(struct gp_cli *cli)
 
     if (err)
         return gp_cli_fail(err);
-    err = gp_pass_observe(&pass, pass.mem, &have);
+    err = gp_pass_observe(&pass, &pass.host, pass.mem, &have);
     if (err) {
         exit = gp_cli_fail(err);
         gp_pass_close(&pass);

@@ -101,11 +101,11 @@ static void collect(struct view *view)
 
 static json_t *row_json(struct gp_arena *mem, const struct row *row)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "object", gp_json_text(row->object), "observed",
-                     gp_json_text(row->is), "wanted", gp_json_text(row->wanted), "applied", gp_json_text(row->applied),
-                     "commit", gp_json_text(row->commit), "condition", gp_json_text(row->state), "reason",
-                     gp_json_text(row->reason), "since",
-                     gp_json_text(row->since_us ? gp_time_text(mem, row->since_us) : NULL));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "object", gp_text_json(row->object), "observed",
+                     gp_text_json(row->is), "wanted", gp_text_json(row->wanted), "applied", gp_text_json(row->applied),
+                     "commit", gp_text_json(row->commit), "condition", gp_text_json(row->state), "reason",
+                     gp_text_json(row->reason), "since",
+                     gp_text_json(row->since_us ? gp_time_text(mem, row->since_us) : NULL));
 }
 
 static void print_json(struct view *view)
@@ -118,13 +118,13 @@ static void print_json(struct view *view)
     for (size_t i = 0; i < view->condition_count; i++)
         (void)json_array_append_new(
             conditions,
-            json_pack("{s:o, s:o, s:o, s:o}", "object", gp_json_text(view->conditions[i].object), "type",
-                      gp_json_text(view->conditions[i].type), "reason", gp_json_text(view->conditions[i].reason), "since",
-                      gp_json_text(gp_time_text(pass->mem, view->conditions[i].since_us))));
+            json_pack("{s:o, s:o, s:o, s:o}", "object", gp_text_json(view->conditions[i].object), "type",
+                      gp_text_json(view->conditions[i].type), "reason", gp_text_json(view->conditions[i].reason), "since",
+                      gp_text_json(gp_time_text(pass->mem, view->conditions[i].since_us))));
     gp_json_print(stdout, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "formatVersion", "1.0", "kind", "Status", "host",
-                                    gp_json_text(pass->host_name), "cluster",
-                                    gp_json_text(pass->goal ? pass->goal->cluster : NULL), "commit",
-                                    gp_json_text(gp_state_verified(pass->state)), "objects", objects, "conditions",
+                                    gp_text_json(pass->host_name), "cluster",
+                                    gp_text_json(pass->goal ? pass->goal->cluster : NULL), "commit",
+                                    gp_text_json(gp_state_verified(pass->state)), "objects", objects, "conditions",
                                     conditions));
 }
 
@@ -160,14 +160,14 @@ static struct gp_error *look(struct gp_pass *pass)
     struct gp_error *err;
 
     if (!pass->options.dir && !pass->options.git_url && !gp_state_verified(pass->state))
-        return gp_pass_observe(pass, pass->mem, &pass->have);
+        return gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
     err = gp_pass_plan(pass, NULL);
     if (!err || pass->have)
         return err;
     (void)fputs("gpupart: warning: what is wanted cannot be told: ", stderr);
     gp_error_print(stderr, err);
     gp_error_free(err);
-    return gp_pass_observe(pass, pass->mem, &pass->have);
+    return gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
 }
 
 static int run(struct gp_cli *cli)

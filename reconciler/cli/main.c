@@ -10,7 +10,7 @@
 const char *argp_program_version = "gpupart " GP_VERSION;
 
 static const struct gp_command *const commands[] = {
-    &gp_command_validate,  &gp_command_schema, &gp_command_explain, &gp_command_inventory,
+    &gp_command_validate,  &gp_command_inventory,
     &gp_command_plan,      &gp_command_apply,  &gp_command_reconcile, &gp_command_run,
     &gp_command_drift,     &gp_command_status, &gp_command_report,
 };

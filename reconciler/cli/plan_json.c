@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-json_t *gp_json_text(const char *text)
+json_t *gp_text_json(const char *text)
 {
     json_t *json = text ? json_string(text) : json_null();
 
@@ -46,7 +46,7 @@ static json_t *strings_json(const struct gp_strings *strings)
     json_t *array = json_array();
 
     for (size_t i = 0; i < strings->count; i++)
-        (void)json_array_append_new(array, gp_json_text(strings->items[i]));
+        (void)json_array_append_new(array, gp_text_json(strings->items[i]));
     return array;
 }
 
@@ -54,24 +54,24 @@ static json_t *cause_json(struct gp_span at)
 {
     if (!at.line)
         return json_null();
-    return json_pack("{s:o, s:i}", "file", gp_json_text(at.source->name), "line", (int)at.line);
+    return json_pack("{s:o, s:i}", "file", gp_text_json(at.source->name), "line", (int)at.line);
 }
 
 static json_t *finding_json(const struct gp_finding *finding)
 {
-    return json_pack("{s:o, s:s, s:o, s:i, s:i, s:o, s:o}", "rule", gp_json_text(finding->rule), "level",
+    return json_pack("{s:o, s:s, s:o, s:i, s:i, s:o, s:o}", "rule", gp_text_json(finding->rule), "level",
                      gp_level_name(finding->level), "file",
-                     gp_json_text(finding->at.line ? finding->at.source->name : NULL), "line", (int)finding->at.line,
-                     "column", (int)finding->at.column, "object", gp_json_text(finding->object), "message",
-                     gp_json_text(finding->message));
+                     gp_text_json(finding->at.line ? finding->at.source->name : NULL), "line", (int)finding->at.line,
+                     "column", (int)finding->at.column, "object", gp_text_json(finding->object), "message",
+                     gp_text_json(finding->message));
 }
 
 static json_t *change_json(const char *host, const struct gp_difference *change)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "host", gp_json_text(host), "object",
-                     gp_json_text(change->object), "path", gp_json_text(change->path), "before",
-                     gp_json_text(change->before), "after", gp_json_text(change->after), "reason",
-                     gp_json_text(change->reason), "cause", cause_json(change->cause));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "host", gp_text_json(host), "object",
+                     gp_text_json(change->object), "path", gp_text_json(change->path), "before",
+                     gp_text_json(change->before), "after", gp_text_json(change->after), "reason",
+                     gp_text_json(change->reason), "cause", cause_json(change->cause));
 }
 
 static json_t *drift_json(struct gp_pass *pass, size_t i)
@@ -79,11 +79,11 @@ static json_t *drift_json(struct gp_pass *pass, size_t i)
     const struct gp_difference *drift = &pass->plan->drift[i];
     const uint64_t since = pass->drift_notes ? pass->drift_notes[i].since_us : 0;
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "host", gp_json_text(pass->host_name), "object",
-                     gp_json_text(drift->object), "rule", gp_json_text(drift->rule), "path",
-                     gp_json_text(drift->path), "expected", gp_json_text(drift->before), "observed",
-                     gp_json_text(drift->after), "since",
-                     gp_json_text(since ? gp_time_text(pass->mem, since) : NULL));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "host", gp_text_json(pass->host_name), "object",
+                     gp_text_json(drift->object), "rule", gp_text_json(drift->rule), "path",
+                     gp_text_json(drift->path), "expected", gp_text_json(drift->before), "observed",
+                     gp_text_json(drift->after), "since",
+                     gp_text_json(since ? gp_time_text(pass->mem, since) : NULL));
 }
 
 static json_t *action_json(struct gp_pass *pass, const struct gp_step *step)
@@ -93,12 +93,12 @@ static json_t *action_json(struct gp_pass *pass, const struct gp_step *step)
     for (size_t i = 0; i < step->depends_count; i++)
         (void)json_array_append_new(depends, json_integer(step->depends_on[i]));
     return json_pack("{s:i, s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:i, s:o}", "n", (int)step->n, "host",
-                     gp_json_text(pass->host_name), "kind", gp_step_kind_name(step->kind), "target",
-                     gp_json_text(gp_step_target(pass->mem, step)), "before", gp_json_text(step->before), "after",
-                     gp_json_text(step->after), "class", gp_class_name(step->class), "reason",
-                     gp_json_text(step->reason), "vms", strings_json(&step->vms), "dependsOn", depends, "cause",
+                     gp_text_json(pass->host_name), "kind", gp_step_kind_name(step->kind), "target",
+                     gp_text_json(gp_step_target(pass->mem, step)), "before", gp_text_json(step->before), "after",
+                     gp_text_json(step->after), "class", gp_class_name(step->class), "reason",
+                     gp_text_json(step->reason), "vms", strings_json(&step->vms), "dependsOn", depends, "cause",
                      cause_json(step->cause), "wave", (int)step->wave, "set",
-                     gp_json_text(pass->plan->sets[step->set].id));
+                     gp_text_json(pass->plan->sets[step->set].id));
 }
 
 static const char *const verdicts[] = {
@@ -110,10 +110,10 @@ static const char *const verdicts[] = {
 
 static json_t *set_json(struct gp_pass *pass, const struct gp_set *set)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:b, s:b}", "host", gp_json_text(pass->host_name), "id",
-                     gp_json_text(set->id), "gpus", strings_json(&set->gpus), "vmsStopped", strings_json(&set->stops),
+    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:b, s:b}", "host", gp_text_json(pass->host_name), "id",
+                     gp_text_json(set->id), "gpus", strings_json(&set->gpus), "vmsStopped", strings_json(&set->stops),
                      "class", gp_class_name(set->class), "verdict", verdicts[set->verdict], "rule",
-                     gp_json_text(set->rule), "why", gp_json_text(set->why), "change", set->change, "drift",
+                     gp_text_json(set->rule), "why", gp_text_json(set->why), "change", set->change, "drift",
                      set->drift);
 }
 
@@ -181,8 +181,8 @@ json_t *gp_plan_json(struct gp_pass *const *passes, size_t count, const char *ki
             (void)json_array_append_new(sets, set_json(pass, &plan->sets[i]));
     }
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "formatVersion", "1.0", "kind", kind,
-                     "id", gp_json_text(gp_report_id(passes[0]->mem, passes, count)), "cluster",
-                     gp_json_text(passes[0]->goal->cluster), "commit", gp_json_text(passes[0]->commit), "summary",
+                     "id", gp_text_json(gp_report_id(passes[0]->mem, passes, count)), "cluster",
+                     gp_text_json(passes[0]->goal->cluster), "commit", gp_text_json(passes[0]->commit), "summary",
                      summary_json(passes, count), "findings", findings, "changes", changes, "drift", drift, "actions",
                      actions, "sets", sets);
 }

@@ -13,7 +13,7 @@ json_t *gp_plan_json(struct gp_pass *const *passes, size_t count, const char *ki
 void gp_json_print(FILE *out, json_t *json);
 
 /* JSON null for NULL. */
-json_t *gp_json_text(const char *text);
+json_t *gp_text_json(const char *text);
 
 /* "vdi-01", "slot3/2", "slot3": what a step acts on. */
 const char *gp_step_target(struct gp_arena *mem, const struct gp_step *step);

@@ -85,6 +85,12 @@ static struct gp_error *fall_back(struct gp_pass *pass, const char *dir, const c
     return load_commit(pass, dir, gp_strdup(pass->mem, verified), path);
 }
 
+/* "." and nothing are the whole repository. */
+static const char *tree_path(const char *path)
+{
+    return !path || gp_streq(path, ".") ? "" : path;
+}
+
 static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir)
 {
     const struct gp_pass_options *options = &pass->options;
@@ -93,7 +99,7 @@ static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir)
         .remotes = options->git_url ? &one : pass->agent->remotes,
         .remote_count = options->git_url ? 1 : pass->agent->remote_count,
         .ref = options->git_ref ? options->git_ref : pass->agent->ref ? pass->agent->ref : "refs/heads/main",
-        .path = options->git_path ? options->git_path : pass->agent->path,
+        .path = tree_path(options->git_path ? options->git_path : pass->agent->path),
         .dir = dir,
         /* What a person asks for with --git is another question than what this host follows. */
         .verified = options->git_url && !options->change ? NULL : gp_state_verified(pass->state),
@@ -116,15 +122,18 @@ static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir)
     if (err)
         return err;
     err = load_commit(pass, dir, commit, git.path);
-    if (!err && !pass->load.failed) {
+    if (err)
+        return previous && !gp_streq(previous, commit)
+                   ? fall_back(pass, dir, git.path, err, gp_exit_of(err->code))
+                   : err;
+    if (!pass->load.failed) {
         if (pass->git_state == GP_GIT_STALE)
             pass->desire_exit = GP_EXIT_INCOMPLETE;
         if (options->change && !gp_streq(commit, previous))
             return gp_state_set_verified(pass->state, commit);
         return NULL;
     }
-    if (!err)
-        err = gp_load_error(&pass->load);
+    err = gp_load_error(&pass->load);
     if (!previous || gp_streq(previous, commit)) {
         /* Nothing to go back to: the mistakes stand in pass->load. */
         gp_error_free(err);

@@ -28,8 +28,13 @@ static struct gp_goal *goal_of_set(struct gp_arena *mem, const struct gp_goal *g
     only->vms = gp_memdup(mem, goal->vms, sizeof *goal->vms * goal->vm_count);
     for (size_t i = 0; i < only->gpu_count; i++)
         only->gpus[i].managed = only->gpus[i].managed && has(&set->gpus, only->gpus[i].id);
-    for (size_t i = 0; i < only->vm_count; i++)
-        only->vms[i].managed = only->vms[i].managed && has(&set->vms, only->vms[i].uuid);
+    for (size_t i = 0; i < only->vm_count; i++) {
+        const bool ours = has(&set->vms, only->vms[i].uuid);
+
+        only->vms[i].managed = only->vms[i].managed && ours;
+        /* Another set may just have stopped it, and will start it itself. */
+        only->vms[i].run = only->vms[i].run && ours;
+    }
     return only;
 }
 
@@ -53,10 +58,12 @@ const char *gp_goal_values(struct gp_arena *mem, const struct gp_goal *goal, con
 
 struct work {
     struct gp_pass *pass;
+    struct gp_host *host; /* this thread's own */
     struct gp_arena *mem;
     const struct gp_goal *goal; /* of this set alone */
     const struct gp_set *set;
     const char *commit;
+    const struct gp_plan *allowed; /* what the gate let through; NULL: a way back, which is not reviewed */
     bool may_be_cancelled;
     struct gp_have *have; /* the last look */
 };
@@ -82,27 +89,51 @@ static struct gp_error *check_fresh(struct work *work, const struct gp_plan_inpu
         if (fresh->sets[i].verdict == GP_VERDICT_BLOCKED)
             return gp_error_new(GP_E_CHANGED, "%s: %s", fresh->sets[i].rule ? fresh->sets[i].rule : "blocked",
                                 fresh->sets[i].why ? fresh->sets[i].why : "no reason given");
-    return gp_plan_compare_rest(planned, fresh, work->set->id, wave);
+    if (work->allowed)
+        return gp_plan_compare_rest(planned, fresh, work->set->id, wave);
+    /* A way back may fall into several sets, and each is held to what was first planned for it. */
+    for (size_t i = 0; !err && i < planned->set_count; i++)
+        if (planned->sets[i].verdict != GP_VERDICT_BLOCKED)
+            err = gp_plan_compare_rest(planned, fresh, planned->sets[i].id, wave);
+    return err;
 }
 
 /* Looks again; a host whose guests cannot be seen is no base for a next step. */
 static struct gp_error *look(struct work *work)
 {
-    struct gp_error *err = gp_pass_observe(work->pass, work->mem, &work->have);
+    struct gp_error *err = gp_pass_observe(work->pass, work->host, work->mem, &work->have);
 
     if (!err && work->have->vms_unknown)
         err = gp_error_new(GP_E_IO, "the guests cannot be looked at: %s", work->have->vms_reason);
     return err;
 }
 
-/* @planned: what was allowed; each wave is planned again from a fresh look and must be the rest of it. */
-static struct gp_error *run_waves(struct work *work, const struct gp_plan *planned)
+/* GPUPART_TRACE=plan: what is planned before each wave. */
+static void trace_plan(struct work *work, const struct gp_plan *plan, uint32_t wave)
 {
+    for (size_t i = 0; i < work->have->vm_count; i++)
+        (void)fprintf(stderr, "gpupart: trace: see %s wave %u: %s %s\n", work->set->id, wave, work->have->vms[i].name,
+                      gp_power_name(work->have->vms[i].power));
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct gp_step *step = &plan->steps[i];
+
+        (void)fprintf(stderr, "gpupart: trace: plan %s wave %u: %u.%u %s %s %s/%lld -> %s\n", work->set->id, wave,
+                      step->set, wave + step->wave, gp_step_kind_name(step->kind), step->vm_name ? step->vm_name : "",
+                      step->gpu ? step->gpu : "", (long long)step->partition, step->after ? step->after : "");
+    }
+}
+
+/* Each wave is planned from a fresh look and must be the rest of what was allowed, or of the first plan. */
+static struct gp_error *run_waves(struct work *work)
+{
+    const struct gp_plan *planned = work->allowed;
+
     for (uint32_t wave = 0;; wave++) {
         const struct gp_plan_input input = input_now(work);
         const struct gp_plan *fresh = gp_plan(work->mem, &input);
         const struct gp_wave run = {
             .pass = work->pass,
+            .host = work->host,
             .mem = work->mem,
             .have = work->have,
             .plan = fresh,
@@ -113,7 +144,9 @@ static struct gp_error *run_waves(struct work *work, const struct gp_plan *plann
         struct gp_error *err;
 
         if (!planned)
-            planned = fresh; /* a way back is not reviewed, but it too is held to its first plan */
+            planned = fresh;
+        if (work->pass->trace_plan)
+            trace_plan(work, fresh, wave);
         err = check_fresh(work, &input, planned, fresh, wave);
         if (err)
             return gp_error_wrap(err, "what is there now does not fit the plan any more");
@@ -220,11 +253,11 @@ static const char *start_who_ran(struct work *work, const struct gp_record *reco
     return gp_text_get(&left);
 }
 
-static int restore_in(struct gp_pass *pass, struct gp_arena *mem, const struct gp_record *record,
-                      const char *why)
+static int restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem,
+                      const struct gp_record *record, const char *why)
 {
     struct gp_set set;
-    struct work work = {.pass = pass, .mem = mem, .set = &set, .commit = record->commit};
+    struct work work = {.pass = pass, .host = host, .mem = mem, .set = &set, .commit = record->commit};
     const char *because = why ? why : "an earlier pass did not finish";
     struct gp_error *err;
 
@@ -234,7 +267,7 @@ static int restore_in(struct gp_pass *pass, struct gp_arena *mem, const struct g
         work.goal = goal_of_set(
             mem, gp_snapshot_goal(mem, record->snapshot, work.have, pass->goal ? &pass->goal->policy : NULL),
             &set);
-        err = run_waves(&work, NULL);
+        err = run_waves(&work);
     }
     if (!err)
         err = remove_record(pass, record->set);
@@ -262,7 +295,7 @@ int gp_execute_restore(struct gp_pass *pass, const struct gp_record *record, con
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
 
-    return restore_in(pass, mem, record, why);
+    return restore_in(pass, &pass->host, mem, record, why);
 }
 
 /* ---- one set ---- */
@@ -325,14 +358,16 @@ static bool is_interrupted(const struct gp_pass *pass)
     return pass->cancelled && atomic_load(pass->cancelled);
 }
 
-static int execute_in(struct gp_pass *pass, struct gp_arena *mem, const struct gp_set *set)
+static int execute_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem, const struct gp_set *set)
 {
     struct work work = {
         .pass = pass,
+        .host = host,
         .mem = mem,
         .goal = goal_of_set(mem, pass->goal, set),
         .set = set,
         .commit = pass->commit,
+        .allowed = pass->plan,
         .may_be_cancelled = true,
         .have = pass->have,
     };
@@ -341,7 +376,7 @@ static int execute_in(struct gp_pass *pass, struct gp_arena *mem, const struct g
     bool begun = !err;
 
     if (!err)
-        err = run_waves(&work, pass->plan);
+        err = run_waves(&work);
     if (!err)
         err = finish(&work, &record);
     if (!err) {
@@ -360,13 +395,26 @@ static int execute_in(struct gp_pass *pass, struct gp_arena *mem, const struct g
             return exit;
         if (!is_interrupted(pass))
             back_off(&work, line);
-        return gp_exit_worse(restore_in(pass, mem, &record, line), hung ? GP_EXIT_REBOOT : GP_EXIT_OK);
+        return gp_exit_worse(restore_in(pass, host, mem, &record, line), hung ? GP_EXIT_REBOOT : GP_EXIT_OK);
     }
 }
 
 int gp_execute_set(struct gp_pass *pass, const struct gp_set *set)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct gp_host host;
+    struct gp_error *err = gp_pass_host_open(pass, &host);
+    int exit;
 
-    return execute_in(pass, mem, set);
+    if (err) {
+        gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+
+        (void)fprintf(stderr, "gpupart: %s was not begun: %s\n", set->id, line);
+        exit = gp_exit_of(err->code);
+        gp_error_free(err);
+        return exit;
+    }
+    exit = execute_in(pass, &host, mem, set);
+    gp_host_close(&host);
+    return exit;
 }

@@ -144,7 +144,7 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
     if (!err && pass->options.change)
         err = gp_recover_owed(pass);
     if (!err)
-        err = gp_pass_observe(pass, pass->mem, &pass->have);
+        err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
     if (err)
         return err;
     resolve(pass);
@@ -153,7 +153,7 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
         if (err)
             return err;
         if (restored) {
-            err = gp_pass_observe(pass, pass->mem, &pass->have);
+            err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
             if (err)
                 return err;
             resolve(pass);

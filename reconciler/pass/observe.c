@@ -35,10 +35,10 @@ static struct gp_error *observe_guests(struct gp_pass *pass, struct gp_arena *me
 }
 
 /* Whether the CPU says that it runs under a hypervisor. */
-static bool is_nested(struct gp_pass *pass, struct gp_arena *mem)
+static bool is_nested(struct gp_host *host, struct gp_arena *mem)
 {
     const char *cpuinfo = NULL;
-    struct gp_error *err = gp_host_read(&pass->host, mem, "proc/cpuinfo", &cpuinfo);
+    struct gp_error *err = gp_host_read(host, mem, "proc/cpuinfo", &cpuinfo);
     const char *flags = NULL, *end;
 
     if (!err)
@@ -69,14 +69,15 @@ static void mark_quarantined(const struct gp_memory *memory, struct gp_arena *me
     }
 }
 
-struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_arena *mem, struct gp_have **ret)
+struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem,
+                                 struct gp_have **ret)
 {
     struct gp_have *have = gp_new(mem, struct gp_have);
     struct gp_error *err;
 
     have->host = pass->host_name;
     have->machine_id = pass->machine_id;
-    err = gp_registry_observe(&pass->host, mem, pass->agent, &have->gpus, &have->gpu_count);
+    err = gp_registry_observe(host, mem, pass->agent, &have->gpus, &have->gpu_count);
     if (err)
         return gp_error_wrap(err, "the GPUs of this host cannot be read");
     err = observe_guests(pass, mem, have);
@@ -89,7 +90,7 @@ struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_arena *mem, str
         have->vm_count = 0;
         gp_error_free(err);
     }
-    have->nested = is_nested(pass, mem);
+    have->nested = is_nested(host, mem);
     (void)pthread_mutex_lock(&pass->state_lock);
     mark_quarantined(gp_state_memory(pass->state), mem, have);
     (void)pthread_mutex_unlock(&pass->state_lock);

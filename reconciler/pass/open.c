@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The trace of every access, switched on by GPUPART_TRACE=sysfs,libvirt. */
+/* The trace of every access, switched on by GPUPART_TRACE=sysfs,plan. */
 static void trace_line(const char *line)
 {
     (void)fprintf(stderr, "gpupart: trace: %s\n", line);
@@ -96,6 +96,20 @@ static const char *short_host_name(struct gp_arena *mem)
     return gp_strdup(mem, name[0] ? name : "localhost");
 }
 
+struct gp_error *gp_pass_host_open(const struct gp_pass *pass, struct gp_host *ret)
+{
+    const char *trace = getenv("GPUPART_TRACE");
+    struct gp_error *err = gp_host_open(pass->options.root, pass->options.change, ret);
+
+    if (err)
+        return err;
+    if (trace && strstr(trace, "sysfs"))
+        ret->trace = trace_line;
+    ret->sriov_manage = pass->agent->sriov_manage;
+    ret->machine_id = pass->machine_id;
+    return NULL;
+}
+
 static struct gp_error *open_host(struct gp_pass *pass)
 {
     const struct gp_pass_options *options = &pass->options;
@@ -107,12 +121,10 @@ static struct gp_error *open_host(struct gp_pass *pass)
         return gp_error_new(GP_E_REFUSED,
                             "changing something under the root %s needs --simulate: it is not this host",
                             options->root);
-    err = gp_host_open(options->root, options->change, &pass->host);
+    pass->trace_plan = trace && strstr(trace, "plan");
+    err = gp_pass_host_open(pass, &pass->host);
     if (err)
         return err;
-    if (trace && strstr(trace, "sysfs"))
-        pass->host.trace = trace_line;
-    pass->host.sriov_manage = pass->agent->sriov_manage;
 
     err = gp_host_read(&pass->host, pass->mem, "etc/machine-id", &id);
     if (err && !real) {

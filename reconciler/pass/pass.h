@@ -59,6 +59,7 @@ struct gp_pass {
     struct gp_load config, load; /* GpuAgent; the declaration */
     struct gp_agent_decl *agent; /* never NULL after open: defaults where there is no file */
     const char *host_name, *machine_id, *connect;
+    bool trace_plan; /* GPUPART_TRACE has "plan" */
 
     enum gp_git_state git_state;
     const char *git_why;    /* why it is stale */
@@ -89,8 +90,12 @@ void gp_pass_close(struct gp_pass *pass);
  * newest verified commit is used instead, if there is one; pass->load.failed if there is nothing to use. */
 struct gp_error *gp_pass_desire(struct gp_pass *pass) GP_MUST_CHECK;
 
-/* Looks at the host: GPUs and guests, from @mem. What cannot be read is unknown, not absent. */
-struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_arena *mem,
+/* Another handle on the pass's host, for a thread of its own: struct gp_host serves one thread. Closed with
+ * gp_host_close(). */
+struct gp_error *gp_pass_host_open(const struct gp_pass *pass, struct gp_host *ret) GP_MUST_CHECK;
+
+/* Looks at the host through @host: GPUs and guests, from @mem. What cannot be read is unknown, not absent. */
+struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem,
                                  struct gp_have **ret) GP_MUST_CHECK;
 
 /* desire → observe → resolve → plan → check → gate, into the members above. @approved: a plan id that a person

@@ -88,7 +88,7 @@ static struct gp_error *wait_released(const struct gp_wave *wave, const struct g
         if (!gp_have_find(wave->have, vm->live[i].device, &gpu, &partition))
             continue;
         group = partition ? partition->group : gpu->group;
-        while (gp_host_held(&wave->pass->host, wave->mem, group, &holder) != GP_HELD_NO) {
+        while (gp_host_held(wave->host, wave->mem, group, &holder) != GP_HELD_NO) {
             if (gp_host_now_ms() >= deadline)
                 return gp_error_new(GP_E_BUSY, "VM %s is off, but %s is still held by %s", vm->name,
                                     gp_device_text(wave->mem, vm->live[i].device),
@@ -184,7 +184,7 @@ static struct gp_error *unit(const struct gp_wave *wave, const struct gp_step *s
         "systemctl", step->kind == GP_STEP_STOP_UNIT ? "stop" : "start", step->unit, NULL,
     };
 
-    return gp_host_run(&wave->pass->host, argv, step->timeout_ms);
+    return gp_host_run(wave->host, argv, step->timeout_ms);
 }
 
 static struct gp_error *gpu_step(const struct gp_wave *wave, const struct gp_step *step)
@@ -193,7 +193,7 @@ static struct gp_error *gpu_step(const struct gp_wave *wave, const struct gp_ste
 
     if (!gpu)
         return gp_error_new(GP_E_GONE, "GPU %s is not there any more", step->gpu);
-    return gp_registry_apply(&wave->pass->host, gpu, step);
+    return gp_registry_apply(wave->host, gpu, step);
 }
 
 static struct gp_error *do_step(const struct gp_wave *wave, const struct gp_step *step)

@@ -5,6 +5,7 @@
 
 struct gp_wave {
     struct gp_pass *pass;
+    struct gp_host *host;       /* this thread's own */
     struct gp_arena *mem;
     const struct gp_have *have; /* a fresh look */
     const struct gp_plan *plan; /* made from that look */

@@ -1,6 +1,6 @@
 # Eight partitions on GPU A with eight VMs, five of them running; GPU B in another pool with running VMs. One commit
 # sets four and drops four bindings: exactly the five stop, all five run again, B's guests keep their QEMU processes.
-# bed: --qemu --sim ../sim/hosts/xe-two.yaml
+# bed: --qemu --sim ../sim/hosts/two-xe.yaml
 . "$(dirname "$0")/story.bash"
 
 # declare COUNT VM…: pool vdi on slot 1 with COUNT partitions for these VMs, pool other on slot 2.

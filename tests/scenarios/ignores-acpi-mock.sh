@@ -1,6 +1,6 @@
 # A guest that ignores every request to stop keeps running, nothing is repartitioned under it, what was begun is restored.
 # On the mock hypervisor, where the proxy swallows the request.
-# bed: --mock --proxy --sim ../sim/hosts/xe-two.yaml
+# bed: --mock --proxy --sim ../sim/hosts/two-xe.yaml
 . "$(dirname "$0")/story.bash"
 . "$(dirname "$0")/stubborn.bash"
 
