@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -132,6 +133,8 @@ struct round {
     struct gp_text why;
     const char *commit; /* the head to use, NULL: none yet */
     const char **heads; /* of each remote, NULL: it gave none */
+    bool fresh;         /* the mirror was just made: what it does not hold, no remote gave */
+    bool damaged;       /* what the mirror should hold it does not, or a fetch failed that may be its fault */
 };
 
 static void add_why(struct round *round, size_t index, const char *format, ...)
@@ -171,8 +174,15 @@ static struct gp_error *judge(struct round *round, size_t index, bool last)
         enum descent descent;
 
         err = compare(round->repo, &oid, anchors[i].commit, &descent);
-        if (err)
+        if (err) {
+            round->damaged = err->code == GP_E_IO;
             return err;
+        }
+        if (descent == UNKNOWN && last && i == 0 && !round->fresh) {
+            round->damaged = true; /* the verified commit was here once */
+            return gp_error_new(GP_E_IO, "the verified commit %.12s is not in %s", anchors[i].commit,
+                                round->options->dir);
+        }
         if (descent == UNRELATED || (descent == UNKNOWN && last))
             return not_a_descendant(head, anchors[i].commit, anchors[i].what, url.shown, descent);
         if (descent == UNKNOWN)
@@ -194,22 +204,26 @@ static struct gp_error *go_round(struct round *round)
 
     round->heads = gp_new_array(round->mem, const char *, options->remote_count);
     for (size_t i = 0; i < options->remote_count && !round->commit; i++) {
+        const uint32_t timeout_ms = share(round->deadline_ms, options->remote_count - i);
         const char *id;
         char hex[GIT_OID_HEXSZ + 1];
         git_oid oid;
-        struct gp_error *err = gp_git_ask(options, i, true, 
-                                          share(round->deadline_ms, options->remote_count - i), round->mem, &id);
+        bool listed;
+        struct gp_error *err = gp_git_ask(options, i, true, timeout_ms, round->mem, &id, &listed);
 
         if (err) {
             gp_cleanup(gp_free_p) char *line = gp_error_line(err);
 
+            round->damaged = round->damaged || listed;
             gp_error_free(err);
             add_why(round, i, "%s", line);
             continue;
         }
         err = to_commit(round->repo, id, &oid);
-        if (err)
+        if (err) {
+            round->damaged = true;
             return err;
+        }
         round->heads[i] = gp_strdup(round->mem, git_oid_tostr(hex, sizeof hex, &oid));
         err = judge(round, i, false);
         if (err)
@@ -224,37 +238,66 @@ static struct gp_error *go_round(struct round *round)
     return NULL;
 }
 
-/* One round with the mirror as it is. *ret_damaged: what it should hold it does not, so that making it anew may
- * help. */
-static struct gp_error *sync_once(const struct gp_git_options *options, uint64_t deadline_ms,
-                                  struct gp_arena *mem, enum gp_git_state *ret_state, const char **ret_commit,
-                                  const char **ret_why, bool *ret_damaged)
+/* One round with the mirror as it is. *ret_damaged, set always: another one with a new mirror may do better. */
+static struct gp_error *sync_once(const struct gp_git_options *options, bool fresh, uint64_t deadline_ms,
+                                  struct gp_arena *mem, enum gp_git_state *ret_state,
+                                  const char **ret_commit, const char **ret_why, bool *ret_damaged)
 {
     gp_cleanup(gp_git_repository_p) git_repository *repo = NULL;
     struct round round = {
-        .options = options, .mem = mem, .deadline_ms = deadline_ms, .why = {.mem = mem}};
+        .options = options, .mem = mem, .deadline_ms = deadline_ms, .why = {.mem = mem}, .fresh = fresh};
     struct gp_error *err = gp_git_mirror_open(options->dir, &repo);
+    const char *commit;
 
+    *ret_damaged = false;
     if (err)
         return err;
     round.repo = repo;
     err = go_round(&round);
-    if (err) {
-        *ret_damaged = err->code == GP_E_IO;
+    *ret_damaged = round.damaged;
+    if (err)
         return err;
-    }
-    *ret_state = round.commit ? GP_GIT_CURRENT : GP_GIT_STALE;
-    *ret_commit = round.commit ? round.commit : options->verified;
-    *ret_why = round.commit ? NULL : gp_text_get(&round.why);
-    if (!*ret_commit)
+    commit = round.commit ? round.commit : options->verified;
+    if (!commit)
         return gp_error_new(GP_E_IO, "no remote gave a head, and no commit was ever verified on this host: %s",
                             gp_text_get(&round.why));
-    if (gp_git_mirror_holds(repo, *ret_commit, options->path))
-        return NULL;
-    /* Without a remote that answers nothing is gained by throwing away what is left. */
-    *ret_damaged = round.commit != NULL;
-    return gp_error_new(GP_E_IO, "commit %.12s is not whole in %s%s%s", *ret_commit, options->dir,
-                        round.commit ? "" : ", and no remote gives it: ", round.commit ? "" : *ret_why);
+    if (!gp_git_mirror_holds(repo, commit, options->path)) {
+        *ret_damaged = round.damaged || round.commit;
+        return gp_error_new(GP_E_IO, "commit %.12s is not whole in %s%s%s", commit, options->dir,
+                            round.commit ? "" : ", and no remote gives it: ",
+                            round.commit ? "" : gp_text_get(&round.why));
+    }
+    *ret_damaged = round.damaged && !round.commit;
+    *ret_state = round.commit ? GP_GIT_CURRENT : GP_GIT_STALE;
+    *ret_commit = commit;
+    *ret_why = round.commit ? NULL : gp_text_get(&round.why);
+    return NULL;
+}
+
+/* The same with a new mirror, made beside the damaged one: that is given up only for one that is whole, since it may be
+ * the last to hold the verified commit. */
+static struct gp_error *sync_anew(const struct gp_git_options *options, uint64_t deadline_ms,
+                                  struct gp_arena *mem, enum gp_git_state *ret_state,
+                                  const char **ret_commit, const char **ret_why)
+{
+    struct gp_git_options beside = *options;
+    bool damaged;
+    struct gp_error *err;
+
+    beside.dir = gp_printf(mem, "%s.new", options->dir);
+    err = gp_git_mirror_remove(beside.dir);
+    if (!err)
+        err = sync_once(&beside, true, deadline_ms, mem, ret_state, ret_commit, ret_why, &damaged);
+    if (!err)
+        err = gp_git_mirror_remove(options->dir);
+    if (!err && rename(beside.dir, options->dir) < 0)
+        err = gp_error_errno(errno, "%s could not be renamed", beside.dir);
+    if (err) {
+        struct gp_error *ignored = gp_git_mirror_remove(beside.dir);
+
+        gp_error_free(ignored);
+    }
+    return err;
 }
 
 struct gp_error *gp_git_sync(const struct gp_git_options *options, struct gp_arena *mem,
@@ -262,17 +305,19 @@ struct gp_error *gp_git_sync(const struct gp_git_options *options, struct gp_are
 {
     GP_GIT_SCOPE;
     const uint64_t deadline = monotonic_ms() + timeout_of(options);
-    bool damaged = false;
+    bool damaged;
     struct gp_error *err, *again;
 
     if (options->remote_count == 0)
         return gp_error_new(GP_E_CONFIG, "no git remote is configured: spec.git.remotes of GpuAgent");
-    err = sync_once(options, deadline, mem, ret_state, ret_commit, ret_why, &damaged);
-    if (!err || !damaged)
+    err = sync_once(options, false, deadline, mem, ret_state, ret_commit, ret_why, &damaged);
+    if (!damaged)
         return err;
-    again = gp_git_mirror_renew(options->dir);
-    if (!again)
-        again = sync_once(options, deadline, mem, ret_state, ret_commit, ret_why, &damaged);
+    again = sync_anew(options, deadline, mem, ret_state, ret_commit, ret_why);
+    if (again && !err) {
+        gp_error_free(again); /* the first round had the verified commit */
+        return NULL;
+    }
     gp_error_free(err);
     return again;
 }
@@ -286,8 +331,9 @@ struct gp_error *gp_git_moved(const struct gp_git_options *options, const char *
     for (size_t i = 0; i < options->remote_count; i++) {
         gp_cleanup(gp_free_p) char *line = NULL;
         const char *id;
+        bool listed;
         struct gp_error *err =
-            gp_git_ask(options, i, false, share(deadline, options->remote_count - i), mem, &id);
+            gp_git_ask(options, i, false, share(deadline, options->remote_count - i), mem, &id, &listed);
 
         if (!err) {
             *ret = !gp_streq(id, commit);

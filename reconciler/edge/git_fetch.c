@@ -103,7 +103,7 @@ static struct gp_error *fetch_objects(git_remote *remote, const git_remote_callb
 }
 
 static struct gp_error *talk(const struct gp_git_options *options, size_t index, bool fetch,
-                             struct gp_git_access *access, git_oid *ret)
+                             struct gp_git_access *access, git_oid *ret, bool *ret_listed)
 {
     gp_cleanup(gp_git_repository_p) git_repository *repo = NULL;
     gp_cleanup(remote_p) git_remote *remote = NULL;
@@ -132,12 +132,13 @@ static struct gp_error *talk(const struct gp_git_options *options, size_t index,
     if (git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &connect) < 0)
         return gp_git_fail(GP_E_IO, "it could not be asked");
     err = list(remote, access, ref, &id, ret);
+    *ret_listed = !err;
     if (!err && fetch && !have(repo, options, &id, access->mem))
         err = fetch_objects(remote, &callbacks, ref, index, access->mem);
     return err;
 }
 
-/* "ok ID" or "CODE MESSAGE", in one write that a pipe takes whole. */
+/* "ok ID", "asked CODE MESSAGE" or "listed CODE MESSAGE", in one write that a pipe takes whole. */
 static void answer(int out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void answer(int out, const char *format, ...)
 {
@@ -156,19 +157,20 @@ static void child(const struct gp_git_options *options, size_t index, bool fetch
     struct gp_git_access access = {.mem = mem, .remote = &options->remotes[index]};
     char id[GIT_OID_HEXSZ + 1];
     struct gp_error *err;
+    bool listed = false;
     git_oid oid;
 
     gp_git_begin();
-    err = talk(options, index, fetch, &access, &oid);
+    err = talk(options, index, fetch, &access, &oid, &listed);
     if (!err) {
         answer(out, "ok %s", git_oid_tostr(id, sizeof id, &oid));
     } else if (access.why) {
         /* Why a callback said no beats how libgit2 says that the connection ended. */
-        answer(out, "%d %s", GP_E_REFUSED, access.why);
+        answer(out, "asked %d %s", (int)GP_E_REFUSED, access.why);
     } else {
         gp_cleanup(gp_free_p) char *line = gp_error_line(err);
 
-        answer(out, "%d %s", (int)err->code, line);
+        answer(out, "%s %d %s", listed ? "listed" : "asked", (int)err->code, line);
     }
     gp_error_free(err);
 }
@@ -227,27 +229,29 @@ static bool reap(pid_t pid, int *ret_status)
     }
 }
 
-static struct gp_error *understand(char *line, int status, struct gp_arena *mem, const char **ret_id)
+static struct gp_error *understand(char *line, int status, struct gp_arena *mem, const char **ret_id,
+                                   bool *ret_listed)
 {
-    char *space = strchr(line, ' ');
-    unsigned long code;
+    char *code = strchr(line, ' '), *message = code ? strchr(code + 1, ' ') : NULL;
+    unsigned long number;
 
     if (gp_starts_with(line, "ok ") && strlen(line + 3) == GIT_OID_HEXSZ) {
         *ret_id = gp_strdup(mem, line + 3);
         return NULL;
     }
-    if (!space)
+    if (!message)
         return WIFSIGNALED(status)
                    ? gp_error_new(GP_E_IO, "the process that asked it ended with signal %d (%s)",
                                   WTERMSIG(status), sigabbrev_np(WTERMSIG(status)) ?: "?")
                    : gp_error_new(GP_E_IO, "the process that asked it ended without an answer");
-    *space = '\0';
-    code = strtoul(line, NULL, 10);
-    return gp_error_new(code < GP_E_COUNT ? (enum gp_errc)code : GP_E_IO, "%s", space + 1);
+    *ret_listed = gp_starts_with(line, "listed ");
+    number = strtoul(code + 1, NULL, 10);
+    return gp_error_new(number < GP_E_COUNT ? (enum gp_errc)number : GP_E_IO, "%s", message + 1);
 }
 
 struct gp_error *gp_git_ask(const struct gp_git_options *options, size_t index, bool fetch,
-                            uint32_t timeout_ms, struct gp_arena *mem, const char **ret_id)
+                            uint32_t timeout_ms, struct gp_arena *mem, const char **ret_id,
+                            bool *ret_listed)
 {
     gp_cleanup(gp_close_p) int in = -1;
     const pid_t parent = getpid();
@@ -256,6 +260,7 @@ struct gp_error *gp_git_ask(const struct gp_git_options *options, size_t index, 
     int ends[2], status = 0;
     pid_t pid;
 
+    *ret_listed = false;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return gp_error_errno(errno, "no pipe");
     (void)fflush(NULL); /* what is buffered is the parent's to write */
@@ -283,5 +288,5 @@ struct gp_error *gp_git_ask(const struct gp_git_options *options, size_t index, 
     if (!answered)
         return gp_error_new(GP_E_TIMEOUT, "it did not answer within %u.%u s", timeout_ms / 1000,
                             timeout_ms % 1000 / 100);
-    return understand(line, status, mem, ret_id);
+    return understand(line, status, mem, ret_id, ret_listed);
 }

@@ -44,20 +44,18 @@ static struct gp_error *make(const char *dir)
     return NULL;
 }
 
-struct gp_error *gp_git_mirror_renew(const char *dir)
+struct gp_error *gp_git_mirror_remove(const char *dir)
 {
     enum { OPEN_FOLDERS = 16 };
 
-    if (!has_marker(dir))
-        return make(dir); /* which says so if there is something */
-    if (nftw(dir, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0)
+    if (has_marker(dir) && nftw(dir, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0)
         return gp_error_errno(errno, "the damaged repository %s could not be removed", dir);
-    return make(dir);
+    return NULL;
 }
 
 /* A child that was killed leaves lock files, which would make every later fetch fail, and halves of packs. The pass
  * lock says that no fetch runs now. */
-static void sweep(const char *dir, bool (*stale)(const char *name))
+static void sweep(const char *dir, bool (*stale)(int dirfd, const char *name))
 {
     DIR *folder = opendir(dir);
     const struct dirent *entry;
@@ -65,22 +63,33 @@ static void sweep(const char *dir, bool (*stale)(const char *name))
     if (!folder)
         return;
     while ((entry = readdir(folder)))
-        if (entry->d_name[0] != '.' && stale(entry->d_name))
+        if (entry->d_name[0] != '.' && stale(dirfd(folder), entry->d_name))
             (void)unlinkat(dirfd(folder), entry->d_name, 0);
     (void)closedir(folder);
 }
 
-static bool is_lock(const char *name)
+static bool is_lock(int folder, const char *name)
 {
     size_t size = strlen(name);
 
+    (void)folder;
     return size > 5 && strcmp(name + size - 5, ".lock") == 0;
 }
 
 /* Finished ones are pack-HASH.pack and pack-HASH.idx. */
-static bool is_half_pack(const char *name)
+static bool is_half_pack(int folder, const char *name)
 {
-    return gp_starts_with(name, "pack_") || gp_starts_with(name, "tmp_") || is_lock(name);
+    return gp_starts_with(name, "pack_") || gp_starts_with(name, "tmp_") || is_lock(folder, name);
+}
+
+/* A ref that holds no id would make every fetch fail; without it, it is only fetched once more. */
+static bool is_no_ref(int folder, const char *name)
+{
+    gp_cleanup(gp_close_p) int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    char id[GIT_OID_HEXSZ + 1] = "";
+
+    return fd < 0 || read(fd, id, GIT_OID_HEXSZ) != GIT_OID_HEXSZ ||
+           strspn(id, "0123456789abcdef") != GIT_OID_HEXSZ;
 }
 
 struct gp_error *gp_git_mirror_open(const char *dir, git_repository **ret)
@@ -93,11 +102,13 @@ struct gp_error *gp_git_mirror_open(const char *dir, git_repository **ret)
     if (err)
         return err;
     sweep(dir, is_lock);
-    sweep(gp_printf(mem, "%s/refs/gpupart/remote", dir), is_lock);
+    sweep(gp_printf(mem, "%s/refs/gpupart/remote", dir), is_no_ref);
     sweep(gp_printf(mem, "%s/objects/pack", dir), is_half_pack);
     if (git_repository_open_bare(ret, dir) == 0)
         return NULL;
-    err = gp_git_mirror_renew(dir);
+    err = gp_git_mirror_remove(dir);
+    if (!err)
+        err = make(dir);
     if (!err && git_repository_open_bare(ret, dir) < 0)
         err = gp_git_fail(GP_E_IO, "the repository %s could not be opened", dir);
     return err;

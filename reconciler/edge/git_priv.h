@@ -46,11 +46,11 @@ static inline void gp_git_object_p(git_object **object)
 
 /* ---- git_mirror.c: the bare repository that is kept ---- */
 
-/* Opens the repository at @dir; makes it where there is none and anew where it is damaged. GP_E_CONFIG if what is
- * there is not ours: nothing that gpupart did not make is ever removed. */
+/* Opens the repository at @dir; makes it where there is none, and anew where it is so damaged that it does not open.
+ * GP_E_CONFIG if what is there is not ours: nothing that gpupart did not make is ever removed. */
 struct gp_error *gp_git_mirror_open(const char *dir, git_repository **ret) GP_MUST_CHECK;
-/* Removes it and makes it anew. The repository must not be open. */
-struct gp_error *gp_git_mirror_renew(const char *dir) GP_MUST_CHECK;
+/* Removes what gpupart made at @dir, if there is something. The repository must not be open. */
+struct gp_error *gp_git_mirror_remove(const char *dir) GP_MUST_CHECK;
 /* Whether @commit and every declaration below @path can be read, bit by bit. */
 bool gp_git_mirror_holds(git_repository *repo, const char *commit, const char *path);
 
@@ -99,9 +99,11 @@ struct gp_error *gp_git_access_init(struct gp_git_access *access, const char *sc
 
 /* Asks one remote in a child process that is killed at the deadline. @fetch: brings the objects if the mirror has them
  * not, and points refs/gpupart/remote/<index> at them. *ret_id (from @mem) is the commit that the ref, or the
- * tag that it is, leads to at the remote: 40 hex digits. */
+ * tag that it is, leads to at the remote: 40 hex digits. *ret_listed, set always: the remote told its refs, so what
+ * failed after that may be the mirror's fault. */
 struct gp_error *gp_git_ask(const struct gp_git_options *options, size_t index, bool fetch,
-                            uint32_t timeout_ms, struct gp_arena *mem, const char **ret_id) GP_MUST_CHECK;
+                            uint32_t timeout_ms, struct gp_arena *mem, const char **ret_id,
+                            bool *ret_listed) GP_MUST_CHECK;
 /* "main" is "refs/heads/main". */
 const char *gp_git_full_ref(struct gp_arena *mem, const char *ref);
 
