@@ -42,7 +42,9 @@ static bool dump(int dir, struct node *parent)
         } else if (node->kind == NODE_FILE) {
             ok = dump_file(dir, node);
         } else {
-            int fd = mkdirat(dir, node->name, 0755) ? -1 : openat(dir, node->name, O_DIRECTORY | O_CLOEXEC);
+            int fd = mkdirat(dir, node->name, 0755)
+                         ? -1
+                         : openat(dir, node->name, O_DIRECTORY | O_CLOEXEC);
 
             ok = fd >= 0 && dump(fd, node);
             if (fd >= 0)

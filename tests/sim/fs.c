@@ -1,6 +1,6 @@
-/* The tree over FUSE, with the low-level interface: a node's address is its inode number, so that access
- * relative to a directory's descriptor costs one request instead of one for each component of a path.
- * direct_io and no timeouts: every read asks the node, as in sysfs. */
+/* The tree over FUSE, with the low-level interface: a node's address is its inode number, so that
+ * access relative to a directory's descriptor costs one request instead of one for each component
+ * of a path. direct_io and no timeouts: every read asks the node, as in sysfs. */
 #define FUSE_USE_VERSION 314
 
 #include "sim.h"
@@ -57,10 +57,14 @@ static fuse_ino_t ino_of(const struct node *node)
 
 static void fill(const struct node *node, struct stat *st)
 {
-    static const mode_t kinds[] = {[NODE_DIR] = S_IFDIR, [NODE_LINK] = S_IFLNK, [NODE_FILE] = S_IFREG};
+    static const mode_t kinds[] = {
+        [NODE_DIR] = S_IFDIR, [NODE_LINK] = S_IFLNK, [NODE_FILE] = S_IFREG};
 
-    *st = (struct stat){.st_ino = ino_of(node), .st_mode = kinds[node->kind] | node->mode, .st_nlink = 1,
-                        .st_uid = getuid(), .st_gid = getgid()};
+    *st = (struct stat){.st_ino = ino_of(node),
+                        .st_mode = kinds[node->kind] | node->mode,
+                        .st_nlink = 1,
+                        .st_uid = getuid(),
+                        .st_gid = getgid()};
     if (node->kind != NODE_DIR)
         st->st_size = node->attr ? 4096 : (off_t)node->len;
 }
@@ -123,7 +127,8 @@ static void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 }
 
 /* O_TRUNC and touch change nothing in sysfs either. */
-static void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int set, struct fuse_file_info *fi)
+static void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int set,
+                       struct fuse_file_info *fi)
 {
     (void)attr;
     (void)set;
@@ -171,7 +176,8 @@ static void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     fuse_reply_open(req, fi);
 }
 
-static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                       struct fuse_file_info *fi)
 {
     struct file *file = (struct file *)(uintptr_t)fi->fh;
     char *reply = malloc(size);
@@ -183,7 +189,10 @@ static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, s
     while (at < file->len) {
         const char *name = file->text + at + 1;
         char kind = file->text[at];
-        struct stat st = {.st_ino = 1, .st_mode = kind == 'd' ? S_IFDIR : kind == 'l' ? S_IFLNK : S_IFREG};
+        struct stat st = {.st_ino = 1,
+                          .st_mode = kind == 'd'   ? S_IFDIR
+                                     : kind == 'l' ? S_IFLNK
+                                                   : S_IFREG};
         size_t next = at + strlen(name) + 2, need;
 
         need = fuse_add_direntry(req, reply + used, size - used, name, &st, (off_t)next);
@@ -285,8 +294,8 @@ static void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     fuse_reply_err(req, 0);
 }
 
-/* The text is made at offset 0 and kept for what follows, as a seq_file does. Made aside, since asking the node
- * may wait, and another read of the same file come in between. */
+/* The text is made at offset 0 and kept for what follows, as a seq_file does. Made aside, since
+ * asking the node may wait, and another read of the same file come in between. */
 static int render(struct file *file)
 {
     struct node *node = file->node;
@@ -311,7 +320,8 @@ static int render(struct file *file)
     return err;
 }
 
-static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                    struct fuse_file_info *fi)
 {
     struct file *file = (struct file *)(uintptr_t)fi->fh;
     int err = 0;
@@ -325,7 +335,8 @@ static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
     else if ((size_t)off >= file->len)
         fuse_reply_buf(req, NULL, 0);
     else
-        fuse_reply_buf(req, file->text + off, file->len - (size_t)off < size ? file->len - (size_t)off : size);
+        fuse_reply_buf(req, file->text + off,
+                       file->len - (size_t)off < size ? file->len - (size_t)off : size);
     sim_unlock();
 }
 
@@ -352,7 +363,8 @@ static void fs_write(fuse_req_t req, fuse_ino_t ino, const char *text, size_t le
 
 /* ---- sysfs lets nobody make or remove names ---- */
 
-static void fs_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, struct fuse_file_info *fi)
+static void fs_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode,
+                      struct fuse_file_info *fi)
 {
     (void)dir, (void)name, (void)mode, (void)fi;
     fuse_reply_err(req, EACCES);
@@ -371,11 +383,24 @@ static void fs_unlink(fuse_req_t req, fuse_ino_t dir, const char *name)
 }
 
 static const struct fuse_lowlevel_ops ops = {
-    .lookup = fs_lookup,     .forget = fs_forget,   .forget_multi = fs_forget_multi, .getattr = fs_getattr,
-    .setattr = fs_setattr,   .readlink = fs_readlink, .opendir = fs_opendir,         .readdir = fs_readdir,
-    .releasedir = fs_releasedir, .open = fs_open,   .flush = fs_flush,               .release = fs_release,
-    .read = fs_read,         .write = fs_write,     .create = fs_create,             .mkdir = fs_mkdir,
-    .unlink = fs_unlink,     .rmdir = fs_unlink,
+    .lookup = fs_lookup,
+    .forget = fs_forget,
+    .forget_multi = fs_forget_multi,
+    .getattr = fs_getattr,
+    .setattr = fs_setattr,
+    .readlink = fs_readlink,
+    .opendir = fs_opendir,
+    .readdir = fs_readdir,
+    .releasedir = fs_releasedir,
+    .open = fs_open,
+    .flush = fs_flush,
+    .release = fs_release,
+    .read = fs_read,
+    .write = fs_write,
+    .create = fs_create,
+    .mkdir = fs_mkdir,
+    .unlink = fs_unlink,
+    .rmdir = fs_unlink,
 };
 
 int sim_serve(const char *mountpoint, bool foreground, const char *options, bool debug)
@@ -405,7 +430,8 @@ int sim_serve(const char *mountpoint, bool foreground, const char *options, bool
     if (path && session && !fuse_set_signal_handlers(session)) {
         if (!fuse_session_mount(session, path)) {
             if (!fuse_daemonize(foreground))
-                ret = fuse_session_loop_mt(session, config) < 0; /* above 0: the signal that ended it */
+                ret = fuse_session_loop_mt(session, config) <
+                      0; /* above 0: the signal that ended it */
             fuse_session_unmount(session);
         }
         fuse_remove_signal_handlers(session);

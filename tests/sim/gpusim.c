@@ -59,70 +59,86 @@ void sim_delay(unsigned ms)
 
 static void usage(FILE *out)
 {
-    fputs("Usage: gpusim [OPTION...] HOSTFILE MOUNTPOINT\n"
-          "  or:  gpusim [OPTION...] --dump HOSTFILE DIRECTORY\n"
-          "\n"
-          "Mounts the sys/, proc/, dev/ and etc/ of the host that HOSTFILE describes, as far as GPU partitions\n"
-          "are concerned, and answers writes as the kernel and the drivers do. Goes to the background once it\n"
-          "is mounted; ends when it is unmounted.\n"
-          "\n"
-          "  -f, --foreground     stay in the foreground\n"
-          "  -s, --time-scale=X   multiply every delay (100 ms to make VFs, 1 s to remove them, the wind-up of a\n"
-          "                       vGPU) with X; 1 unless given\n"
-          "  -c, --command=TEXT   a line for the control file, obeyed before anything is served\n"
-          "  -o OPTION            handed to FUSE (auto_unmount, allow_other; as root allow_other is set)\n"
-          "      --dump           write the tree as plain files and links instead; unreadable files come empty\n"
-          "  -d, --debug          FUSE's own trace\n"
-          "  -h, --help\n"
-          "\n"
-          "HOSTFILE is YAML:\n"
-          "  hostname: kvm-a\n"
-          "  machine-id: 32 hex digits\n"
-          "  nested: true         # the host's CPU says that it is itself a guest\n"
-          "  nvidia: vendor-vfio  # or mdev: the framework of the host's driver on SR-IOV GPUs; none: no vGPU\n"
-          "  i915: mainline       # or out-of-tree: whether i915 can make VFs\n"
-          "  xe-admin: true       # whether the kernel has xe's sriov_admin directory\n"
-          "  teardown-ms: 1000    # how long a type cannot be cleared after its guest went\n"
-          "  next-group: 90       # IOMMU groups of VFs and mdevs count from here\n"
-          "  devices:             # in order; a bridge stands before what is behind it\n"
-          "    - address: 0000:08:00.0\n"
-          "      model: a2        # a GPU, or kind: bridge | nic | nvme | audio | usb, or plain ids:\n"
-          "      vendor: 10de     # device, subvendor, subdevice, class: hex, over the model's\n"
-          "      secondary: 8     # of a bridge: the bus behind it\n"
-          "      slot: '3'        # sys/bus/pci/slots\n"
-          "      serial: '123'    # in vpd\n"
-          "      numa: 0\n"
-          "      group: 38        # IOMMU group; none: the host has no IOMMU; own number unless given\n"
-          "      boot-vga: true\n"
-          "      driver: vfio-pci # what is bound at the start; none; the model's own unless given\n"
-          "      mechanism: sriov # nvidia-vfio, nvidia-mdev, mdev-pf, sriov, none; unless given as the model\n"
-          "                       # and the host say\n"
-          "      totalvfs: 7      # over the model's; 0: the driver found SR-IOV unusable\n"
-          "      makes: 3         # asked for more VFs, it makes so many and says nothing\n"
-          "      client: dcgm     # something on the host has the GPU open\n"
-          "      mixed: true      # NVIDIA's mixed-size mode\n"
-          "      mig: [1, 1, 2]   # GPU instances by slices\n"
-          "      vfs: 16          # at the start\n"
-          "      types: {0: 746}  # vGPU type by VF, at the start\n"
-          "      mdevs:           # at the start; vf is left out where the PF is the parent\n"
-          "        - {vf: 0, type: 746, uuid: 3deab9a4-200a-4c54-99b1-5eb0722d1d81}\n"
-          "      held:            # at the start; vf and uuid left out: the device itself\n"
-          "        - {vf: 0, pid: 4711, holder: qemu-system-x86}\n"
-          "\n"
-          "Models:\n",
-          out);
+    fputs(
+        "Usage: gpusim [OPTION...] HOSTFILE MOUNTPOINT\n"
+        "  or:  gpusim [OPTION...] --dump HOSTFILE DIRECTORY\n"
+        "\n"
+        "Mounts the sys/, proc/, dev/ and etc/ of the host that HOSTFILE describes, as far as GPU "
+        "partitions\n"
+        "are concerned, and answers writes as the kernel and the drivers do. Goes to the "
+        "background once it\n"
+        "is mounted; ends when it is unmounted.\n"
+        "\n"
+        "  -f, --foreground     stay in the foreground\n"
+        "  -s, --time-scale=X   multiply every delay (100 ms to make VFs, 1 s to remove them, the "
+        "wind-up of a\n"
+        "                       vGPU) with X; 1 unless given\n"
+        "  -c, --command=TEXT   a line for the control file, obeyed before anything is served\n"
+        "  -o OPTION            handed to FUSE (auto_unmount, allow_other; as root allow_other is "
+        "set)\n"
+        "      --dump           write the tree as plain files and links instead; unreadable files "
+        "come empty\n"
+        "  -d, --debug          FUSE's own trace\n"
+        "  -h, --help\n"
+        "\n"
+        "HOSTFILE is YAML:\n"
+        "  hostname: kvm-a\n"
+        "  machine-id: 32 hex digits\n"
+        "  nested: true         # the host's CPU says that it is itself a guest\n"
+        "  nvidia: vendor-vfio  # or mdev: the framework of the host's driver on SR-IOV GPUs; "
+        "none: no vGPU\n"
+        "  i915: mainline       # or out-of-tree: whether i915 can make VFs\n"
+        "  xe-admin: true       # whether the kernel has xe's sriov_admin directory\n"
+        "  teardown-ms: 1000    # how long a type cannot be cleared after its guest went\n"
+        "  next-group: 90       # IOMMU groups of VFs and mdevs count from here\n"
+        "  devices:             # in order; a bridge stands before what is behind it\n"
+        "    - address: 0000:08:00.0\n"
+        "      model: a2        # a GPU, or kind: bridge | nic | nvme | audio | usb, or plain "
+        "ids:\n"
+        "      vendor: 10de     # device, subvendor, subdevice, class: hex, over the model's\n"
+        "      secondary: 8     # of a bridge: the bus behind it\n"
+        "      slot: '3'        # sys/bus/pci/slots\n"
+        "      serial: '123'    # in vpd\n"
+        "      numa: 0\n"
+        "      group: 38        # IOMMU group; none: the host has no IOMMU; own number unless "
+        "given\n"
+        "      boot-vga: true\n"
+        "      driver: vfio-pci # what is bound at the start; none; the model's own unless given\n"
+        "      mechanism: sriov # nvidia-vfio, nvidia-mdev, mdev-pf, sriov, none; unless given as "
+        "the model\n"
+        "                       # and the host say\n"
+        "      totalvfs: 7      # over the model's; 0: the driver found SR-IOV unusable\n"
+        "      makes: 3         # asked for more VFs, it makes so many and says nothing\n"
+        "      client: dcgm     # something on the host has the GPU open\n"
+        "      mixed: true      # NVIDIA's mixed-size mode\n"
+        "      mig: [1, 1, 2]   # GPU instances by slices\n"
+        "      vfs: 16          # at the start\n"
+        "      types: {0: 746}  # vGPU type by VF, at the start\n"
+        "      mdevs:           # at the start; vf is left out where the PF is the parent\n"
+        "        - {vf: 0, type: 746, uuid: 3deab9a4-200a-4c54-99b1-5eb0722d1d81}\n"
+        "      held:            # at the start; vf and uuid left out: the device itself\n"
+        "        - {vf: 0, pid: 4711, holder: qemu-system-x86}\n"
+        "\n"
+        "Models:\n",
+        out);
     sim_models_print(out);
     fputs("\n"
-          "Below MOUNTPOINT, gpusim-control takes commands, one to a line, and reads as the state; gpusim-log\n"
-          "reads as all writes in the order of their start, a line each: NUMBER RESULT PATH VALUE, where RESULT\n"
-          "is ok, pending, killed or the errno's name. GLOB is matched against the path below the mount with all\n"
-          "links followed, or any last part of it: */0000:08:00.0/sriov_numvfs, current_vgpu_type. GPU is an\n"
+          "Below MOUNTPOINT, gpusim-control takes commands, one to a line, and reads as the state; "
+          "gpusim-log\n"
+          "reads as all writes in the order of their start, a line each: NUMBER RESULT PATH VALUE, "
+          "where RESULT\n"
+          "is ok, pending, killed or the errno's name. GLOB is matched against the path below the "
+          "mount with all\n"
+          "links followed, or any last part of it: */0000:08:00.0/sriov_numvfs, current_vgpu_type. "
+          "GPU is an\n"
           "address or slotN. Commands:\n",
           out);
     sim_commands_print(out);
     fputs("\n"
-          "Opening dev/vfio/N holds the group until the file is closed, and a second open is EBUSY. Opened for\n"
-          "less than 50 ms it was a look: no vGPU winds up afterwards. proc/PID shows whoever holds something.\n",
+          "Opening dev/vfio/N holds the group until the file is closed, and a second open is "
+          "EBUSY. Opened for\n"
+          "less than 50 ms it was a look: no vGPU winds up afterwards. proc/PID shows whoever "
+          "holds something.\n",
           out);
 }
 
@@ -130,9 +146,12 @@ int main(int argc, char **argv)
 {
     enum { DUMP = 256 };
     static const struct option options[] = {
-        {"foreground", no_argument, NULL, 'f'}, {"time-scale", required_argument, NULL, 's'},
-        {"command", required_argument, NULL, 'c'}, {"dump", no_argument, NULL, DUMP},
-        {"debug", no_argument, NULL, 'd'},      {"help", no_argument, NULL, 'h'},
+        {"foreground", no_argument, NULL, 'f'},
+        {"time-scale", required_argument, NULL, 's'},
+        {"command", required_argument, NULL, 'c'},
+        {"dump", no_argument, NULL, DUMP},
+        {"debug", no_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},
         {0},
     };
     bool foreground = false, dump = false, debug = false;

@@ -63,8 +63,8 @@ void sim_host_down(void)
 
 const char *sim_host_path(const char *path)
 {
-    static char paths[4][512];
-    static unsigned next;
+    static _Thread_local char paths[4][512];
+    static _Thread_local unsigned next;
     char *ret = paths[next++ % 4];
 
     snprintf(ret, sizeof paths[0], "%s/%s%s", root, *path == '@' ? "sys/bus/pci/devices/" : "",
@@ -190,9 +190,11 @@ static void check(char *rest)
         while (held_count)
             close(held[--held_count]);
     } else if (!strncmp(rest, "yes ", 4)) {
-        cr_assert(!faccessat(AT_FDCWD, sim_host_path(rest + 4), F_OK, AT_SYMLINK_NOFOLLOW), "%s", line);
+        cr_assert(!faccessat(AT_FDCWD, sim_host_path(rest + 4), F_OK, AT_SYMLINK_NOFOLLOW), "%s",
+                  line);
     } else if (!strncmp(rest, "no ", 3)) {
-        cr_assert(faccessat(AT_FDCWD, sim_host_path(rest + 3), F_OK, AT_SYMLINK_NOFOLLOW), "%s", line);
+        cr_assert(faccessat(AT_FDCWD, sim_host_path(rest + 3), F_OK, AT_SYMLINK_NOFOLLOW), "%s",
+                  line);
     } else if (!strncmp(rest, "hold ", 5)) {
         want = cut(rest, " ! ");
         check_hold(line, rest + 5, want);
@@ -205,7 +207,8 @@ static void check(char *rest)
         same(line, status, want);
     } else if ((other = cut(rest, " > "))) {
         want = cut(other, " ! ");
-        same(line, errno_name(sim_host_write(other, !strcmp(rest, "_") ? "\n" : rest)), want ? want : "ok");
+        same(line, errno_name(sim_host_write(other, !strcmp(rest, "_") ? "\n" : rest)),
+             want ? want : "ok");
     } else if ((want = cut(rest, " -> "))) {
         check_link(line, rest, want);
     } else if ((want = cut(rest, " ! "))) {

@@ -57,7 +57,8 @@ static yaml_node_t *get(const yaml_node_t *map, const char *key)
 {
     if (!map || map->type != YAML_MAPPING_NODE)
         return NULL;
-    for (yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top; pair++)
+    for (yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top;
+         pair++)
         if (!strcmp(text(node(pair->key)), key))
             return node(pair->value);
     return NULL;
@@ -71,7 +72,8 @@ static void known(const yaml_node_t *map, const char *keys)
         complain(map, "expected", "a mapping");
         return;
     }
-    for (yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top; pair++) {
+    for (yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top;
+         pair++) {
         snprintf(padded, sizeof padded, " %s ", text(node(pair->key)));
         if (!strstr(keys, padded))
             complain(node(pair->key), "unknown key", text(node(pair->key)));
@@ -164,7 +166,8 @@ static void device_kind(struct device *dev, const char *kind)
 
 static enum mechanism mechanism_named(const yaml_node_t *at)
 {
-    static const char *const names[] = {NULL, "nvidia-vfio", "nvidia-mdev", "mdev-pf", "sriov", "none"};
+    static const char *const names[] = {NULL,      "nvidia-vfio", "nvidia-mdev",
+                                        "mdev-pf", "sriov",       "none"};
 
     for (size_t i = 1; i < sizeof names / sizeof *names; i++)
         if (!strcmp(names[i], text(at)))
@@ -177,7 +180,8 @@ static void read_types(const yaml_node_t *map, struct start *start)
 {
     if (!map)
         return;
-    for (yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top; pair++) {
+    for (yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top;
+         pair++) {
         unsigned vf = (unsigned)strtoul(text(node(pair->key)), NULL, 10);
 
         if (vf < 64)
@@ -217,7 +221,8 @@ static void read_instances(const yaml_node_t *list, struct start *start)
     for (yaml_node_item_t *item = list ? list->data.sequence.items.start : NULL;
          item && item < list->data.sequence.items.top && start->instance_count < 8; item++) {
         start->instances[start->instance_count].id = 3 + start->instance_count;
-        start->instances[start->instance_count++].slices = (unsigned)strtoul(text(node(*item)), NULL, 10);
+        start->instances[start->instance_count++].slices =
+            (unsigned)strtoul(text(node(*item)), NULL, 10);
     }
 }
 
@@ -229,7 +234,8 @@ static void read_device(const yaml_node_t *map)
 
     if (!dev || !start)
         abort();
-    known(map, " address model kind vendor device subvendor subdevice class secondary slot serial numa group "
+    known(map, " address model kind vendor device subvendor subdevice class secondary slot serial "
+               "numa group "
                "boot-vga driver mechanism totalvfs makes client mixed mig vfs types mdevs held ");
     if (sscanf(string(map, "address", ""), "%x:%x:%x.%x", &domain, &bus, &slot, &function) != 4)
         complain(map, "not a PCI address", string(map, "address", ""));
@@ -247,7 +253,8 @@ static void read_device(const yaml_node_t *map)
     dev->class = (uint32_t)number(map, "class", 16, dev->class);
     dev->secondary = (unsigned)number(map, "secondary", 16, 0);
     dev->numa = (int)number(map, "numa", 10, dev->bridge ? -1 : 0);
-    dev->group_given = !strcmp(string(map, "group", ""), "none") ? -1 : (int)number(map, "group", 10, -2);
+    dev->group_given =
+        !strcmp(string(map, "group", ""), "none") ? -1 : (int)number(map, "group", 10, -2);
     dev->boot_vga = truth(map, "boot-vga", false);
     if (has(map, "mechanism"))
         dev->mechanism = mechanism_named(get(map, "mechanism"));
@@ -296,7 +303,8 @@ static void read_host(void)
         complain(root, "expected", "devices, a list");
         return;
     }
-    for (yaml_node_item_t *item = list->data.sequence.items.start; item < list->data.sequence.items.top; item++)
+    for (yaml_node_item_t *item = list->data.sequence.items.start;
+         item < list->data.sequence.items.top; item++)
         read_device(node(*item));
 }
 
@@ -335,14 +343,20 @@ static void small_files(void)
     sim_text(sim_mkdirs("etc"), "machine-id", 0444, "%s\n", machine_id);
     sim_text(sim_mkdirs("etc"), "hostname", 0644, "%s\n", hostname);
     sim_text(kernel, "hostname", 0644, "%s\n", hostname);
-    sim_text(kernel, "osrelease", 0444, "%s\n", nvidia == MECH_NVIDIA_MDEV ? "6.1.0-31-amd64" : "6.12.9-amd64");
-    sim_text(sim_dir(kernel, "random"), "boot_id", 0444, "%.8s-0000-4000-8000-%012x\n", machine_id, ++boots);
-    sim_text(sim_mkdirs("proc"), "cmdline", 0444, "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro intel_iommu=on\n");
-    sim_text(sim_mkdirs("proc"), "meminfo", 0444, "MemTotal:       263842104 kB\nMemFree:        251020460 kB\n"
+    sim_text(kernel, "osrelease", 0444, "%s\n",
+             nvidia == MECH_NVIDIA_MDEV ? "6.1.0-31-amd64" : "6.12.9-amd64");
+    sim_text(sim_dir(kernel, "random"), "boot_id", 0444, "%.8s-0000-4000-8000-%012x\n", machine_id,
+             ++boots);
+    sim_text(sim_mkdirs("proc"), "cmdline", 0444,
+             "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro intel_iommu=on\n");
+    sim_text(sim_mkdirs("proc"), "meminfo", 0444,
+             "MemTotal:       263842104 kB\nMemFree:        251020460 kB\n"
              "MemAvailable:   252310144 kB\nHugePages_Total:       0\nHugePages_Free:        0\n"
              "Hugepagesize:       2048 kB\n");
-    sim_text(sim_mkdirs("proc"), "cpuinfo", 0444, "processor\t: 0\nvendor_id\t: GenuineIntel\n"
-             "flags\t\t: fpu vme de pse tsc msr pae%s vmx ept\n\n", nested ? " hypervisor" : "");
+    sim_text(sim_mkdirs("proc"), "cpuinfo", 0444,
+             "processor\t: 0\nvendor_id\t: GenuineIntel\n"
+             "flags\t\t: fpu vme de pse tsc msr pae%s vmx ept\n\n",
+             nested ? " hypervisor" : "");
     sim_text(sim_mkdirs("dev/vfio"), "vfio", 0666, "%s", "");
     sim_mkdirs("sys/kernel/iommu_groups");
     sim_mkdirs("sys/bus/pci/slots");
@@ -351,7 +365,8 @@ static void small_files(void)
         has_nvidia |= start->dev->model && start->dev->vendor == 0x10de;
     if (!has_nvidia)
         return;
-    sim_text(module, "version", 0444, "%s\n", nvidia == MECH_NVIDIA_MDEV ? "535.183.04" : "570.133.10");
+    sim_text(module, "version", 0444, "%s\n",
+             nvidia == MECH_NVIDIA_MDEV ? "535.183.04" : "570.133.10");
     if (nvidia != MECH_NONE)
         sim_mkdirs("sys/module/nvidia_vgpu_vfio");
     sim_text(sim_mkdirs("proc/driver/nvidia"), "version", 0444,
@@ -365,19 +380,25 @@ static void start_partitions(struct start *start)
 
     for (unsigned i = 0; i < dev->numvfs && i < 64; i++)
         if (start->types[i] && sim_vgpu_set(&dev->vfs[i], start->types[i]))
-            fprintf(stderr, "gpusim: %s: VF %u cannot have type %u\n", dev->name, i, start->types[i]);
+            fprintf(stderr, "gpusim: %s: VF %u cannot have type %u\n", dev->name, i,
+                    start->types[i]);
     for (unsigned i = 0; i < start->mdev_count; i++) {
         const struct mdev_start *mdev = &start->mdevs[i];
-        struct device *parent = mdev->vf < 0 ? dev : mdev->vf < (int)dev->numvfs ? &dev->vfs[mdev->vf] : NULL;
+        struct device *parent = mdev->vf < 0                  ? dev
+                                : mdev->vf < (int)dev->numvfs ? &dev->vfs[mdev->vf]
+                                                              : NULL;
         const struct vgpu_type *type = sim_type(dev->model, mdev->type);
 
         if (!parent || !type || sim_mdev_create(parent, type, mdev->uuid))
-            fprintf(stderr, "gpusim: %s: no mdev %s of type %u\n", dev->name, mdev->uuid, mdev->type);
+            fprintf(stderr, "gpusim: %s: no mdev %s of type %u\n", dev->name, mdev->uuid,
+                    mdev->type);
     }
     for (unsigned i = 0; i < start->hold_count; i++) {
         const struct hold_start *hold = &start->holds[i];
         struct mdev *mdev = sim_mdev(hold->uuid);
-        struct device *vf = hold->vf < 0 ? dev : hold->vf < (int)dev->numvfs ? &dev->vfs[hold->vf] : NULL;
+        struct device *vf = hold->vf < 0                  ? dev
+                            : hold->vf < (int)dev->numvfs ? &dev->vfs[hold->vf]
+                                                          : NULL;
         struct group *group = mdev ? mdev->group : vf ? vf->group : NULL;
 
         if (!group || sim_group_hold(group, hold->pid, hold->holder))
@@ -418,7 +439,7 @@ void sim_host_boot(bool initial)
         if (*start->dev->native)
             sim_driver(start->dev->native);
     for (struct start *start = starts; start; start = start->next)
-        if (!start->dev->absent) {
+        if (!start->dev->absent && !start->dev->present) {
             sim_device_add(start->dev);
             sim_device_probe(start->dev);
         }
@@ -431,17 +452,25 @@ void sim_host_boot(bool initial)
     sim_booting = false;
 }
 
-void sim_host_pull(struct device *dev)
+static void pull(struct device *dev)
 {
     dev->gone = true;
     sim_sriov_lose(dev);
     sim_mdevs_lose(dev);
     sim_device_lock(dev);
+    sim_sriov_lose(dev); /* those that were being made */
     if (dev->present)
         sim_device_del(dev);
     dev->gone = false;
     dev->absent = true;
     sim_device_unlock(dev);
+}
+
+void sim_host_pull(struct device *dev)
+{
+    sim_hotplug_lock();
+    pull(dev);
+    sim_hotplug_unlock();
 }
 
 void sim_host_reboot(void)
@@ -452,6 +481,8 @@ void sim_host_reboot(void)
     for (struct device *dev = sim_devices; dev; dev = dev->next)
         dev->gone = true;
     sim_groups_free();
+    sim_changed();
+    sim_hotplug_lock();
     for (struct start *start = starts; start && count < 256; start = start->next)
         reverse[count++] = start;
     while (count) { /* what is behind a bridge before the bridge */
@@ -460,11 +491,11 @@ void sim_host_reboot(void)
 
         *dev->client = '\0';
         if (dev->present)
-            sim_host_pull(dev);
+            pull(dev);
         dev->absent = absent;
         dev->gone = false;
     }
     sim_groups_free();
     sim_host_boot(false);
-    sim_changed();
+    sim_hotplug_unlock();
 }

@@ -1,5 +1,6 @@
-/* xe's sriov_admin directory, and what xe and i915 do with their VFs when they go. facts/intel-sriov.md sections 2
- * and 3. The quotas are kept and shown; nothing is shared out by them. */
+/* xe's sriov_admin directory, and what xe and i915 do with their VFs when they go.
+ * facts/intel-sriov.md sections 2 and 3. The quotas are kept and shown; nothing is shared out by
+ * them. */
 #include "sim.h"
 
 #include <errno.h>
@@ -14,7 +15,8 @@ static const unsigned long long VRAM_ALIGN = 2ull << 20;
 
 static bool on_xe(const struct device *dev)
 {
-    return dev->driver && !strcmp(dev->driver->name, "xe") && !dev->pf && dev->totalvfs && sim_xe_admin;
+    return dev->driver && !strcmp(dev->driver->name, "xe") && !dev->pf && dev->totalvfs &&
+           sim_xe_admin;
 }
 
 static int parse(const char *text, unsigned long long *ret)
@@ -102,7 +104,8 @@ static int vram_store(struct node *node, const char *text, size_t len)
 
     (void)len;
     if (!err)
-        ((struct device *)node->owner)->vram_quota = (value + VRAM_ALIGN - 1) / VRAM_ALIGN * VRAM_ALIGN;
+        ((struct device *)node->owner)->vram_quota =
+            (value + VRAM_ALIGN - 1) / VRAM_ALIGN * VRAM_ALIGN;
     return err;
 }
 
@@ -165,8 +168,10 @@ static int bulk_priority(struct node *node, const char *text, size_t len)
 }
 
 static const struct attr bulk_attrs[] = {
-    {"exec_quantum_ms", 0200, NULL, bulk_quantum},   {"preempt_timeout_us", 0200, NULL, bulk_timeout},
-    {"sched_priority", 0200, NULL, bulk_priority},   {"vram_quota", 0200, NULL, bulk_vram},
+    {"exec_quantum_ms", 0200, NULL, bulk_quantum},
+    {"preempt_timeout_us", 0200, NULL, bulk_timeout},
+    {"sched_priority", 0200, NULL, bulk_priority},
+    {"vram_quota", 0200, NULL, bulk_vram},
     {0},
 };
 
@@ -190,11 +195,12 @@ void sim_intel_bound(struct device *dev)
     }
 }
 
-/* Unlike NVIDIA's, these drivers do not leave VFs behind. Inferred: the facts only tell of the warning that the PCI
- * core gives to drivers that do. */
+/* Unlike NVIDIA's, these drivers do not leave VFs behind. Inferred: the facts only tell of the
+ * warning that the PCI core gives to drivers that do. */
 void sim_intel_unbound(struct device *dev)
 {
-    if (dev->pf || !dev->driver || (strcmp(dev->driver->name, "xe") && strcmp(dev->driver->name, "i915")))
+    if (dev->pf || !dev->driver ||
+        (strcmp(dev->driver->name, "xe") && strcmp(dev->driver->name, "i915")))
         return;
     if (dev->numvfs)
         sim_sriov_disable(dev);

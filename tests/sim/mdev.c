@@ -1,4 +1,5 @@
-/* Mediated devices on VFs or on the PF. facts/sriov-core.md section 4, facts/nvidia-vgpu.md sections 3 and 5. */
+/* Mediated devices on VFs or on the PF. facts/sriov-core.md section 4, facts/nvidia-vgpu.md
+ * sections 3 and 5. */
 #include "sim.h"
 
 #include <ctype.h>
@@ -121,7 +122,8 @@ static const struct offer *offer_of(const struct device *parent, const struct vg
     return NULL;
 }
 
-/* What the driver says when it will not, translated from its own codes; nvidia-vgpu.md section 3. */
+/* What the driver says when it will not, translated from its own codes; nvidia-vgpu.md section 3.
+ */
 static int refusal(const struct device *parent, const struct vgpu_type *type)
 {
     const struct device *pf = parent->pf ? parent->pf : parent;
@@ -153,8 +155,13 @@ int sim_mdev_create(struct device *parent, const struct vgpu_type *type, const c
     mdev = calloc(1, sizeof *mdev);
     if (!mdev)
         abort();
-    *mdev = (struct mdev){.next = sim_mdevs, .parent = parent, .type = type, .placement = placement,
-                          .instance = instance, .live = true, .type_dir = offer->dir};
+    *mdev = (struct mdev){.next = sim_mdevs,
+                          .parent = parent,
+                          .type = type,
+                          .placement = placement,
+                          .instance = instance,
+                          .live = true,
+                          .type_dir = offer->dir};
     snprintf(mdev->uuid, sizeof mdev->uuid, "%s", uuid);
     sim_mdevs = mdev;
     parent->mdev_count++;
@@ -212,8 +219,8 @@ void sim_mdevs_lose(struct device *parent)
     }
 }
 
-/* Drivers 14.4 and 15.x remove the mdev themselves when the guest ends. Who does it first by hand leaves a
- * vGPU in the driver's books until the host is rebooted. */
+/* Drivers 14.4 and 15.x remove the mdev themselves when the guest ends. Who does it first by hand
+ * leaves a vGPU in the driver's books until the host is rebooted. */
 static void *self_remove(void *arg)
 {
     struct mdev *mdev = arg;
@@ -254,7 +261,8 @@ static void describe(struct node *dir, const struct device *parent, const struct
     sim_text(dir, "device_api", 0444, "vfio-pci\n");
     sim_text(dir, "description", 0444,
              "num_heads=%d, frl_config=%d, framebuffer=%uM, max_resolution=%s, max_instance=%u\n",
-             series == 'A' || series == 'C' ? 1 : 4, series == 'B' ? 45 : 60, type->gib * 1024, max, type->max);
+             series == 'A' || series == 'C' ? 1 : 4, series == 'B' ? 45 : 60, type->gib * 1024, max,
+             type->max);
 }
 
 void sim_mdev_parent(struct device *dev)
@@ -289,15 +297,15 @@ void sim_mdev_unparent(struct device *dev)
 
     if (!types)
         return;
+    for (struct offer *offer = offers; offer; offer = offer->next)
+        if (offer->parent == dev)
+            offer->dir = NULL; /* unregistering: no new ones */
     for (struct mdev *mdev = sim_mdevs; mdev; mdev = mdev->next)
         if (mdev->live && mdev->parent == dev) {
             sim_mdev_remove(mdev);
             while (mdev->live)
                 sim_wait(); /* another remover is at it */
         }
-    for (struct offer *offer = offers; offer; offer = offer->next)
-        if (offer->parent == dev)
-            offer->dir = NULL;
     sim_remove_name(sim_mkdirs("sys/class/mdev_bus"), dev->name);
     sim_remove(types);
 }

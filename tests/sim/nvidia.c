@@ -62,9 +62,10 @@ void sim_vgpu_use(const struct device *pf, struct vgpu_use *ret)
     }
 }
 
-/* The lowest free start for @gib among vGPUs of one GPU or GPU instance; starts are multiples of the size. */
-static bool place(const struct use *used, unsigned count, unsigned instance, unsigned room, unsigned gib,
-                  unsigned *ret)
+/* The lowest free start for @gib among vGPUs of one GPU or GPU instance; starts are multiples of
+ * the size. */
+static bool place(const struct use *used, unsigned count, unsigned instance, unsigned room,
+                  unsigned gib, unsigned *ret)
 {
     for (unsigned start = 0; start + gib <= room; start += gib) {
         bool free = true;
@@ -82,11 +83,13 @@ static bool place(const struct use *used, unsigned count, unsigned instance, uns
 }
 
 /* Several vGPUs of one size to a GPU instance of the right number of slices. */
-static bool fits_instance(const struct device *pf, const struct vgpu_type *type, const struct use *used,
-                          unsigned count, unsigned *ret_placement, unsigned *ret_instance)
+static bool fits_instance(const struct device *pf, const struct vgpu_type *type,
+                          const struct use *used, unsigned count, unsigned *ret_placement,
+                          unsigned *ret_instance)
 {
     for (unsigned g = 0; g < pf->instance_count; g++) {
-        unsigned id = pf->instances[g].id, room = pf->model->gib / pf->model->slices * pf->instances[g].slices;
+        unsigned id = pf->instances[g].id,
+                 room = pf->model->gib / pf->model->slices * pf->instances[g].slices;
         bool other_size = false;
 
         if (pf->instances[g].slices != type->slices)
@@ -101,10 +104,11 @@ static bool fits_instance(const struct device *pf, const struct vgpu_type *type,
     return false;
 }
 
-/* Whether one more vGPU of @type can be made on @parent now. The rules: the parent is free; one size to a GPU
- * unless it is in mixed-size mode; the type's maximum, 32 without MIG; with MIG only types that need it. */
-bool sim_creatable(const struct device *parent, const struct vgpu_type *type, unsigned *ret_placement,
-                   unsigned *ret_instance)
+/* Whether one more vGPU of @type can be made on @parent now. The rules: the parent is free; one
+ * size to a GPU unless it is in mixed-size mode; the type's maximum, 32 without MIG; with MIG only
+ * types that need it. */
+bool sim_creatable(const struct device *parent, const struct vgpu_type *type,
+                   unsigned *ret_placement, unsigned *ret_instance)
 {
     const struct device *pf = gpu_of(parent);
     struct use used[64];
@@ -154,8 +158,9 @@ int sim_vgpu_set(struct device *vf, unsigned id)
 
     if (!id) {
         /* "Operation not permitted" while a guest has it and while the plugin winds up after it. */
-        if (vf->group->held || (vf->type && vf->group->released_ms &&
-                                sim_now_ms() < vf->group->released_ms + sim_scaled(sim_teardown_ms)))
+        if (vf->group->held ||
+            (vf->type && vf->group->released_ms &&
+             sim_now_ms() < vf->group->released_ms + sim_scaled(sim_teardown_ms)))
             return -EPERM;
         vf->type = NULL;
         vf->group->released_ms = 0;
@@ -213,7 +218,8 @@ static int placement_show(struct node *node, FILE *out)
     return 0;
 }
 
-/* Choosing a GPU instance or a slot by hand is not simulated: nothing in the facts says how it answers. */
+/* Choosing a GPU instance or a slot by hand is not simulated: nothing in the facts says how it
+ * answers. */
 static int choice_store(struct node *node, const char *text, size_t len)
 {
     (void)node;

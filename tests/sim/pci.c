@@ -1,4 +1,4 @@
-/* PCI devices, drivers, and what binds them. facts/sriov-core.md sections 3 and 5. */
+/* PCI devices and the attributes that all have. facts/sriov-core.md sections 1 and 3. */
 #include "sim.h"
 
 #include <errno.h>
@@ -6,19 +6,10 @@
 #include <string.h>
 
 struct device *sim_devices;
-static struct driver *drivers;
-static int next_vfio;
 
 bool sim_is_gpu(const struct device *dev)
 {
     return dev->model;
-}
-
-bool sim_is_vfio(const struct device *dev)
-{
-    /* The vendor's framework makes "nvidia" itself a VFIO driver of its VFs; nvidia-vgpu.md section 4. */
-    return dev->driver && (dev->driver->vfio || (dev->pf && dev->mechanism == MECH_NVIDIA_VFIO &&
-                                                 sim_nvidia_driver(dev)));
 }
 
 static struct device *find(const char *name, size_t len)
@@ -41,7 +32,7 @@ struct device *sim_device(const char *name)
 }
 
 /* As the kernel's sysfs_streq(): one newline at the end does not count. */
-static struct device *named(const char *text, size_t len)
+struct device *sim_device_written(const char *text, size_t len)
 {
     return *text == 's' ? NULL : find(text, len && text[len - 1] == '\n' ? len - 1 : len);
 }
@@ -59,198 +50,26 @@ void sim_device_unlock(struct device *dev)
     sim_changed();
 }
 
+/* The kernel's pci_rescan_remove_lock: devices come and go one at a time. */
+static bool hotplug;
+
+void sim_hotplug_lock(void)
+{
+    while (hotplug)
+        sim_wait();
+    hotplug = true;
+}
+
+void sim_hotplug_unlock(void)
+{
+    hotplug = false;
+    sim_changed();
+}
+
 void sim_device_name(struct device *dev)
 {
     snprintf(dev->name, sizeof dev->name, "%04x:%02x:%02x.%x", dev->domain, dev->rid >> 8 & 0xff,
              dev->rid >> 3 & 0x1f, dev->rid & 7);
-}
-
-/* ---- drivers ---- */
-
-static bool matches(const struct device *dev, const struct driver *driver)
-{
-    if (*dev->override)
-        return !strcmp(dev->override, driver->name);
-    for (unsigned i = 0; i < driver->id_count; i++)
-        if (driver->ids[i].vendor == dev->vendor && driver->ids[i].device == dev->device)
-            return true;
-    return !strcmp(dev->native, driver->name);
-}
-
-/* @dev's lock is held. */
-int sim_bind(struct device *dev, struct driver *driver)
-{
-    char vfio[16];
-
-    if (dev->driver)
-        return -EBUSY;
-    /* Linux pci_device_can_probe(): autoprobe governs VFs without an override. */
-    if (dev->pf && !dev->pf->autoprobe && !*dev->override)
-        return -ENODEV;
-    if (!strcmp(driver->name, "vfio-pci") &&
-        (!dev->group || (dev->pf && dev->mechanism == MECH_NVIDIA_VFIO)))
-        return -EINVAL;
-    /* "Aborting probe for VF ... since IOMMU is not present"; nvidia-vgpu.md section 2. */
-    if (dev->pf && !strcmp(driver->name, "nvidia") && (!dev->group || dev->mechanism == MECH_NONE))
-        return -ENODEV;
-    dev->driver = driver;
-    sim_link(dev->dir, "driver", driver->dir);
-    sim_link(driver->dir, dev->name, dev->dir);
-    if (sim_is_vfio(dev)) {
-        dev->vfio_number = next_vfio++;
-        snprintf(vfio, sizeof vfio, "vfio%d", dev->vfio_number);
-        sim_dir(sim_dir(dev->dir, "vfio-dev"), vfio);
-        sim_text(sim_mkdirs("dev/vfio/devices"), vfio, 0660, "%s", "")->group = dev->group;
-        sim_group_vfio(dev->group, 1);
-    }
-    sim_nvidia_bound(dev);
-    sim_intel_bound(dev);
-    sim_changed();
-    return 0;
-}
-
-/* @dev's lock is held. Waits for whom a kernel would wait for. */
-void sim_unbind(struct device *dev)
-{
-    char vfio[16];
-
-    if (!dev->driver)
-        return;
-    /* "blocked until released by user"; sriov-core.md section 1. */
-    while (sim_is_vfio(dev) && dev->group->held && !dev->gone)
-        sim_wait();
-    /* "with non-zero usage count"; nvidia-vgpu.md section 8. */
-    while (!dev->pf && sim_nvidia_driver(dev) && *dev->client && !dev->gone)
-        sim_wait();
-    sim_intel_unbound(dev);
-    sim_nvidia_unbound(dev);
-    if (sim_is_vfio(dev)) {
-        snprintf(vfio, sizeof vfio, "vfio%d", dev->vfio_number);
-        sim_remove_name(sim_mkdirs("dev/vfio/devices"), vfio);
-        sim_remove_name(dev->dir, "vfio-dev");
-        sim_group_vfio(dev->group, -1);
-    }
-    sim_remove_name(dev->dir, "driver");
-    sim_remove_name(dev->driver->dir, dev->name);
-    dev->driver = NULL;
-    sim_changed();
-}
-
-void sim_device_probe(struct device *dev)
-{
-    for (struct driver *driver = drivers; driver && !dev->driver; driver = driver->next)
-        if (matches(dev, driver))
-            sim_bind(dev, driver);
-}
-
-static int bind_store(struct node *node, const char *text, size_t len)
-{
-    struct device *dev = named(text, len);
-    int err;
-
-    if (!dev || !matches(dev, node->owner))
-        return -ENODEV;
-    sim_device_lock(dev);
-    err = dev->present ? sim_bind(dev, node->owner) : -ENODEV;
-    sim_device_unlock(dev);
-    return err;
-}
-
-static int unbind_store(struct node *node, const char *text, size_t len)
-{
-    struct device *dev = named(text, len);
-
-    if (!dev || dev->driver != node->owner)
-        return -ENODEV;
-    sim_device_lock(dev);
-    if (dev->present && dev->driver == node->owner)
-        sim_unbind(dev);
-    sim_device_unlock(dev);
-    return 0;
-}
-
-static int probe_store(struct node *node, const char *text, size_t len)
-{
-    struct device *dev = named(text, len);
-
-    (void)node;
-    if (!dev)
-        return -ENODEV;
-    sim_device_lock(dev);
-    if (dev->present)
-        sim_device_probe(dev); /* a probe that fails is not told here */
-    sim_device_unlock(dev);
-    return 0;
-}
-
-static int new_id_store(struct node *node, const char *text, size_t len)
-{
-    struct driver *driver = node->owner;
-    unsigned vendor, device;
-
-    (void)len;
-    if (sscanf(text, "%x %x", &vendor, &device) != 2)
-        return -EINVAL;
-    for (unsigned i = 0; i < driver->id_count; i++)
-        if (driver->ids[i].vendor == vendor && driver->ids[i].device == device)
-            return -EEXIST;
-    if (driver->id_count == sizeof driver->ids / sizeof *driver->ids)
-        return -ENOMEM;
-    driver->ids[driver->id_count].vendor = vendor;
-    driver->ids[driver->id_count++].device = device;
-    for (struct device *dev = sim_devices; dev; dev = dev->next)
-        if (dev->present && !dev->driver && matches(dev, driver)) {
-            sim_device_lock(dev);
-            if (dev->present)
-                sim_bind(dev, driver);
-            sim_device_unlock(dev);
-        }
-    return 0;
-}
-
-static int remove_id_store(struct node *node, const char *text, size_t len)
-{
-    struct driver *driver = node->owner;
-    unsigned vendor, device;
-
-    (void)len;
-    if (sscanf(text, "%x %x", &vendor, &device) != 2)
-        return -EINVAL;
-    for (unsigned i = 0; i < driver->id_count; i++)
-        if (driver->ids[i].vendor == vendor && driver->ids[i].device == device) {
-            driver->ids[i] = driver->ids[--driver->id_count];
-            return 0;
-        }
-    return -ENODEV;
-}
-
-static const struct attr driver_attrs[] = {
-    {"bind", 0200, NULL, bind_store},         {"unbind", 0200, NULL, unbind_store},
-    {"new_id", 0200, NULL, new_id_store},     {"remove_id", 0200, NULL, remove_id_store},
-    {0},
-};
-static const struct attr probe_attr = {"drivers_probe", 0200, NULL, probe_store};
-
-struct driver *sim_driver(const char *name)
-{
-    struct driver *driver;
-
-    for (driver = drivers; driver; driver = driver->next)
-        if (!strcmp(driver->name, name))
-            return driver;
-    driver = calloc(1, sizeof *driver);
-    if (!driver)
-        abort();
-    snprintf(driver->name, sizeof driver->name, "%s", name);
-    driver->vfio = !strcmp(name, "vfio-pci");
-    driver->dir = sim_mkdirs("sys/bus/pci/drivers/%s", name);
-    sim_attrs(driver->dir, driver_attrs, driver);
-    sim_mkdirs("sys/module/%s", name);
-    if (!sim_child(sim_mkdirs("sys/bus/pci"), "drivers_probe"))
-        sim_attr(sim_mkdirs("sys/bus/pci"), &probe_attr, NULL);
-    driver->next = drivers;
-    drivers = driver;
-    return driver;
 }
 
 /* ---- attributes of any device ---- */
@@ -334,10 +153,12 @@ static int remove_store(struct node *node, const char *text, size_t len)
     if (!strtoul(text, NULL, 0))
         return 0;
     sim_remove(node); /* the attribute takes itself away first */
+    sim_hotplug_lock();
     sim_device_lock(dev);
     if (dev->present)
         sim_device_del(dev);
     sim_device_unlock(dev);
+    sim_hotplug_unlock();
     return 0;
 }
 
@@ -347,13 +168,16 @@ static int rescan_store(struct node *node, const char *text, size_t len)
     (void)len;
     if (!strtoul(text, NULL, 0))
         return 0;
+    sim_hotplug_lock();
     for (struct device *dev = sim_devices; dev; dev = dev->next)
         if (!dev->present && !dev->absent && !dev->pf) {
             sim_device_lock(dev);
-            sim_device_add(dev);
+            if (!dev->present)
+                sim_device_add(dev);
             sim_device_probe(dev);
             sim_device_unlock(dev);
         }
+    sim_hotplug_unlock();
     return 0;
 }
 
@@ -363,8 +187,8 @@ static int uevent_show(struct node *node, FILE *out)
 
     if (dev->driver)
         fprintf(out, "DRIVER=%s\n", dev->driver->name);
-    fprintf(out, "PCI_CLASS=%X\nPCI_ID=%04X:%04X\nPCI_SUBSYS_ID=%04X:%04X\nPCI_SLOT_NAME=%s\n", dev->class,
-            dev->vendor, dev->device, dev->subvendor, dev->subdevice, dev->name);
+    fprintf(out, "PCI_CLASS=%X\nPCI_ID=%04X:%04X\nPCI_SUBSYS_ID=%04X:%04X\nPCI_SLOT_NAME=%s\n",
+            dev->class, dev->vendor, dev->device, dev->subvendor, dev->subdevice, dev->name);
     return 0;
 }
 
@@ -389,9 +213,10 @@ static void config(struct device *dev)
     bytes[4] = dev->pf ? 0 : 6;
     bytes[6] = 0x10; /* there is a list of capabilities */
     bytes[8] = 0xa1;
-    bytes[9] = dev->class & 0xff, bytes[10] = dev->class >> 8 & 0xff, bytes[11] = dev->class >> 16 & 0xff;
+    bytes[9] = dev->class & 0xff, bytes[10] = dev->class >> 8 & 0xff,
+    bytes[11] = dev->class >> 16 & 0xff;
     bytes[0x34] = 0x78;
-    bytes[0x78] = 0x10; /* PCI Express, */
+    bytes[0x78] = 0x10;                      /* PCI Express, */
     bytes[0x7a] = dev->bridge ? 0x42 : 0x02; /* root port or endpoint, */
     bytes[0x7f] = 0x10;                      /* with FLR */
     if (dev->bridge) {
@@ -409,7 +234,8 @@ static void config(struct device *dev)
 static void vpd(struct device *dev)
 {
     unsigned char bytes[128];
-    size_t name = strlen(dev->model ? dev->model->name : "device"), serial = strlen(dev->serial), at = 0;
+    size_t name = strlen(dev->model ? dev->model->name : "device"), serial = strlen(dev->serial),
+           at = 0;
     unsigned char sum = 0;
 
     bytes[at++] = 0x82, bytes[at++] = (unsigned char)name, bytes[at++] = 0;
@@ -438,7 +264,8 @@ static struct node *parent_dir(const struct device *dev)
 
 void sim_device_add(struct device *dev)
 {
-    struct node *dir = dev->dir = sim_dir(parent_dir(dev), dev->name), *bus = sim_mkdirs("sys/bus/pci");
+    struct node *dir = dev->dir = sim_dir(parent_dir(dev), dev->name),
+                *bus = sim_mkdirs("sys/bus/pci");
     static const char none[] = "0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
 
     dev->present = true;
@@ -450,8 +277,9 @@ void sim_device_add(struct device *dev)
     sim_text(dir, "subsystem_device", 0444, "0x%04x\n", dev->subdevice);
     sim_text(dir, "class", 0444, "0x%06x\n", dev->class);
     sim_text(dir, "revision", 0444, "0xa1\n");
-    sim_text(dir, "modalias", 0444, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X\n", dev->vendor, dev->device,
-             dev->subvendor, dev->subdevice, dev->class >> 16, dev->class >> 8 & 0xff, dev->class & 0xff);
+    sim_text(dir, "modalias", 0444, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X\n", dev->vendor,
+             dev->device, dev->subvendor, dev->subdevice, dev->class >> 16, dev->class >> 8 & 0xff,
+             dev->class & 0xff);
     sim_text(dir, "irq", 0444, "%d\n", dev->pf ? 0 : 16);
     sim_text(dir, "enable", 0644, "1\n");
     sim_text(dir, "ari_enabled", 0444, "1\n");
@@ -464,8 +292,8 @@ void sim_device_add(struct device *dev)
     sim_text(dir, "current_link_width", 0444, "%d\n", dev->pf ? 0 : 16);
     sim_text(dir, "resource", 0444,
              "0x0000000093000000 0x0000000093ffffff 0x0000000000040200\n%s%s%s%s%s%s%s%s%s%s%s%s%s",
-             dev->model ? dev->model->bar1 : none, dev->model ? "\n" : "", none, none, none, none, none, none,
-             none, none, none, none, none);
+             dev->model ? dev->model->bar1 : none, dev->model ? "\n" : "", none, none, none, none,
+             none, none, none, none, none, none, none);
     if (dev->class >> 8 == 0x0300)
         sim_text(dir, "boot_vga", 0444, "%d\n", dev->boot_vga);
     sim_attrs(dir, device_attrs, dev);
@@ -488,8 +316,23 @@ void sim_device_add(struct device *dev)
     sim_changed();
 }
 
+/* Whatever is behind a bridge goes with it. */
+static void del_behind(const struct device *bridge)
+{
+    for (struct device *dev = sim_devices; dev; dev = dev->next) {
+        if (!dev->present || dev->pf || dev->dir->parent != bridge->dir)
+            continue;
+        sim_device_lock(dev);
+        if (dev->present)
+            sim_device_del(dev);
+        sim_device_unlock(dev);
+    }
+}
+
 void sim_device_del(struct device *dev)
 {
+    if (dev->bridge)
+        del_behind(dev);
     if (dev->numvfs)
         sim_sriov_disable(dev);
     sim_unbind(dev);

@@ -1,9 +1,11 @@
-/* gpusim: a host's sys/, proc/ and dev/ as far as GPU partitions are concerned, served over FUSE and
- * answering writes as the kernel and the drivers do. A program of its own, so that it outlives a killed
- * gpupart as a kernel does, and independent of gpupart's code, so that both can be wrong only apart.
+/* gpusim: a host's sys/, proc/ and dev/ as far as GPU partitions are concerned, served over FUSE
+ * and answering writes as the kernel and the drivers do. A program of its own, so that it outlives
+ * a killed gpupart as a kernel does, and independent of gpupart's code, so that both can be wrong
+ * only apart.
  *
- * One lock guards all state. What takes time in a kernel (enabling VFs, waiting for a holder) sleeps with
- * that lock released and the device's own lock kept, so that only those wait who would wait there. */
+ * One lock guards all state. What takes time in a kernel (enabling VFs, waiting for a holder)
+ * sleeps with that lock released and the device's own lock kept, so that only those wait who would
+ * wait there. */
 #pragma once
 
 #include <stdbool.h>
@@ -50,7 +52,8 @@ struct node *sim_mkdirs(const char *path, ...) __attribute__((format(printf, 1, 
 /* A file that always reads as this. */
 struct node *sim_text(struct node *dir, const char *name, mode_t mode, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-struct node *sim_bytes(struct node *dir, const char *name, mode_t mode, const void *data, size_t len);
+struct node *sim_bytes(struct node *dir, const char *name, mode_t mode, const void *data,
+                       size_t len);
 struct node *sim_attr(struct node *dir, const struct attr *attr, void *owner);
 /* @table ends with a row without name. */
 void sim_attrs(struct node *dir, const struct attr *table, void *owner);
@@ -77,7 +80,8 @@ void sim_wait(void);    /* until something changed; the lock is released meanwhi
 void sim_changed(void); /* wakes all who wait */
 uint64_t sim_now_ms(void);
 uint64_t sim_scaled(unsigned ms); /* times --time-scale */
-/* A kernel's delay of @ms, scaled; the lock is released meanwhile. At once while the host is set up. */
+/* A kernel's delay of @ms, scaled; the lock is released meanwhile. At once while the host is set
+ * up. */
 void sim_delay(unsigned ms);
 extern double sim_time_scale;
 extern bool sim_booting;
@@ -85,9 +89,10 @@ extern bool sim_booting;
 /* ---- models.c ---- */
 
 struct vgpu_type {
-    unsigned id, gib, max; /* gib: the profile's size; max: per GPU without MIG, or on the whole GPU with */
-    const char *name;      /* after "NVIDIA A2-" */
-    unsigned slices;       /* MIG slices of the GPU instance it needs; 0: time-sliced */
+    unsigned id, gib,
+        max; /* gib: the profile's size; max: per GPU without MIG, or on the whole GPU with */
+    const char *name; /* after "NVIDIA A2-" */
+    unsigned slices;  /* MIG slices of the GPU instance it needs; 0: time-sliced */
 };
 
 /* Whose PF driver it is that decides how VFs come and go. */
@@ -112,7 +117,8 @@ struct model {
     const struct vgpu_type *types;
 };
 
-const struct model *sim_model(const char *name); /* NULL: unknown */
+const struct model *sim_model(const char *name);   /* NULL: unknown */
+uint16_t sim_vf_device(const struct model *model); /* the PCI device id of its VFs */
 void sim_models_print(FILE *out);
 const struct vgpu_type *sim_type(const struct model *model, unsigned id);
 
@@ -145,14 +151,16 @@ void sim_groups_print(FILE *out);
 int sim_group_open(struct group *group, pid_t pid);
 extern int sim_next_group;
 
-/* ---- pci.c: devices and drivers ---- */
+/* ---- pci.c, driver.c: devices and drivers ---- */
 
 struct driver {
     struct driver *next;
     char name[32];
     bool vfio;
     struct node *dir;
-    struct { unsigned vendor, device; } ids[16];
+    struct {
+        unsigned vendor, device;
+    } ids[16];
     unsigned id_count;
 };
 
@@ -172,8 +180,8 @@ struct device {
     char slot[16], serial[32], client[32];
     int numa, group_given; /* group_given -1: none, -2: a fresh one */
     bool boot_vga, bridge, locked, present;
-    bool gone;   /* being taken away whatever holds it: nobody waits */
-    bool absent; /* pulled out of the machine: a rescan does not find it */
+    bool gone;          /* being taken away whatever holds it: nobody waits */
+    bool absent;        /* pulled out of the machine: a rescan does not find it */
     unsigned secondary; /* a bridge's bus behind it */
 
     struct node *dir;
@@ -208,9 +216,15 @@ struct device {
 
 extern struct device *sim_devices;
 
-struct device *sim_device(const char *name); /* by address, or a GPU's slot as "slot3"; NULL if not there */
+struct device *
+sim_device(const char *name); /* by address, or a GPU's slot as "slot3"; NULL if not there */
+/* By what is written to bind and the like: an address, with a newline or without. */
+struct device *sim_device_written(const char *text, size_t len);
 void sim_device_lock(struct device *dev);
 void sim_device_unlock(struct device *dev);
+void sim_hotplug_lock(
+    void); /* before a device's own, and before any device but a VF comes or goes */
+void sim_hotplug_unlock(void);
 void sim_device_name(struct device *dev);
 void sim_device_add(struct device *dev); /* appears on the bus; does not probe */
 /* Disappears: driver unbound, VFs first. Blocks while something holds it. */
@@ -229,7 +243,8 @@ void sim_sriov_attrs(struct device *pf);
 int sim_sriov_enable(struct device *pf, unsigned count);
 int sim_sriov_disable(struct device *pf);
 int sim_sriov_callback(const struct device *pf); /* 0, or -ENOENT if the bound driver has none */
-void sim_sriov_lose(struct device *pf); /* as a reset of the card does: at once, whoever holds them */
+void sim_sriov_lose(
+    struct device *pf); /* as a reset of the card does: at once, whoever holds them */
 extern bool sim_i915_sriov, sim_xe_admin;
 
 /* ---- nvidia.c ---- */
@@ -241,8 +256,8 @@ bool sim_nvidia_busy(const struct device *pf); /* has a client, or a guest on on
 struct vgpu_use {
     unsigned count, gib, total_gib;
 };
-bool sim_creatable(const struct device *parent, const struct vgpu_type *type, unsigned *ret_placement,
-                   unsigned *ret_instance);
+bool sim_creatable(const struct device *parent, const struct vgpu_type *type,
+                   unsigned *ret_placement, unsigned *ret_instance);
 void sim_vgpu_use(const struct device *pf, struct vgpu_use *ret);
 int sim_vgpu_set(struct device *vf, unsigned id);
 extern unsigned sim_teardown_ms;
@@ -287,15 +302,36 @@ void sim_host_boot(bool initial);
 void sim_host_reboot(void);
 void sim_host_pull(struct device *dev); /* takes the card out, whatever holds it */
 
-/* ---- control.c: faults, the log ---- */
+/* ---- fault.c: what goes wrong, and the log of writes ---- */
+
+enum rule_kind {
+    RULE_FAIL,
+    RULE_HANG,
+    RULE_HANG_READ,
+    RULE_LATE,
+    RULE_KILL_BEFORE,
+    RULE_KILL_AFTER,
+    RULE_COUNT
+};
+extern const char *const sim_rule_names[RULE_COUNT + 1]; /* ends with NULL */
+/* @left: strikes at so many matching writes from now, 0: a failure at each; of late: ms. */
+void sim_rule_add(enum rule_kind kind, const char *glob, unsigned left, int err, pid_t pid);
+/* Forgets the rules of @kind (-1: all) with this glob (NULL: any). */
+void sim_rules_drop(int kind, const char *glob);
+void sim_rules_print(FILE *out);
+/* A write by @pid: faults, then the node's own answer, then the log. */
+int sim_write(struct node *node, const char *text, size_t len, pid_t pid);
+int sim_store(struct node *node, const char *text, size_t len); /* the node's own answer alone */
+void sim_read_fault(struct node *node);                         /* waits while reads of it hang */
+unsigned sim_late_ms(const struct node *node);
+void sim_log_print(FILE *out);
+void sim_log_clear(void);
+
+/* ---- control.c ---- */
 
 void sim_control_init(void);
 void sim_commands_print(FILE *out);
 int sim_command(const char *text); /* one line; 0 or a negative errno */
-/* A write by @pid: faults, then the node's own answer, then the log. */
-int sim_write(struct node *node, const char *text, size_t len, pid_t pid);
-void sim_read_fault(struct node *node); /* waits while reads of it hang */
-unsigned sim_late_ms(const struct node *node);
 
 /* ---- dump.c, fs.c ---- */
 

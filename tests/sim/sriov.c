@@ -1,4 +1,5 @@
-/* SR-IOV of the PCI core: facts/sriov-core.md section 1, whose eight steps sriov_numvfs_store() follows. */
+/* SR-IOV of the PCI core: facts/sriov-core.md section 1, whose eight steps sriov_numvfs_store()
+ * follows. */
 #include "sim.h"
 
 #include <errno.h>
@@ -28,7 +29,8 @@ static bool parse_u16(const char *text, size_t len, unsigned *ret)
 
 int sim_sriov_callback(const struct device *pf)
 {
-    static const char *const with[] = {"pci-pf-stub", "xe", "sriovgpu", "igb", "ice", "mlx5_core", NULL};
+    static const char *const with[] = {"pci-pf-stub", "xe",        "sriovgpu", "igb",
+                                       "ice",         "mlx5_core", NULL};
 
     if (!pf->driver)
         return -ENOENT;
@@ -45,6 +47,8 @@ static void vf_add(struct device *pf, unsigned index)
     struct device *vf = &pf->vfs[index];
     char link[24];
 
+    if (vf->present)
+        return; /* a lost one that something still holds on to */
     memset(vf->params, 0, sizeof vf->params);
     vf->wedged = vf->gone = false;
     vf->type = NULL;
@@ -54,7 +58,7 @@ static void vf_add(struct device *pf, unsigned index)
     sim_link(pf->dir, link, vf->dir);
     sim_intel_vf(vf, true);
     sim_device_lock(vf);
-    if (pf->autoprobe)
+    if (vf->present && pf->autoprobe)
         sim_device_probe(vf);
     sim_device_unlock(vf);
 }
@@ -205,7 +209,7 @@ void sim_sriov_attrs(struct device *pf)
     sim_attrs(pf->dir, attrs, pf);
     sim_text(pf->dir, "sriov_offset", 0444, "%u\n", model ? model->offset : 1);
     sim_text(pf->dir, "sriov_stride", 0444, "%u\n", model ? model->stride : 1);
-    sim_text(pf->dir, "sriov_vf_device", 0444, "%x\n", pf->device);
+    sim_text(pf->dir, "sriov_vf_device", 0444, "%x\n", model ? sim_vf_device(model) : pf->device);
     sim_text(pf->dir, "sriov_vf_total_msix", 0444, "0\n");
     if (pf->vfs || !pf->totalvfs)
         return;
@@ -215,12 +219,21 @@ void sim_sriov_attrs(struct device *pf)
     for (unsigned i = 0; i < pf->totalvfs; i++) {
         struct device *vf = &pf->vfs[i];
 
-        *vf = (struct device){.pf = pf, .index = i, .domain = pf->domain, .vendor = pf->vendor,
-                              .device = pf->device, .subvendor = pf->subvendor, .class = pf->class,
-                              .model = model, .mechanism = pf->mechanism, .numa = pf->numa,
-                              .group_given = pf->group_given == -1 ? -1 : -2, .next = sim_devices};
+        *vf = (struct device){.pf = pf,
+                              .index = i,
+                              .domain = pf->domain,
+                              .vendor = pf->vendor,
+                              .device = model ? sim_vf_device(model) : pf->device,
+                              .subvendor = pf->subvendor,
+                              .class = pf->class,
+                              .model = model,
+                              .mechanism = pf->mechanism,
+                              .numa = pf->numa,
+                              .group_given = pf->group_given == -1 ? -1 : -2,
+                              .next = sim_devices};
         /* Routing ids go past eight functions and past the bus (ARI). */
-        vf->rid = (pf->rid + (model ? model->offset : 1) + i * (model ? model->stride : 1)) & 0xffff;
+        vf->rid =
+            (pf->rid + (model ? model->offset : 1) + i * (model ? model->stride : 1)) & 0xffff;
         sim_device_name(vf);
         if (model && model->vf_driver && pf->mechanism != MECH_NONE)
             snprintf(vf->native, sizeof vf->native, "%s", model->vf_driver);

@@ -71,7 +71,8 @@ struct node *sim_mkdirs(const char *format, ...)
     return node;
 }
 
-struct node *sim_bytes(struct node *dir, const char *name, mode_t mode, const void *data, size_t len)
+struct node *sim_bytes(struct node *dir, const char *name, mode_t mode, const void *data,
+                       size_t len)
 {
     struct node *node = add(dir, name, NODE_FILE, mode);
 

@@ -7,7 +7,7 @@
 #include <time.h>
 
 /* Opened and closed within this: somebody looked, no guest ran. */
-#define LOOK_MS 50
+#define LOOK_MS  50
 #define CLOSE_MS 100
 
 static struct group *groups;
@@ -31,7 +31,8 @@ struct group *sim_group(int number)
     if (!(*at)->dir) {
         (*at)->dir = sim_mkdirs("sys/kernel/iommu_groups/%d", number);
         sim_dir((*at)->dir, "devices");
-        sim_text((*at)->dir, "reserved_regions", 0444, "0x00000000fee00000 0x00000000feefffff msi\n");
+        sim_text((*at)->dir, "reserved_regions", 0444,
+                 "0x00000000fee00000 0x00000000feefffff msi\n");
         sim_text((*at)->dir, "type", 0644, "DMA-FQ\n");
     }
     return *at;
@@ -87,8 +88,8 @@ static void name_of(pid_t pid, char *ret, size_t size)
     ret[strcspn(ret, "\n")] = '\0';
 }
 
-/* proc/PID of the holder, with the open file in it. The number of the file is made up: FUSE does not tell
- * which one the opener gets. */
+/* proc/PID of the holder, with the open file in it. The number of the file is made up: FUSE does
+ * not tell which one the opener gets. */
 static void show_holder(struct group *group)
 {
     char fd[16], target[32];
@@ -124,7 +125,8 @@ int sim_group_open(struct group *group, pid_t pid)
 {
     uint64_t until = group->closing_ms + CLOSE_MS;
 
-    /* close() returns before FUSE's release arrives: who closed and opens again must not find himself. */
+    /* close() returns before FUSE's release arrives: who closed and opens again must not find
+     * himself. */
     while (group->held && group->closing_ms && sim_now_ms() < until) {
         sim_unlock();
         nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);

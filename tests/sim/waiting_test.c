@@ -1,4 +1,5 @@
-/* What a table of answers cannot show: who waits for whom, who dies when, what is left in a folder. */
+/* What a table of answers cannot show: who waits for whom, who dies when, what is left in a folder.
+ */
 #include "host_test.h"
 
 #include <criterion/criterion.h>
@@ -103,15 +104,17 @@ Test(sim_waiting, disable_takes_a_second)
     sim_host_down();
 }
 
-/* sriov-core.md section 1, "Disabling while a VF is in use": xe does not ask, and vfio-pci waits. */
+/* sriov-core.md section 1, "Disabling while a VF is in use": xe does not ask, and vfio-pci waits.
+ */
 Test(sim_waiting, disable_waits_for_the_guest)
 {
     struct write write = {.path = XE "/sriov_numvfs", .value = "0"};
 
     up("two-xe", "0.05");
-    sim_host_script("2 > " XE "/sriov_numvfs\nvfio-pci > @0000:03:00.2/driver_override\n"
-                    "0000:03:00.2 > @0000:03:00.2/driver/unbind\n0000:03:00.2 > sys/bus/pci/drivers_probe\n"
-                    "@0000:03:00.2/iommu_group -> 91\nhold dev/vfio/91");
+    sim_host_script(
+        "2 > " XE "/sriov_numvfs\nvfio-pci > @0000:03:00.2/driver_override\n"
+        "0000:03:00.2 > @0000:03:00.2/driver/unbind\n0000:03:00.2 > sys/bus/pci/drivers_probe\n"
+        "@0000:03:00.2/iommu_group -> 91\nhold dev/vfio/91");
     begin(&write);
     usleep(100000);
     cr_expect(!write.done, "the guest's VF was taken away");
@@ -133,7 +136,8 @@ Test(sim_waiting, mdev_removal_waits_for_the_guest)
     begin(&write);
     usleep(100000);
     cr_expect(!write.done, "the guest's mdev was taken away");
-    sim_host_script("yes " MDEV "\nno " MDEV "/remove\ndrop"); /* of two removers only one succeeds */
+    sim_host_script("yes " MDEV "\nno " MDEV
+                    "/remove\ndrop"); /* of two removers only one succeeds */
     end(&write);
     sim_host_script("no " MDEV);
     sim_host_down();
@@ -170,7 +174,8 @@ Test(sim_waiting, hung_write)
     kill(pid, SIGKILL);
     usleep(100000);
     cr_expect(!waitpid(pid, &status, WNOHANG), "it could be killed");
-    sim_host_script(XE "/sriov_numvfs = 0\n@0000:04:00.0/sriov_numvfs = 0\n2 > @0000:04:00.0/sriov_numvfs");
+    sim_host_script(
+        XE "/sriov_numvfs = 0\n@0000:04:00.0/sriov_numvfs = 0\n2 > @0000:04:00.0/sriov_numvfs");
     sim_host_command("unhang");
     cr_assert(waitpid(pid, &status, 0) == pid);
     cr_expect(WIFSIGNALED(status));
@@ -305,12 +310,14 @@ Test(sim_waiting, dump)
 
     up("two-a2-mdev", "0.05");
     cr_assert(mkdtemp(folder));
-    snprintf(command, sizeof command, "'%s' --dump '%s/two-a2-mdev.yaml' '%s'", GPUSIM, GPUSIM_HOSTS, folder);
+    snprintf(command, sizeof command, "'%s' --dump '%s/two-a2-mdev.yaml' '%s'", GPUSIM,
+             GPUSIM_HOSTS, folder);
     cr_expect(!system(command));
-    cr_expect(count_names(folder) == count_names(sim_host_path("")), "%d names, not %d", count_names(folder),
-              count_names(sim_host_path("")));
+    cr_expect(count_names(folder) == count_names(sim_host_path("")), "%d names, not %d",
+              count_names(folder), count_names(sim_host_path("")));
     snprintf(command, sizeof command,
-             "diff -r --no-dereference -x gpusim-control -x gpusim-log -x create -x remove -x reset -x bind "
+             "diff -r --no-dereference -x gpusim-control -x gpusim-log -x create -x remove -x "
+             "reset -x bind "
              "-x unbind -x new_id -x remove_id -x rescan -x drivers_probe -x vfio '%s' '%s'",
              folder, sim_host_path(""));
     cr_expect(!system(command));
@@ -318,6 +325,103 @@ Test(sim_waiting, dump)
     cr_expect(!stat(command, &st) && (st.st_mode & 0777) == 0444);
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     cr_expect(!system(command));
+    sim_host_down();
+}
+
+/* Every file of every described host can be made. */
+Test(sim_waiting, all_hosts)
+{
+    char folder[] = "/tmp/gpusim-hosts-XXXXXX", command[1024];
+
+    cr_assert(mkdtemp(folder));
+    snprintf(command, sizeof command,
+             "set -e; n=0; for host in '%s'/*.yaml; do n=$((n + 1)); '%s' --dump \"$host\" '%s'/$n "
+             "2>&1 | grep . && "
+             "exit 1; test -e '%s'/$n/etc/machine-id; done; test $n -ge 10; rm -rf '%s'",
+             GPUSIM_HOSTS, GPUSIM, folder, folder, folder);
+    cr_expect(!system(command));
+}
+
+/* ---- everything at once: it must survive, and a reboot must set all right ---- */
+
+static volatile bool stop;
+
+static void any_write(unsigned *seed)
+{
+    static const char *const paths[] = {
+        "@0000:08:00.0/sriov_numvfs",
+        "@0000:0c:00.0/sriov_numvfs",
+        "@0000:08:00.4/nvidia/current_vgpu_type",
+        "@0000:08:00.5/nvidia/current_vgpu_type",
+        "sys/bus/pci/drivers/nvidia/unbind",
+        "sys/bus/pci/drivers/nvidia/bind",
+        "sys/bus/pci/drivers/pci-pf-stub/bind",
+        "sys/bus/pci/drivers/pci-pf-stub/unbind",
+        "@0000:08:00.0/driver_override",
+        "@0000:08:00.4/driver_override",
+        "sys/bus/pci/drivers_probe",
+        "sys/bus/pci/rescan",
+        "@0000:00:03.0/remove",
+        "@0000:08:00.0/remove",
+        "gpusim-control",
+    };
+    static const char *const values[] = {
+        "0",
+        "1",
+        "8",
+        "16",
+        "745",
+        "746",
+        "0000:08:00.0",
+        "0000:08:00.4",
+        "pci-pf-stub",
+        "\n",
+        "vfio-pci",
+        "0000:0c:00.0",
+        "lose-vfs slot3",
+        "remove slot5",
+        "replace slot5 a16",
+        "reboot",
+    };
+    const char *path = paths[(unsigned)rand_r(seed) % (sizeof paths / sizeof *paths)];
+
+    sim_host_write(path, values[(unsigned)rand_r(seed) % (sizeof values / sizeof *values)]);
+}
+
+static void *turmoil(void *arg)
+{
+    unsigned *seed = arg;
+
+    while (!stop) {
+        char path[64], text[1024];
+        int fd;
+
+        any_write(seed);
+        sim_host_read("@0000:08:00.4/nvidia/creatable_vgpu_types", text, sizeof text);
+        snprintf(path, sizeof path, "dev/vfio/%d", 90 + rand_r(seed) % 40);
+        fd = open(sim_host_path(path), O_RDWR | O_CLOEXEC);
+        if (fd >= 0)
+            close(fd);
+    }
+    return NULL;
+}
+
+Test(sim_waiting, turmoil)
+{
+    pthread_t threads[4];
+    unsigned seeds[4] = {1, 2, 3, 4};
+
+    up("two-a2", "0.001");
+    for (int i = 0; i < 4; i++)
+        cr_assert(!pthread_create(&threads[i], NULL, turmoil, &seeds[i]));
+    sleep(2);
+    stop = true;
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    sim_host_write("gpusim-control", "replace slot5 a2");
+    sim_host_script(": reboot\n@0000:08:00.0/driver -> nvidia\n@0000:08:00.0/sriov_numvfs = 0\n"
+                    "@0000:0c:00.0/driver_override = (null)\nmanage -e 0000:08:00.0 = 0\n"
+                    "746 > @0000:08:00.4/nvidia/current_vgpu_type");
     sim_host_down();
 }
 
@@ -343,9 +447,10 @@ Test(sim_waiting, cost)
     for (int i = 0; i < TIMES; i++)
         cr_assert(!sim_host_read("@0000:08:00.0/vendor", text, sizeof text));
     clock_gettime(CLOCK_MONOTONIC, &c);
-    cr_log_warn("open, read, close: %.0f us in its directory, %.0f us by path",
-                ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / TIMES / 1000,
-                ((double)(c.tv_sec - b.tv_sec) * 1e9 + (double)(c.tv_nsec - b.tv_nsec)) / TIMES / 1000);
+    cr_log_warn(
+        "open, read, close: %.0f us in its directory, %.0f us by path",
+        ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / TIMES / 1000,
+        ((double)(c.tv_sec - b.tv_sec) * 1e9 + (double)(c.tv_nsec - b.tv_nsec)) / TIMES / 1000);
     close(dir);
     sim_host_down();
 }
