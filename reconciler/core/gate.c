@@ -234,7 +234,7 @@ static void gate_by_window(struct gate *gate, struct gp_set *set, const char *ca
                          span_text(gate->mem, needed_min));
     else
         when = opening_text(gate->mem, next);
-    if (minutes > 0)
+    if (minutes > 0 && next)
         when = gp_printf(gate->mem, "it may take %s and the present one closes in %s; the next %s",
                          span_text(gate->mem, needed_min), span_text(gate->mem, (uint64_t)minutes),
                          when);
