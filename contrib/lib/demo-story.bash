@@ -76,7 +76,9 @@ show cat report.md
 grep -q '5 VMs stop' report.md || fail "the report does not say that 5 VMs stop"
 
 say "It is merged; the next pass does it: stop, release, partition, attach, start, verify."
-commit "two larger partitions a GPU"
+commit "two larger partitions a GPU
+
+Gpupart-Allow-Removal: 4"
 show gpupart reconcile
 [ "$(gpupart inventory --format json | jq -r '[.gpus[].count] | join(" ")')" = "2 2" ] || fail "not two and two partitions"
 [ "$(running)" = "vdi-01 vdi-02 vdi-03 vdi-04 vdi-05" ] || fail "not the VMs run that ran"

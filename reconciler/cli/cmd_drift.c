@@ -59,6 +59,6 @@ static int run(struct gp_cli *cli)
 
 const struct gp_command gp_command_drift = {
     .name = "drift",
-    .doc = "what differs from what was last applied; exits with 2 if anything does",
+    .doc = "what differs from what was applied; exits with 2 if any",
     .run = run,
 };

@@ -166,6 +166,6 @@ static int run(struct gp_cli *cli)
 
 const struct gp_command gp_command_inventory = {
     .name = "inventory",
-    .doc = "GPUs, the line that matches them, valid counts, partitions and their VMs",
+    .doc = "GPUs, how to match them, valid counts, partitions, VMs",
     .run = run,
 };

@@ -56,7 +56,7 @@ static int run(struct gp_cli *cli)
 
 const struct gp_command gp_command_plan = {
     .name = "plan",
-    .doc = "every step that would be done, why, and which VMs it stops",
+    .doc = "every step that would be done, why, and whom it stops",
     .options = options,
     .parser = parse,
     .run = run,

@@ -60,6 +60,6 @@ static int run(struct gp_cli *cli)
 
 const struct gp_command gp_command_run = {
     .name = "run",
-    .doc = "the daemon: passes on interval, git, guests' and devices' events, SIGHUP",
+    .doc = "the daemon: a pass on interval, event or SIGHUP",
     .run = run,
 };

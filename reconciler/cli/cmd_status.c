@@ -211,7 +211,7 @@ static int run(struct gp_cli *cli)
 const struct gp_command gp_command_status = {
     .name = "status",
     .args_doc = "[vm/NAME|gpu/ADDRESS]",
-    .doc = "every object: how it is, since when, and why it is not as wanted",
+    .doc = "every object, since when, and why it is not as wanted",
     .options = options,
     .parser = parse,
     .run = run,

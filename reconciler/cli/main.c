@@ -10,7 +10,7 @@
 const char *argp_program_version = "gpupart " GP_VERSION;
 
 static const struct gp_command *const commands[] = {
-    &gp_command_validate,  &gp_command_inventory,
+    &gp_command_validate,  &gp_command_schema, &gp_command_explain, &gp_command_inventory,
     &gp_command_plan,      &gp_command_apply,  &gp_command_reconcile, &gp_command_run,
     &gp_command_drift,     &gp_command_status, &gp_command_report,
 };
@@ -130,12 +130,12 @@ static char *commands_doc(void)
         abort();
     (void)fprintf(out, "Keeps the GPU partitions of a KVM host as git says.\vCommands:\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        (void)fprintf(out, "  %-10s %-18s %s\n", commands[i]->name, commands[i]->args_doc ? commands[i]->args_doc : "",
-                      commands[i]->doc);
-    (void)fprintf(out,
-                  "\nExit status: 0 done or nothing to do; 1 failure; 2 differences; 3 desired state invalid; 4 refused by\n"
-                  "trust, safety or policy; 5 failed and restored; 6 failed and not restored; 7 knowledge incomplete;\n"
-                  "8 locked or paused; 9 reboot needed; 64 usage; 77 permission; 78 host configuration.\n");
+        (void)fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->doc);
+    (void)fprintf(out, "\n`gpupart COMMAND --help` tells its options.\n\n"
+                       "Exit status: 0 done, or nothing to do; 1 failure; 2 differences; 3 desired\n"
+                       "state invalid; 4 refused by trust, safety or policy; 5 failed and restored;\n"
+                       "6 failed and not restored; 7 knowledge incomplete; 8 locked or paused;\n"
+                       "9 reboot needed; 64 usage; 77 permission; 78 host configuration.\n");
     (void)fclose(out);
     return doc;
 }

@@ -186,6 +186,8 @@ struct gp_resolve_input {
     const struct gp_memory *memory;
     gp_mechanism_lookup *mechanism;
     uint32_t allowed_removal; /* of the commit's trailer; 0: it has none */
+    /* GP-E311 is only told: nothing is applied from here, or a person who saw the plan named its id. */
+    bool removal_warns;
     /* Live approvals by object ("gpu/slot3"): what a GPU needs once that somebody else had partitioned
      * otherwise. NULL: none. */
     const struct gp_strings *approved;

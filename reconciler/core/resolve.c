@@ -153,11 +153,13 @@ static void guard_removal(struct gp_resolve *r)
         (uint64_t)goal->removed * REMOVALS_ALLOWED_OF <= goal->owned ||
         goal->removed <= r->input->allowed_removal)
         return;
-    goal->refused = true;
-    gp_resolve_find(r, "GP-E311", GP_LEVEL_ERROR, (struct gp_span){0}, "host",
+    goal->refused = !r->input->removal_warns;
+    gp_resolve_find(r, "GP-E311", goal->refused ? GP_LEVEL_ERROR : GP_LEVEL_WARNING, (struct gp_span){0}, "host",
                     "%u of the %u bindings of this host are gone from the declaration; if that is "
                     "meant, the commit's message says 'Gpupart-Allow-Removal: %u'",
                     (unsigned)goal->removed, (unsigned)goal->owned, (unsigned)goal->removed);
+    if (!goal->refused)
+        return;
     for (size_t n = 0; n < goal->gpu_count; n++)
         if (goal->gpus[n].managed && !goal->gpus[n].blocked) {
             goal->gpus[n].rule = "GP-E311";

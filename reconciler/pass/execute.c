@@ -108,6 +108,29 @@ static struct gp_error *look(struct work *work)
     return err;
 }
 
+/* What is left of a set may have fallen apart since it was planned, and a part that needs less would be done too soon:
+ * a step is due when its turn has come in what was planned. */
+static bool is_due(const struct gp_plan *planned, uint32_t wave, const struct gp_step *fresh)
+{
+    for (size_t i = 0; i < planned->step_count; i++) {
+        const struct gp_step *step = &planned->steps[i];
+
+        if (step->wave <= wave && step->kind == fresh->kind && step->partition == fresh->partition &&
+            gp_streq(step->gpu, fresh->gpu) && gp_streq(step->vm, fresh->vm) && gp_streq(step->after, fresh->after))
+            return true;
+    }
+    return false;
+}
+
+static const bool *due_steps(struct work *work, const struct gp_plan *planned, uint32_t wave, const struct gp_plan *fresh)
+{
+    bool *due = gp_new_array(work->mem, bool, fresh->step_count + 1);
+
+    for (size_t i = 0; i < fresh->step_count; i++)
+        due[i] = is_due(planned, wave, &fresh->steps[i]);
+    return due;
+}
+
 /* GPUPART_TRACE=plan: what is planned before each wave. */
 static void trace_plan(struct work *work, const struct gp_plan *plan, uint32_t wave)
 {
@@ -131,7 +154,7 @@ static struct gp_error *run_waves(struct work *work)
     for (uint32_t wave = 0;; wave++) {
         const struct gp_plan_input input = input_now(work);
         const struct gp_plan *fresh = gp_plan(work->mem, &input);
-        const struct gp_wave run = {
+        struct gp_wave run = {
             .pass = work->pass,
             .host = work->host,
             .mem = work->mem,
@@ -154,7 +177,8 @@ static struct gp_error *run_waves(struct work *work)
             break;
         if (wave >= WAVES_AT_MOST)
             return gp_error_new(GP_E_BUG, "the plan did not end after %u waves", wave);
-        err = gp_wave_run(&run, 0);
+        run.due = due_steps(work, planned, wave, fresh);
+        err = gp_wave_run(&run);
         if (!err)
             err = look(work);
         if (err)

@@ -121,7 +121,7 @@ static uint32_t allowed_removal(struct gp_pass *pass)
     return value ? (uint32_t)strtoul(value, NULL, 10) : 0;
 }
 
-static void resolve(struct gp_pass *pass)
+static void resolve(struct gp_pass *pass, const char *approved)
 {
     const struct gp_resolve_input input = {
         .declaration = &pass->load.declaration,
@@ -130,6 +130,7 @@ static void resolve(struct gp_pass *pass)
         .memory = gp_pass_memory(pass, pass->mem),
         .mechanism = gp_registry_mechanism,
         .allowed_removal = allowed_removal(pass),
+        .removal_warns = pass->options.dir && (!pass->options.change || approved),
     };
 
     pass->goal = gp_resolve(pass->mem, &input);
@@ -147,7 +148,7 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
         err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
     if (err)
         return err;
-    resolve(pass);
+    resolve(pass, approved);
     if (pass->options.change) {
         err = gp_recover_decide(pass, &restored);
         if (err)
@@ -156,7 +157,7 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
             err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
             if (err)
                 return err;
-            resolve(pass);
+            resolve(pass, approved);
         }
     }
     input = gp_pass_plan_input(pass, pass->goal, pass->have);

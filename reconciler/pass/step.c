@@ -231,7 +231,7 @@ static struct gp_error *run_one(const struct gp_wave *wave, const struct gp_step
     return NULL;
 }
 
-struct gp_error *gp_wave_run(const struct gp_wave *wave, uint32_t number)
+struct gp_error *gp_wave_run(const struct gp_wave *wave)
 {
     const struct gp_plan *plan = wave->plan;
     struct gp_step *stops = NULL;
@@ -239,14 +239,14 @@ struct gp_error *gp_wave_run(const struct gp_wave *wave, uint32_t number)
     struct gp_error *err = NULL;
 
     for (size_t i = 0; i < plan->step_count; i++)
-        if (plan->steps[i].wave == number && plan->steps[i].kind == GP_STEP_STOP_VM)
+        if (wave->due[i] && plan->steps[i].kind == GP_STEP_STOP_VM)
             *gp_push(wave->mem, stops, stop_count) = plan->steps[i];
     if (is_cancelled((void *)wave))
         return gp_error_new(GP_E_LOCKED, "gpupart was told to end: no new step is begun");
     if (stop_count)
         err = stop_all(wave, stops, stop_count);
     for (size_t i = 0; !err && i < plan->step_count; i++)
-        if (plan->steps[i].wave == number && plan->steps[i].kind != GP_STEP_STOP_VM)
+        if (wave->due[i] && plan->steps[i].kind != GP_STEP_STOP_VM)
             err = run_one(wave, &plan->steps[i]);
     return err;
 }

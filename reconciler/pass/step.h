@@ -9,9 +9,10 @@ struct gp_wave {
     struct gp_arena *mem;
     const struct gp_have *have; /* a fresh look */
     const struct gp_plan *plan; /* made from that look */
+    const bool *due;            /* which of its steps belong to this wave */
     const char *commit, *plan_id;
     bool may_be_cancelled;      /* a way back is not */
 };
 
-/* Does wave @number of @plan (all its sets). The first step that fails ends it. */
-struct gp_error *gp_wave_run(const struct gp_wave *wave, uint32_t number) GP_MUST_CHECK;
+/* Does the steps of @wave->plan that are due, in their order. The first that fails ends it. */
+struct gp_error *gp_wave_run(const struct gp_wave *wave) GP_MUST_CHECK;
