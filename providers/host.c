@@ -17,6 +17,7 @@
 
 #define READ_MAX          ((size_t)64 * 1024)
 #define IO_TIMEOUT_MS     10000
+#define RESOLVE_TRIES     1000
 #define TRACED_VALUE_SIZE 120
 
 static void trace_to_stderr(const char *line)
@@ -75,12 +76,20 @@ static void trace(struct gp_host *host, const char *verb, const char *path, cons
 /* A capture comes from elsewhere, and its links are not to be believed. */
 static int open_below(int root_fd, bool confined, const char *path, int flags)
 {
-    struct open_how how = {.flags = (unsigned int)(flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
+    /* openat2() takes O_PATH with few other flags. */
+    int more = flags & O_PATH ? O_CLOEXEC : O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    struct open_how how = {.flags = (unsigned int)(flags | more),
                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+
+    int fd, tries = 0;
 
     if (!confined)
         return openat(root_fd, path, flags | O_CLOEXEC | O_NOCTTY);
-    return (int)syscall(SYS_openat2, root_fd, path, &how, sizeof how);
+    /* Anybody's rename on the machine makes the kernel unsure of "..", and it says EAGAIN. */
+    do
+        fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof how);
+    while (fd < 0 && errno == EAGAIN && ++tries < RESOLVE_TRIES);
+    return fd;
 }
 
 static bool confined(const struct gp_host *host)

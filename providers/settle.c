@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 void gp_gpu_settle(struct gp_gpu *gpu)
 {
@@ -99,9 +100,18 @@ void gp_valid_sort(struct gp_gpu *gpu)
         qsort(gpu->valid, gpu->valid_count, sizeof *gpu->valid, by_count_and_profile);
 }
 
+static const char *last_word(const char *name)
+{
+    const char *space = name ? strrchr(name, ' ') : NULL;
+
+    return space ? space + 1 : name;
+}
+
 bool gp_profile_eq(const char *a, uint32_t a_type, const char *b, uint32_t b_type)
 {
-    return a_type && b_type ? a_type == b_type : gp_streq(a, b);
+    if (a_type && b_type)
+        return a_type == b_type;
+    return gp_streq(last_word(a), last_word(b));
 }
 
 const struct gp_valid_count *gp_valid_find(const struct gp_gpu *gpu, const char *profile,

@@ -25,5 +25,6 @@ void gp_valid_sort(struct gp_gpu *gpu);
 /* The entry of @profile (or of @type_id, which wins if both sides know it); NULL if there is none. */
 const struct gp_valid_count *gp_valid_find(const struct gp_gpu *gpu, const char *profile,
                                            uint32_t type_id);
-/* Whether two names or numbers of profiles mean the same; numbers win if both are known. */
+/* Whether two names or numbers of profiles mean the same; numbers win if both are known. Of names the last
+ * word decides: drivers differ in what they put before it ("GRID A100-4C", "NVIDIA A100-4C"). */
 bool gp_profile_eq(const char *a, uint32_t a_type, const char *b, uint32_t b_type);

@@ -29,6 +29,23 @@ static bool matches(const struct gp_gpu *gpu, const struct gp_layout *want)
                                              : gp_whole_matches(gpu, want);
 }
 
+/* Types, and so the slots for mdevs, come and go with the GPU's own driver. */
+static void predict_bind(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp_step *step)
+{
+    uint32_t slots = 0;
+
+    gp_whole_predict(gpu, step);
+    if (gp_nvidia_has_vfs(gpu) || step->partition >= 0)
+        return;
+    gpu->partitions = NULL;
+    gpu->partition_count = 0;
+    for (size_t i = 0; i < gpu->valid_count && !gp_sysfs_driver_yields(gpu->driver); i++)
+        slots = gpu->valid[i].count > slots ? gpu->valid[i].count : slots;
+    for (uint32_t i = 0; i < slots; i++)
+        *gp_push(mem, gpu->partitions, gpu->partition_count) =
+            (struct gp_partition){.index = i, .group = -1};
+}
+
 static void predict(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp_step *step)
 {
     if (step->kind == GP_STEP_RELEASE_PARTITION || step->kind == GP_STEP_CREATE_PARTITION)
@@ -36,7 +53,7 @@ static void predict(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp_st
     else if (step->kind == GP_STEP_SET_VF_COUNT)
         gp_nvidia_vfs_predict(mem, gpu, step, false);
     else
-        gp_whole_predict(gpu, step);
+        predict_bind(mem, gpu, step);
     gp_gpu_settle(gpu);
 }
 
@@ -53,7 +70,10 @@ static struct gp_error *plan_on_gpu(const struct gp_gpu *gpu, const struct gp_la
         return gp_whole_plan(gpu, want, NULL, steps);
     if (want->mode == GP_MODE_PARTITIONED) {
         err = gp_refuse_unfit(gpu);
-        return err ? err : gp_profiles_plan(gpu, want, steps);
+        if (!err && gp_sysfs_driver_yields(gpu->driver))
+            predict(steps->mem, scratch,
+                    gp_whole_add_bind(steps, scratch, -1, NULL, "partitions need the GPU's own driver"));
+        return err ? err : gp_profiles_plan(scratch, want, steps);
     }
     err = gp_profiles_plan(gpu, want, steps);
     if (err)
@@ -93,6 +113,17 @@ static bool is_uuid(const char *name)
     return true;
 }
 
+static bool catalogue_says_on_gpu(const struct gp_gpu *gpu)
+{
+    const struct gp_catalog_gpu *entry = gpu->model ? gp_catalog_find(gpu->model) : NULL;
+
+    for (size_t i = 0; entry && entry->mechanisms[i]; i++) {
+        if (gp_streq(entry->mechanisms[i], "vgpu-pf-mdev") || gp_streq(entry->mechanisms[i], "mdev-gvtg"))
+            return true;
+    }
+    return false;
+}
+
 static bool claims(struct gp_host *host, const struct gp_gpu *gpu)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
@@ -100,6 +131,9 @@ static bool claims(struct gp_host *host, const struct gp_gpu *gpu)
     struct gp_error *err;
 
     if (gp_host_exists(host, gp_sysfs_pci(mem, gpu->address, TYPES)))
+        return true;
+    /* On vfio-pci it shows no types, but would again on its own driver. */
+    if (!gpu->vf_total && gp_sysfs_driver_yields(gpu->driver) && catalogue_says_on_gpu(gpu))
         return true;
     if (gp_nvidia_has_vfs(gpu))
         return gp_nvidia_framework(host, gpu) == GP_NVIDIA_MDEV;
@@ -208,7 +242,7 @@ static void find_valid(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp
         if (!count && !other)
             count = type->available + same;
         for (size_t n = 0; entry && !count && n < entry->valid_count; n++) {
-            if (gp_streq(entry->valid[n].profile, type->name))
+            if (gp_profile_eq(entry->valid[n].profile, entry->valid[n].type_id, type->name, type->id))
                 count = entry->valid[n].count;
         }
         if (count)

@@ -89,7 +89,7 @@ static void find_valid(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp
         if (!valid.profile || (all_offered && !offered(types, type_count, valid.profile, valid.type_id)))
             continue;
         for (size_t n = 0; n < type_count && !valid.type_id; n++) {
-            if (gp_streq(types[n].name, valid.profile))
+            if (gp_profile_eq(types[n].name, 0, valid.profile, 0))
                 valid.type_id = types[n].id;
         }
         valid.source = "catalogue";
@@ -109,18 +109,22 @@ static void find_valid(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp
     gp_valid_sort(gpu);
 }
 
+/* The catalogue's name where it knows the type: the list of a VF has it only while there is room for more. */
 static const char *type_name(struct gp_arena *mem, const struct gp_gpu *gpu,
                              const struct gp_nvidia_type *types, size_t count, uint32_t id)
 {
+    const struct gp_catalog_gpu *entry = gpu->model ? gp_catalog_find(gpu->model) : NULL;
+    const char *name = NULL;
+
     for (size_t i = 0; i < count; i++) {
         if (types[i].id == id)
-            return types[i].name;
+            name = types[i].name;
     }
-    for (size_t i = 0; i < gpu->valid_count; i++) {
-        if (gpu->valid[i].type_id == id)
-            return gpu->valid[i].profile;
+    for (size_t i = 0; entry && i < entry->valid_count; i++) {
+        if (gp_profile_eq(entry->valid[i].profile, entry->valid[i].type_id, name, id))
+            return entry->valid[i].profile;
     }
-    return gp_printf(mem, "type %u", id);
+    return name ? name : gp_printf(mem, "type %u", id);
 }
 
 static struct gp_error *observe_vfs(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)

@@ -33,6 +33,25 @@ static bool first_vf(struct gp_host *host, struct gp_arena *mem, const struct gp
     return target && gp_pci_parse(target, ret);
 }
 
+/* Whether the vGPU manager makes mdevs, told before there is a VF to ask. Other parents (GVT-g) may well be
+ * beside a manager that does not.
+ * Fact: from Linux 6.8 on the manager uses the vendor's VFIO framework, before that mdev. */
+static bool has_mdev_manager(struct gp_host *host, struct gp_arena *mem)
+{
+    gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
+    const char *release = NULL;
+    unsigned major, minor;
+
+    if (gp_host_exists(host, "sys/module/mdev/holders/nvidia_vgpu_vfio"))
+        return true;
+    if (!gp_host_exists(host, "sys/bus/mdev"))
+        return false;
+    err = gp_host_read(host, mem, "proc/sys/kernel/osrelease", &release);
+    if (err || sscanf(release, "%u.%u", &major, &minor) != 2)
+        return gp_host_exists(host, "sys/class/mdev_bus");
+    return major < 6 || (major == 6 && minor < 8);
+}
+
 enum gp_nvidia_framework gp_nvidia_framework(struct gp_host *host, const struct gp_gpu *gpu)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
@@ -49,11 +68,7 @@ enum gp_nvidia_framework gp_nvidia_framework(struct gp_host *host, const struct 
         if (!gp_streq(gpu->driver, GP_NVIDIA_DRIVER) && !gp_streq(gpu->driver, STUB))
             return GP_NVIDIA_NONE;
     }
-    /* The class is there once some parent is registered, the holder once the vGPU manager is loaded. */
-    if (gp_host_exists(host, "sys/class/mdev_bus") ||
-        gp_host_exists(host, "sys/module/mdev/holders/nvidia_vgpu_vfio"))
-        return GP_NVIDIA_MDEV;
-    return GP_NVIDIA_VFIO;
+    return has_mdev_manager(host, mem) ? GP_NVIDIA_MDEV : GP_NVIDIA_VFIO;
 }
 
 struct gp_error *gp_nvidia_vfs_have(struct gp_host *host, struct gp_arena *mem, const struct gp_gpu *gpu,
@@ -110,6 +125,10 @@ bool gp_nvidia_vfs_observe(struct gp_host *host, struct gp_arena *mem, struct gp
                    gpu->driver ? gp_printf(mem, "it is on the driver %s, not on NVIDIA's vGPU host driver",
                                            gpu->driver)
                                : "no driver is bound to it; partitions need NVIDIA's vGPU host driver");
+    if (gp_host_exists(host, "sys/module/nvidia") && !gp_host_exists(host, "sys/module/nvidia_vgpu_vfio"))
+        return say(gpu, GP_GPU_UNSUPPORTED,
+                   "NVIDIA's driver is there without the vGPU manager (nvidia_vgpu_vfio), so the GPU can "
+                   "only be given to a VM as a whole");
     if (gpu->vf_count == 0 && missing)
         return say(gpu, GP_GPU_UNSUPPORTED, missing);
     return false;

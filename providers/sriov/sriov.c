@@ -15,22 +15,49 @@
 
 /* ---- pure ---- */
 
-static size_t wanted_count(const struct gp_layout *want)
+static const struct gp_partition *find_exact(const struct gp_layout *want, uint32_t index)
 {
-    size_t count = 0;
+    for (size_t i = 0; i < want->exactly_count; i++) {
+        if (want->exactly[i].index == index && want->exactly[i].live)
+            return &want->exactly[i];
+    }
+    return NULL;
+}
 
-    if (!want->exactly)
-        return want->count;
-    for (size_t i = 0; i < want->exactly_count; i++)
-        count += want->exactly[i].live;
-    return count;
+/* Whether VF @index is to be on vfio-pci. */
+static bool is_wanted(const struct gp_layout *want, uint32_t index)
+{
+    return want->exactly ? find_exact(want, index) != NULL : index < want->count;
+}
+
+/* How many VFs there must be: on the way back some of those that there were may have been unused. */
+static uint32_t vfs_needed(const struct gp_layout *want)
+{
+    uint32_t needed = want->exactly ? 0 : want->count;
+
+    for (size_t i = 0; i < want->exactly_count; i++) {
+        if (want->exactly[i].live && want->exactly[i].index >= needed)
+            needed = want->exactly[i].index + 1;
+    }
+    return needed;
+}
+
+static bool has_vfs_for(const struct gp_gpu *gpu, const struct gp_layout *want)
+{
+    return want->exactly ? gpu->vf_count >= vfs_needed(want) : gpu->vf_count == want->count;
 }
 
 static bool matches(const struct gp_gpu *gpu, const struct gp_layout *want)
 {
     if (want->mode != GP_MODE_PARTITIONED)
         return gp_whole_matches(gpu, want);
-    return gpu->count == wanted_count(want) && gpu->vf_count == gpu->count;
+    if (!has_vfs_for(gpu, want))
+        return false;
+    for (size_t i = 0; i < gpu->partition_count; i++) {
+        if (gpu->partitions[i].live != is_wanted(want, gpu->partitions[i].index))
+            return false;
+    }
+    return true;
 }
 
 static void predict(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp_step *step)
@@ -86,15 +113,15 @@ static struct gp_error *refuse_fixed(const struct gp_gpu *gpu)
 static struct gp_error *plan_vfs(struct gp_gpu *scratch, const struct gp_layout *want,
                                  struct gp_steps *steps)
 {
-    size_t count = wanted_count(want);
+    uint32_t count = vfs_needed(want);
     struct gp_error *err = gp_refuse_unfit(scratch);
 
     if (err)
         return err;
     if (count > scratch->vf_total)
-        return gp_error_new(GP_E_UNSUPPORTED, "%s has at most %u VFs, not %zu", scratch->id,
+        return gp_error_new(GP_E_UNSUPPORTED, "%s has at most %u VFs, not %u", scratch->id,
                             scratch->vf_total, count);
-    if (scratch->vf_count != count) {
+    if (!has_vfs_for(scratch, want)) {
         err = refuse_fixed(scratch);
         if (err)
             return err;
@@ -103,12 +130,17 @@ static struct gp_error *plan_vfs(struct gp_gpu *scratch, const struct gp_layout 
         if (gp_sysfs_driver_yields(scratch->driver))
             predict(steps->mem, scratch,
                     gp_whole_add_bind(steps, scratch, -1, NULL, "VFs need the GPU's own driver"));
-        add_set(steps, scratch, (uint32_t)count, "the layout has this number of partitions");
+        add_set(steps, scratch, count, "the layout has this number of partitions");
     }
     for (size_t i = 0; i < scratch->partition_count; i++) {
-        if (!scratch->partitions[i].live)
-            (void)gp_whole_add_bind(steps, scratch, scratch->partitions[i].index, GP_DRIVER_VFIO,
+        const struct gp_partition *vf = &scratch->partitions[i];
+
+        if (!vf->live && is_wanted(want, vf->index))
+            (void)gp_whole_add_bind(steps, scratch, vf->index, GP_DRIVER_VFIO,
                                     "a guest can only be given what is on vfio-pci");
+        /* On the way back: it was the host's. */
+        if (vf->live && !is_wanted(want, vf->index))
+            (void)gp_whole_add_bind(steps, scratch, vf->index, NULL, "it was no guest's before");
     }
     return NULL;
 }
