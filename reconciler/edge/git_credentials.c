@@ -45,6 +45,7 @@ static int ssh_credential(git_credential **out, const char *user, unsigned allow
         return no(access, GIT_EAUTH,
                   gp_printf(access->mem, "the identity %s cannot be read: %s", identity,
                             strerrordesc_np(errno)));
+    access->given = true;
     return git_credential_ssh_key_new(out, user, NULL, identity, NULL);
 }
 
@@ -62,19 +63,20 @@ static int https_credential(git_credential **out, const char *user, unsigned all
         return no(access, GIT_EAUTH, gp_printf(access->mem, "%s cannot be read or holds no token", file));
     /* Forges look at the token alone; some want any name at all beside it. */
     user = user && *user ? user : access->url.user ? access->url.user : "gpupart";
+    access->given = true;
     return git_credential_userpass_plaintext_new(out, user, token);
 }
 
 int gp_git_credentials(git_credential **out, const char *url, const char *user_from_url,
                        unsigned allowed_types, void *data)
 {
-    /* The user's name and the key once each, and one more: a server that asks again does not take them. */
-    enum { MAX_ASKED = 3 };
     struct gp_git_access *access = data;
     bool ssh = access->url.scheme == GP_GIT_SSH;
 
     (void)url;
-    if (++access->asked > MAX_ASKED)
+    /* Asked again after the key or the token: the server does not take it, and libgit2 would go on asking. The user's
+     * name is asked for by itself, before. */
+    if (access->given)
         return no(access, GIT_EAUTH,
                   gp_printf(access->mem, "%s refuses the %s %s", access->url.host, ssh ? "identity" : "token in",
                             ssh ? access->remote->identity : access->remote->token_file));
@@ -156,9 +158,9 @@ int gp_git_certificate(git_cert *cert, int valid, const char *host, void *data)
                         host, access->remote->ca_file ? access->remote->ca_file : "a CA that this host trusts"));
 }
 
-/* libgit2 asks a server for the kinds of key that it finds in .ssh/known_hosts below the folder of the user's
- * configuration. Without that a server with several keys may show one of a kind that the named file does not have.
- * Only the choice comes from there; the verdict is check_host_key()'s. */
+/* libgit2 asks a server for the kinds of key that it finds in $HOME/.ssh/known_hosts. Without that a
+ * server with several keys may show one of a kind that the named file does not have. Only the
+ * choice comes from there; the verdict is check_host_key()'s. */
 static void offer_known_hosts(const char *known_hosts, const char *scratch)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
@@ -171,7 +173,7 @@ static void offer_known_hosts(const char *known_hosts, const char *scratch)
     (void)mkdir(folder, 0700);
     (void)unlink(link);
     if (symlink(target, link) == 0)
-        (void)git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, GIT_CONFIG_LEVEL_GLOBAL, scratch);
+        (void)setenv("HOME", scratch, true);
 }
 
 struct gp_error *gp_git_access_init(struct gp_git_access *access, const char *scratch)

@@ -286,7 +286,7 @@ struct gp_error *gp_git_ask(const struct gp_git_options *options, size_t index, 
     if (!reap(pid, &status))
         return gp_error_new(GP_E_HUNG, "the process %d that asks it cannot be killed", (int)pid);
     if (!answered)
-        return gp_error_new(GP_E_TIMEOUT, "it did not answer within %u.%u s", timeout_ms / 1000,
-                            timeout_ms % 1000 / 100);
+        return gp_error_new(GP_E_TIMEOUT, "it did not answer within %u.%u s", (timeout_ms + 50) / 1000,
+                            (timeout_ms + 50) % 1000 / 100);
     return understand(line, status, mem, ret_id, ret_listed);
 }

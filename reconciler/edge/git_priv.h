@@ -85,8 +85,8 @@ struct gp_git_access {
     struct gp_arena *mem;
     const struct gp_remote_decl *remote;
     struct gp_git_url url;
-    unsigned asked;     /* times that credentials were asked for: libgit2 asks for ever */
-    const char *why;    /* why a callback said no, NULL: none did */
+    bool given;      /* the key or the token was handed out */
+    const char *why; /* why a callback said no, NULL: none did */
 };
 int gp_git_credentials(git_credential **out, const char *url, const char *user_from_url,
                        unsigned allowed_types, void *access);
