@@ -24,7 +24,8 @@ static const char *find_manager(struct gp_arena *mem, const xmlNode *root)
     const xmlNode *metadata = gp_tree_child(root, "metadata");
 
     for (const xmlNode *node = metadata ? metadata->children : NULL; node; node = node->next) {
-        const char *uri = node->type == XML_ELEMENT_NODE && node->ns ? (const char *)node->ns->href : NULL;
+        const char *uri =
+            node->type == XML_ELEMENT_NODE && node->ns ? (const char *)node->ns->href : NULL;
 
         for (size_t i = 0; uri && i < sizeof managers / sizeof *managers; i++)
             if (gp_starts_with(uri, managers[i].uri))
@@ -41,9 +42,10 @@ static uint64_t read_memory(struct gp_arena *mem, const xmlNode *root)
         const char *name;
         uint64_t bytes;
     } units[] = {
-        {"KiB", 1024}, {"k", 1024}, {"b", 1}, {"bytes", 1}, {"KB", 1000}, {"M", 1u << 20},
-        {"MiB", 1u << 20}, {"MB", 1000000}, {"G", 1u << 30}, {"GiB", 1u << 30}, {"GB", 1000000000},
-        {"T", 1ull << 40}, {"TiB", 1ull << 40}, {"TB", 1000000000000},
+        {"KiB", 1024},       {"k", 1024},           {"b", 1},           {"bytes", 1},
+        {"KB", 1000},        {"M", 1u << 20},       {"MiB", 1u << 20},  {"MB", 1000000},
+        {"G", 1u << 30},     {"GiB", 1u << 30},     {"GB", 1000000000}, {"T", 1ull << 40},
+        {"TiB", 1ull << 40}, {"TB", 1000000000000},
     };
     const xmlNode *memory = gp_tree_child(root, "memory");
     const char *text = gp_tree_content(mem, memory), *unit = gp_tree_attr(mem, memory, "unit");
@@ -51,7 +53,8 @@ static uint64_t read_memory(struct gp_arena *mem, const xmlNode *root)
 
     for (size_t i = 0; unit && i < sizeof units / sizeof *units; i++)
         if (gp_streq(unit, units[i].name))
-            return __builtin_mul_overflow(value, units[i].bytes, &value) ? UINT64_MAX / 1024 : value / 1024;
+            return __builtin_mul_overflow(value, units[i].bytes, &value) ? UINT64_MAX / 1024
+                                                                         : value / 1024;
     return value;
 }
 
@@ -126,8 +129,9 @@ static void read_hostdevs(struct gp_arena *mem, const xmlNode *root, struct gp_d
     }
 }
 
-/* Guests from before libvirt knew mdevs got theirs by arguments: "vfio-pci,sysfsdev=/sys/bus/mdev/devices/UUID",
- * "vfio-pci,host=08:00.4". Such a device is taken, too. */
+/* Guests from before libvirt knew mdevs got theirs by arguments:
+ * "vfio-pci,sysfsdev=/sys/bus/mdev/devices/UUID", "vfio-pci,host=08:00.4". Such a device is taken,
+ * too. */
 static struct gp_device argument_device(struct gp_arena *mem, const char *value)
 {
     const char *host = strstr(value, "host="), *path = strstr(value, "sysfsdev=");
@@ -153,10 +157,12 @@ static struct gp_device argument_device(struct gp_arena *mem, const char *value)
 static void read_arguments(struct gp_arena *mem, const xmlNode *root, struct gp_domain_facts *facts)
 {
     for (const xmlNode *line = root->children; line; line = line->next) {
-        if (line->type != XML_ELEMENT_NODE || !line->ns || strcmp((const char *)line->name, "commandline") != 0)
+        if (line->type != XML_ELEMENT_NODE || !line->ns ||
+            strcmp((const char *)line->name, "commandline") != 0)
             continue;
         for (const xmlNode *arg = line->children; arg; arg = arg->next) {
-            const char *value = arg->type == XML_ELEMENT_NODE ? gp_tree_attr(mem, arg, "value") : NULL;
+            const char *value =
+                arg->type == XML_ELEMENT_NODE ? gp_tree_attr(mem, arg, "value") : NULL;
             struct gp_device device = {0};
 
             if (value && strstr(value, "vfio-pci"))

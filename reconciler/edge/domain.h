@@ -1,14 +1,17 @@
-/* Domain XML: reading what matters of it, and the one edit that gpupart makes. Pure: text in, text out.
+/* Domain XML: reading what matters of it, and the one edit that gpupart makes. Pure: text in, text
+ * out.
  *
- * Fact: a guest's owner may write parts of what libvirt stores (descriptions, metadata), so the text is
- * parsed as hostile: no document type, no entities of its own, no network, bounded depth and size. */
+ * Fact: a guest's owner may write parts of what libvirt stores (descriptions, metadata), so the
+ * text is parsed as hostile: no document type, no entities of its own, no network, bounded depth
+ * and size. */
 #pragma once
 
 #include "model.h"
 #include "virt.h"
 
-/* An alias of ours is the prefix and a decimal number. Fact: libvirt docs/formatdomain.rst, "Devices":
- * aliases that users give begin with "ua-" and hold letters, digits, '_' and '-' only; others are dropped. */
+/* An alias of ours is the prefix and a decimal number. Fact: libvirt docs/formatdomain.rst,
+ * "Devices": aliases that users give begin with "ua-" and hold letters, digits, '_' and '-' only;
+ * others are dropped. */
 #define GP_ALIAS_PREFIX "ua-gpupart-"
 /* The mark, in the domain's <metadata>, where libvirt keeps one element of each namespace:
  *
@@ -26,25 +29,25 @@ struct gp_domain_facts {
     bool running;            /* the definition of a running domain: it has an id */
     uint64_t memory_kib;     /* the maximum, which VFIO pins whole */
     bool agent_channel, agent_connected;
-    const char *on_poweroff;   /* "destroy" unless the definition says otherwise */
+    const char *on_poweroff; /* "destroy" unless the definition says otherwise */
     bool on_poweroff_destroy;
     bool block_job;            /* a disk is being mirrored */
     const char *other_manager; /* "OpenStack Nova (http://…)", or NULL */
     struct gp_mark *mark;      /* of the first device if it has several; NULL: none */
     bool mark_fits;            /* the mark names @machine_id and this domain, and is the only one */
-    struct gp_hostdev *devs;   /* PCI and mdev, in document order; also those given to QEMU by hand */
+    struct gp_hostdev *devs; /* PCI and mdev, in document order; also those given to QEMU by hand */
     size_t dev_count;
 };
 
-/* Reads @xml. hostdev.ours is judged with @machine_id (NULL: nothing is ours). GP_E_INVALID for what is
- * no domain. */
+/* Reads @xml. hostdev.ours is judged with @machine_id (NULL: nothing is ours). GP_E_INVALID for
+ * what is no domain. */
 struct gp_error *gp_domain_read(struct gp_arena *mem, const char *xml, size_t size,
                                 const char *machine_id, struct gp_domain_facts *ret) GP_MUST_CHECK;
 
-/* @xml with @edit done, in @mem; the text is @xml's own, byte for byte as libxml2 prints it, where nothing
- * changes. An edit that is done already gives the same definition. GP_E_REFUSED if the hostdev that should
- * leave is not ours, GP_E_CHANGED if the one that should be there is not, or one is there that should not,
- * GP_E_INVALID for what is no domain. */
+/* @xml with @edit done, in @mem; the text is @xml's own, byte for byte as libxml2 prints it, where
+ * nothing changes. An edit that is done already gives the same definition. GP_E_REFUSED if the
+ * hostdev that should leave is not ours, GP_E_CHANGED if the one that should be there is not, or
+ * one is there that should not, GP_E_INVALID for what is no domain. */
 struct gp_error *gp_domain_edit(struct gp_arena *mem, const char *xml, const struct gp_edit *edit,
                                 const char **ret) GP_MUST_CHECK;
 
@@ -52,11 +55,15 @@ struct gp_error *gp_domain_edit(struct gp_arena *mem, const char *xml, const str
 struct gp_error *gp_domain_check(struct gp_arena *mem, const char *xml,
                                  const struct gp_edit *edit) GP_MUST_CHECK;
 
-/* The canonical form (C14N, blanks between elements dropped) without what an edit may change: hostdevs with
- * an alias of ours, the mark, and PCI Express ports that nothing else sits in, which libvirt adds with a
- * hostdev and leaves behind. Two definitions that differ in nothing else have the same one. */
-struct gp_error *gp_domain_canonical(struct gp_arena *mem, const char *xml, const char **ret) GP_MUST_CHECK;
+/* The canonical form (C14N, blanks between elements dropped) without what an edit may change:
+ * hostdevs with an alias of ours, the mark, and PCI Express ports that nothing else sits in, which
+ * libvirt adds with a hostdev and leaves behind; controllers, whose order libvirt changes, come
+ * last and sorted. Two definitions that differ in nothing else have the same one. */
+struct gp_error *gp_domain_canonical(struct gp_arena *mem, const char *xml,
+                                     const char **ret) GP_MUST_CHECK;
 
-/* What gpupart looks at and nothing else of it, for captures: no passwords, no paths, no descriptions, no
- * arguments, whatever the definition holds. Reading it gives the same facts as reading @xml. */
-struct gp_error *gp_domain_outline(struct gp_arena *mem, const char *xml, const char **ret) GP_MUST_CHECK;
+/* What gpupart looks at and nothing else of it, for captures: no passwords, no paths, no
+ * descriptions, no arguments, whatever the definition holds. Reading it gives the same facts as
+ * reading @xml. */
+struct gp_error *gp_domain_outline(struct gp_arena *mem, const char *xml,
+                                   const char **ret) GP_MUST_CHECK;

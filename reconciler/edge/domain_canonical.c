@@ -46,11 +46,13 @@ static void drop_ours(struct gp_arena *mem, xmlNode *root)
 /* Whether any device's guest address is on PCI bus @bus. */
 static bool bus_is_used(struct gp_arena *mem, const xmlNode *devices, unsigned long bus)
 {
-    for (xmlNode *node = xmlFirstElementChild((xmlNode *)devices); node; node = xmlNextElementSibling(node)) {
+    for (xmlNode *node = xmlFirstElementChild((xmlNode *)devices); node;
+         node = xmlNextElementSibling(node)) {
         const xmlNode *address = gp_tree_child(node, "address");
         const char *text = gp_tree_attr(mem, address, "bus");
 
-        if (gp_streq(gp_tree_attr(mem, address, "type"), "pci") && text && strtoul(text, NULL, 0) == bus)
+        if (gp_streq(gp_tree_attr(mem, address, "type"), "pci") && text &&
+            strtoul(text, NULL, 0) == bus)
             return true;
     }
     return false;
@@ -61,12 +63,46 @@ static void drop_empty_ports(struct gp_arena *mem, xmlNode *root)
     xmlNode *devices = gp_tree_child(root, "devices");
 
     for (xmlNode *node = gp_tree_child(devices, "controller"), *next; node; node = next) {
-        const char *model = gp_tree_attr(mem, node, "model"), *index = gp_tree_attr(mem, node, "index");
+        const char *model = gp_tree_attr(mem, node, "model"),
+                   *index = gp_tree_attr(mem, node, "index");
 
         next = gp_tree_next(node, "controller");
         if (gp_streq(model, "pcie-root-port") && index &&
             !bus_is_used(mem, devices, strtoul(index, NULL, 10)))
             gp_tree_remove(node);
+    }
+}
+
+static int compare_controllers(struct gp_arena *mem, const xmlNode *a, const xmlNode *b)
+{
+    int order = gp_strcmp(gp_tree_attr(mem, a, "type"), gp_tree_attr(mem, b, "type"));
+
+    return order ? order
+                 : gp_strvercmp(gp_tree_attr(mem, a, "index") ?: "",
+                                gp_tree_attr(mem, b, "index") ?: "");
+}
+
+/* libvirt puts controllers in an order of its own each time that it reads them, and finds them by
+ * type and index (src/conf/domain_conf.c, virDomainControllerInsert()). They come last here, sorted
+ * by those. */
+static void sort_controllers(struct gp_arena *mem, xmlNode *root)
+{
+    xmlNode *devices = gp_tree_child(root, "devices"), *sorted = NULL, *node;
+
+    while ((node = gp_tree_child(devices, "controller"))) {
+        xmlNode **at = &sorted;
+
+        xmlUnlinkNode(node);
+        while (*at && compare_controllers(mem, *at, node) <= 0)
+            at = &(*at)->next;
+        node->next = *at;
+        *at = node;
+    }
+    while ((node = sorted)) {
+        sorted = node->next;
+        node->next = NULL;
+        if (!xmlAddChild(devices, node))
+            abort();
     }
 }
 
@@ -84,6 +120,7 @@ struct gp_error *gp_domain_canonical(struct gp_arena *mem, const char *xml, cons
     root = xmlDocGetRootElement(doc);
     drop_ours(mem, root);
     drop_empty_ports(mem, root);
+    sort_controllers(mem, root);
     drop_if_empty(gp_tree_child(root, "devices"));
     drop_blanks(root);
     size = xmlC14NDocDumpMemory(doc, NULL, XML_C14N_1_0, NULL, 1, &text);

@@ -1,5 +1,5 @@
-/* The one edit. It works on libvirt's own text and touches the <hostdev> of ours, its alias and source, and
- * the mark; all other nodes are printed as they were read. */
+/* The one edit. It works on libvirt's own text and touches the <hostdev> of ours, its alias and
+ * source, and the mark; all other nodes are printed as they were read. */
 #include "domain_tree.h"
 
 #include "cleanup.h"
@@ -12,7 +12,7 @@ struct work {
     struct gp_arena *mem;
     const struct gp_edit *edit;
     xmlNode *root;
-    const char *name, *uuid;
+    const char *uuid;
 };
 
 static const xmlChar *chars(const char *text)
@@ -34,7 +34,8 @@ static xmlNode *find_mark_device(struct work *work, struct gp_device device)
     xmlNode *mark = gp_tree_mark(work->root, NULL);
 
     for (xmlNode *node = mark ? mark->children : NULL; node; node = node->next)
-        if (gp_tree_is_ours(node, "device") && gp_device_eq(gp_tree_mark_device(work->mem, node), device))
+        if (gp_tree_is_ours(node, "device") &&
+            gp_device_eq(gp_tree_mark_device(work->mem, node), device))
             return node;
     return NULL;
 }
@@ -82,8 +83,8 @@ static xmlNode *get_metadata(struct work *work)
     return metadata;
 }
 
-/* A mark that does not fit came along with a copy of another domain: it says nothing about this one and
- * would make ours one of two, which libvirt does not keep. */
+/* A mark that does not fit came along with a copy of another domain: it says nothing about this one
+ * and would make ours one of two, which libvirt does not keep. */
 static void remove_strays(struct work *work)
 {
     xmlNode *mark;
@@ -135,7 +136,8 @@ static bool has_elements(const xmlNode *node)
 
 static void remove_from_mark(struct work *work, struct gp_device device)
 {
-    xmlNode *mark = gp_tree_mark(work->root, NULL), *metadata = gp_tree_child(work->root, "metadata");
+    xmlNode *mark = gp_tree_mark(work->root, NULL),
+            *metadata = gp_tree_child(work->root, "metadata");
     xmlNode *listed;
 
     if (!mark || !mark_fits(work))
@@ -159,8 +161,8 @@ static const char *free_alias(struct work *work)
         const char *alias = gp_printf(work->mem, GP_ALIAS_PREFIX "%u", n);
         bool taken = false;
 
-        for (xmlNode *node = xmlFirstElementChild(gp_tree_child(work->root, "devices")); node && !taken;
-             node = xmlNextElementSibling(node))
+        for (xmlNode *node = xmlFirstElementChild(gp_tree_child(work->root, "devices"));
+             node && !taken; node = xmlNextElementSibling(node))
             taken = gp_streq(gp_tree_alias(work->mem, node), alias);
         if (!taken)
             return alias;
@@ -194,10 +196,10 @@ static void write_source(struct work *work, xmlNode *hostdev, struct gp_device d
     set(address, "function", gp_printf(work->mem, "0x%x", device.pci.function));
 }
 
-/* The kind of a hostdev is part of its source: a partition may be an mdev on one GPU and a VF on the next.
- * What only the other kind knows has to go then, the guest's address stays.
- * Fact: libvirt src/conf/domain_conf.c, virDomainHostdevDefParseXMLSubsys(): model, display and ramfb are
- * of mdevs, <driver> of PCI devices. */
+/* The kind of a hostdev is part of its source: a partition may be an mdev on one GPU and a VF on
+ * the next. What only the other kind knows has to go then, the guest's address stays. Fact: libvirt
+ * src/conf/domain_conf.c, virDomainHostdevDefParseXMLSubsys(): model, display and ramfb are of
+ * mdevs, <driver> of PCI devices. */
 static void write_kind(xmlNode *hostdev, struct gp_device device)
 {
     bool mdev = device.kind == GP_DEVICE_MDEV;
@@ -223,7 +225,8 @@ static void add_hostdev(struct work *work, struct gp_device device)
     if (!hostdev)
         abort();
     /* After the hostdevs that are there: so libvirt gives the new one the next guest address. */
-    for (xmlNode *node = gp_tree_child(devices, "hostdev"); node; node = gp_tree_next(node, "hostdev"))
+    for (xmlNode *node = gp_tree_child(devices, "hostdev"); node;
+         node = gp_tree_next(node, "hostdev"))
         last = node;
     if (!(last ? xmlAddNextSibling(last, hostdev) : xmlAddChild(devices, hostdev)))
         abort();
@@ -241,8 +244,9 @@ static void add_hostdev(struct work *work, struct gp_device device)
 
 static struct gp_error *refuse(struct work *work, struct gp_device device)
 {
-    return gp_error_new(GP_E_REFUSED, "vm %s: its hostdev %s is not gpupart's: alias and mark do not say so",
-                        work->name, gp_device_text(work->mem, device));
+    return gp_error_new(GP_E_REFUSED,
+                        "its hostdev %s is not gpupart's: alias and mark do not say so",
+                        gp_device_text(work->mem, device));
 }
 
 static struct gp_error *attach(struct work *work)
@@ -251,7 +255,7 @@ static struct gp_error *attach(struct work *work)
     xmlNode *hostdev = find_hostdev(work, device);
 
     if (hostdev && !is_ours(work, hostdev, device))
-        return gp_error_new(GP_E_CHANGED, "vm %s: has hostdev %s already, not given by gpupart", work->name,
+        return gp_error_new(GP_E_CHANGED, "it has hostdev %s already, not given by gpupart",
                             gp_device_text(work->mem, device));
     if (!hostdev)
         add_hostdev(work, device);
@@ -278,13 +282,13 @@ static struct gp_error *rebind(struct work *work)
     xmlNode *old = find_hostdev(work, before), *new = find_hostdev(work, after);
 
     if (new && !is_ours(work, new, after))
-        return gp_error_new(GP_E_CHANGED, "vm %s: has hostdev %s already, not given by gpupart", work->name,
+        return gp_error_new(GP_E_CHANGED, "it has hostdev %s already, not given by gpupart",
                             gp_device_text(work->mem, after));
-    if (new && old && new != old)
-        return gp_error_new(GP_E_CHANGED, "vm %s: has hostdevs %s and %s both", work->name,
+    if (new &&old &&new != old)
+        return gp_error_new(GP_E_CHANGED, "it has hostdevs %s and %s both",
                             gp_device_text(work->mem, before), gp_device_text(work->mem, after));
     if (!new && !old)
-        return gp_error_new(GP_E_CHANGED, "vm %s: has no hostdev %s", work->name,
+        return gp_error_new(GP_E_CHANGED, "it has no hostdev %s",
                             gp_device_text(work->mem, before));
     if (!new) {
         if (!is_ours(work, old, before))
@@ -303,7 +307,7 @@ static struct gp_error *adopt(struct work *work)
     xmlNode *hostdev = find_hostdev(work, device);
 
     if (!hostdev)
-        return gp_error_new(GP_E_CHANGED, "vm %s: has no hostdev %s", work->name,
+        return gp_error_new(GP_E_CHANGED, "it has no hostdev %s",
                             gp_device_text(work->mem, device));
     if (!gp_alias_is_ours(gp_tree_alias(work->mem, hostdev)))
         write_alias(work, hostdev);
@@ -315,15 +319,14 @@ static struct gp_error *begin(struct gp_arena *mem, xmlDoc *doc, const struct gp
                               struct work *ret)
 {
     *ret = (struct work){.mem = mem, .edit = edit, .root = xmlDocGetRootElement(doc)};
-    ret->name = gp_tree_content(mem, gp_tree_child(ret->root, "name")) ?: "";
     ret->uuid = gp_tree_uuid(mem, ret->root);
     if (!ret->uuid)
-        return gp_error_new(GP_E_INVALID, "vm %s: its definition has no UUID", ret->name);
+        return gp_error_new(GP_E_INVALID, "its definition has no UUID");
     if (edit->uuid && !gp_streq(gp_lower(mem, edit->uuid), ret->uuid))
-        return gp_error_new(GP_E_BUG, "vm %s: an edit of %s was given the definition of %s", ret->name,
-                            edit->uuid, ret->uuid);
+        return gp_error_new(GP_E_BUG, "an edit of %s was given the definition of %s", edit->uuid,
+                            ret->uuid);
     if (edit->kind != GP_EDIT_DETACH && !edit->mark.host)
-        return gp_error_new(GP_E_BUG, "vm %s: an edit whose mark names no host", ret->name);
+        return gp_error_new(GP_E_BUG, "its mark names no host");
     return NULL;
 }
 
@@ -373,16 +376,16 @@ struct gp_error *gp_domain_check(struct gp_arena *mem, const char *xml, const st
         return err;
     if (edit->kind != GP_EDIT_ATTACH && !gp_device_eq(gone, there) &&
         (find_hostdev(&work, gone) || (mark_fits(&work) && find_mark_device(&work, gone))))
-        return gp_error_new(GP_E_CHANGED, "vm %s: %s is still in its definition", work.name,
+        return gp_error_new(GP_E_CHANGED, "%s is still in its definition",
                             gp_device_text(mem, gone));
     if (edit->kind == GP_EDIT_DETACH)
         return NULL;
     hostdev = find_hostdev(&work, there);
     if (!hostdev)
-        return gp_error_new(GP_E_CHANGED, "vm %s: %s is not in its definition", work.name,
+        return gp_error_new(GP_E_CHANGED, "%s is not in its definition",
                             gp_device_text(mem, there));
     if (!is_ours(&work, hostdev, there))
-        return gp_error_new(GP_E_CHANGED, "vm %s: %s is in its definition, but alias or mark are not",
-                            work.name, gp_device_text(mem, there));
+        return gp_error_new(GP_E_CHANGED, "%s is in its definition, but alias or mark are not",
+                            gp_device_text(mem, there));
     return NULL;
 }

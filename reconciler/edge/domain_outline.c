@@ -1,5 +1,5 @@
-/* A definition cut down to what gp_domain_read() looks at. What is kept is listed, so that whatever else
- * libvirt learns to store (passwords, paths, arguments) stays out of captures. */
+/* A definition cut down to what gp_domain_read() looks at. What is kept is listed, so that whatever
+ * else libvirt learns to store (passwords, paths, arguments) stays out of captures. */
 #include "domain_tree.h"
 
 #include "cleanup.h"
@@ -86,7 +86,8 @@ static void prune(struct gp_arena *mem, xmlNode *parent, const char *path)
         return;
     }
     for (xmlNode *node = parent->children, *next; node; node = next) {
-        const char *below = gp_printf(mem, "%s/%s", path, node->name ? (const char *)node->name : "");
+        const char *below =
+            gp_printf(mem, "%s/%s", path, node->name ? (const char *)node->name : "");
         bool element = node->type == XML_ELEMENT_NODE && !node->ns;
 
         next = node->next;

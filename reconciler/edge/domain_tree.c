@@ -9,7 +9,8 @@
 #include <libxml/xmlerror.h>
 #include <string.h>
 
-/* Longer texts do not pass libvirt's protocol: VIR_NET_MESSAGE_STRING_MAX, src/rpc/virnetprotocol.x. */
+/* Longer texts do not pass libvirt's protocol: VIR_NET_MESSAGE_STRING_MAX,
+ * src/rpc/virnetprotocol.x. */
 #define XML_MAX (4u << 20)
 
 static void ctxt_free_p(xmlParserCtxt **ctxt)
@@ -43,19 +44,21 @@ struct gp_error *gp_tree_parse(const char *xml, size_t size, xmlDoc **ret)
     const xmlNode *root;
 
     if (size > XML_MAX)
-        return gp_error_new(GP_E_INVALID, "a domain definition of %zu bytes: %u are taken", size, XML_MAX);
+        return gp_error_new(GP_E_INVALID, "a domain definition of %zu bytes: %u are taken", size,
+                            XML_MAX);
     ctxt = xmlNewParserCtxt();
     if (!ctxt)
         abort();
-    /* Neither NOENT nor HUGE: entities stay unexpanded, and libxml2's own limits (depth 256) hold. */
+    /* Neither NOENT nor HUGE: entities stay unexpanded, and libxml2's own limits (depth 256) hold.
+     */
     doc = xmlCtxtReadMemory(ctxt, xml, (int)size, NULL, NULL,
                             XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
     if (!doc) {
         const xmlError *why = xmlCtxtGetLastError(ctxt);
         const char *text = why && why->message ? why->message : "it is empty";
 
-        return gp_error_new(GP_E_INVALID, "no domain definition: line %d: %.*s", why ? why->line : 0,
-                            (int)strcspn(text, "\n"), text);
+        return gp_error_new(GP_E_INVALID, "no domain definition: line %d: %.*s",
+                            why ? why->line : 0, (int)strcspn(text, "\n"), text);
     }
     if (doc->intSubset || doc->extSubset)
         return gp_error_new(GP_E_INVALID, "no domain definition: it has a document type");
@@ -175,10 +178,10 @@ bool gp_tree_mark_fits(struct gp_arena *mem, const xmlNode *root, const char *ma
 
 /* ---- hostdevs ---- */
 
-/* As libvirt reads numbers in addresses: C's prefixes (src/conf/device_conf.c, virPCIDeviceAddressParseXML).
- * What is not there is 0. */
-static bool number(struct gp_arena *mem, const xmlNode *address, const char *name, unsigned long max,
-                   unsigned long *ret)
+/* As libvirt reads numbers in addresses: C's prefixes (src/conf/device_conf.c,
+ * virPCIDeviceAddressParseXML). What is not there is 0. */
+static bool number(struct gp_arena *mem, const xmlNode *address, const char *name,
+                   unsigned long max, unsigned long *ret)
 {
     const char *text = gp_tree_attr(mem, address, name);
     char *end;
@@ -195,8 +198,9 @@ static struct gp_device pci_source(struct gp_arena *mem, const xmlNode *address)
 {
     unsigned long domain, bus, slot, function;
 
-    if (!number(mem, address, "domain", UINT32_MAX, &domain) || !number(mem, address, "bus", 0xff, &bus) ||
-        !number(mem, address, "slot", 0x1f, &slot) || !number(mem, address, "function", 7, &function))
+    if (!number(mem, address, "domain", UINT32_MAX, &domain) ||
+        !number(mem, address, "bus", 0xff, &bus) || !number(mem, address, "slot", 0x1f, &slot) ||
+        !number(mem, address, "function", 7, &function))
         return (struct gp_device){0};
     return (struct gp_device){
         .kind = GP_DEVICE_PCI,

@@ -14,7 +14,8 @@ struct gp_error *gp_tree_parse(const char *xml, size_t size, xmlDoc **ret) GP_MU
 /* @node and what is below as text, without an XML declaration. */
 const char *gp_tree_text(struct gp_arena *mem, xmlDoc *doc, xmlNode *node);
 
-/* The first element child called @name (without a namespace), and the next one after @node; NULL: none. */
+/* The first element child called @name (without a namespace), and the next one after @node; NULL:
+ * none. */
 xmlNode *gp_tree_child(const xmlNode *parent, const char *name);
 xmlNode *gp_tree_next(const xmlNode *node, const char *name);
 bool gp_tree_is(const xmlNode *node, const char *name);
@@ -24,7 +25,8 @@ const char *gp_tree_content(struct gp_arena *mem, const xmlNode *node);
 /* Takes @node out, and blanks before it, so that putting in and taking out again leaves nothing. */
 void gp_tree_remove(xmlNode *node);
 
-/* The mark: the element of ours in /domain/metadata. *ret_count (may be NULL) is how many there are. */
+/* The mark: the element of ours in /domain/metadata. *ret_count (may be NULL) is how many there
+ * are. */
 xmlNode *gp_tree_mark(const xmlNode *root, size_t *ret_count);
 bool gp_tree_is_ours(const xmlNode *node, const char *name); /* <gpupart:NAME> */
 /* The device of one <gpupart:device>; NONE if it names none. */

@@ -19,7 +19,8 @@ static void init(void)
 {
     xmlInitParser();
     (void)virInitialize();
-    /* Errors are returned, and told once: libvirt's own habit is to print each to stderr as well. */
+    /* Errors are returned, and told once: libvirt's own habit is to print each to stderr as well.
+     */
     virSetErrorFunc(NULL, print_nothing);
 }
 
@@ -122,7 +123,8 @@ static void open_free(struct gp_job *job)
     free(open);
 }
 
-struct gp_error *gp_virt_open(const char *uri, bool read_only, uint32_t timeout_ms, struct gp_virt **ret)
+struct gp_error *gp_virt_open(const char *uri, bool read_only, uint32_t timeout_ms,
+                              struct gp_virt **ret)
 {
     struct open_job *open = calloc(1, sizeof *open);
     struct gp_virt *virt = calloc(1, sizeof *virt);
@@ -217,7 +219,8 @@ struct gp_error *gp_virt_usable(struct gp_virt *virt, bool change)
     if (atomic_load(&virt->hung))
         return gp_error_new(GP_E_IO, "the connection to %s no longer answers", virt->uri);
     if (change && virt->read_only)
-        return gp_error_new(GP_E_BUG, "a change is asked of a read-only connection to %s", virt->uri);
+        return gp_error_new(GP_E_BUG, "a change is asked of a read-only connection to %s",
+                            virt->uri);
     return NULL;
 }
 
@@ -237,13 +240,16 @@ struct gp_error *gp_virt_lookup(struct gp_virt *virt, const char *uuid, virDomai
 
 struct power_job {
     struct gp_job job;
-    char *uuid;
+    char *uuid, *name; /* name: NULL while unknown */
     bool running;
 };
 
 static void power_free(struct gp_job *job)
 {
-    free(((struct power_job *)job)->uuid);
+    struct power_job *power = (struct power_job *)job;
+
+    free(power->uuid);
+    free(power->name);
     free(job);
 }
 
@@ -258,13 +264,26 @@ static struct power_job *power_new(const char *uuid, void (*run)(struct gp_job *
     return job;
 }
 
+/* As the user knows it, where libvirt said so in time. */
+static const char *power_name(const struct power_job *power, bool done)
+{
+    return done && power->name ? power->name : power->uuid;
+}
+
+static void look_up(struct power_job *power, virDomainPtr *ret)
+{
+    power->job.err = gp_virt_lookup(power->job.virt, power->uuid, ret);
+    if (!power->job.err)
+        power->name = strdup(virDomainGetName(*ret));
+}
+
 static void running_run(struct gp_job *job)
 {
     gp_cleanup(gp_virt_domain_free_p) virDomainPtr domain = NULL;
     struct power_job *power = (struct power_job *)job;
     int active;
 
-    job->err = gp_virt_lookup(job->virt, power->uuid, &domain);
+    look_up(power, &domain);
     if (job->err)
         return;
     active = virDomainIsActive(domain);
@@ -278,7 +297,7 @@ static void start_run(struct gp_job *job)
     gp_cleanup(gp_virt_domain_free_p) virDomainPtr domain = NULL;
     struct power_job *power = (struct power_job *)job;
 
-    job->err = gp_virt_lookup(job->virt, power->uuid, &domain);
+    look_up(power, &domain);
     if (job->err || virDomainIsActive(domain) == 1 || atomic_load(&job->given_up))
         return;
     if (virDomainCreateWithFlags(domain, 0) == 0)
@@ -295,28 +314,36 @@ struct gp_error *gp_virt_running(struct gp_virt *virt, const char *uuid, bool *r
 {
     struct gp_error *err = gp_virt_usable(virt, false);
     struct power_job *power;
+    bool done;
 
     if (err)
         return err;
     power = power_new(uuid, running_run);
-    if (gp_job_do(&power->job, virt, GP_VIRT_CALL_MS, "whether a vm runs", &err))
+    done = gp_job_do(&power->job, virt, GP_VIRT_CALL_MS, "whether a vm runs", &err);
+    if (done)
         err = gp_steal(power->job.err);
-    if (!err)
+    if (err)
+        err = gp_error_wrap(err, "vm %s", power_name(power, done));
+    else
         *ret = power->running;
     gp_job_put(&power->job);
-    return err ? gp_error_wrap(err, "vm %s", uuid) : NULL;
+    return err;
 }
 
 struct gp_error *gp_virt_start(struct gp_virt *virt, const char *uuid, uint32_t timeout_ms)
 {
     struct gp_error *err = gp_virt_usable(virt, true);
     struct power_job *power;
+    bool done;
 
     if (err)
         return err;
     power = power_new(uuid, start_run);
-    if (gp_job_do(&power->job, virt, timeout_ms, "starting a vm; it may still start", &err))
+    done = gp_job_do(&power->job, virt, timeout_ms, "starting a vm; it may still start", &err);
+    if (done)
         err = gp_steal(power->job.err);
+    if (err)
+        err = gp_error_wrap(err, "vm %s was not started", power_name(power, done));
     gp_job_put(&power->job);
-    return err ? gp_error_wrap(err, "vm %s was not started", uuid) : NULL;
+    return err;
 }

@@ -6,8 +6,8 @@
 
 struct gp_virt;
 
-/* Connects. @read_only for plans and reports. Blocks at most @timeout_ms. GP_E_IO if libvirtd is not there,
- * GP_E_TIMEOUT if it does not answer, GP_E_PERM, GP_E_CONFIG for a URI that is none. */
+/* Connects. @read_only for plans and reports. Blocks at most @timeout_ms. GP_E_IO if libvirtd is
+ * not there, GP_E_TIMEOUT if it does not answer, GP_E_PERM, GP_E_CONFIG for a URI that is none. */
 struct gp_error *gp_virt_open(const char *uri, bool read_only, uint32_t timeout_ms,
                               struct gp_virt **ret) GP_MUST_CHECK;
 void gp_virt_close(struct gp_virt *virt); /* takes NULL */
@@ -15,25 +15,29 @@ void gp_virt_close_p(struct gp_virt **virt);
 /* False once the connection has died; then close and open again. */
 bool gp_virt_alive(struct gp_virt *virt);
 
-/* Every domain, with live and persistent definitions, into have->vms (by name), and libvirt_version and
- * hypervisor_is_mock. One definition is read of a domain that is off, two of one that runs; a running one that
- * has a GPU is asked whether a job runs; all else is a constant number of calls. Marks are judged against
- * have->machine_id, which the caller has set. A domain that vanishes in between is left out. GP_E_TIMEOUT if
- * libvirt hangs; then close and open again. */
-struct gp_error *gp_virt_observe(struct gp_virt *virt, struct gp_arena *mem, struct gp_have *have) GP_MUST_CHECK;
-/* The same from the files DIR/libvirt/NAME.xml of a capture (persistent) and NAME.live.xml (running). Without that
- * directory nothing about guests is known: have->vms_unknown. */
-struct gp_error *gp_virt_observe_files(const char *dir, struct gp_arena *mem, struct gp_have *have) GP_MUST_CHECK;
-/* Writes those files: of each definition what gpupart looks at and nothing else, so no secrets. @dir exists. */
+/* Every domain, with live and persistent definitions, into have->vms (by name), and libvirt_version
+ * and hypervisor_is_mock. One definition is read of a domain that is off, two of one that runs; a
+ * running one that has a GPU is asked whether a job runs; all else is a constant number of calls.
+ * Marks are judged against have->machine_id, which the caller has set. A domain that vanishes in
+ * between is left out. GP_E_TIMEOUT if libvirt hangs; then close and open again. */
+struct gp_error *gp_virt_observe(struct gp_virt *virt, struct gp_arena *mem,
+                                 struct gp_have *have) GP_MUST_CHECK;
+/* The same from the files DIR/libvirt/NAME.xml of a capture (persistent) and NAME.live.xml
+ * (running). Without that directory nothing about guests is known: have->vms_unknown. */
+struct gp_error *gp_virt_observe_files(const char *dir, struct gp_arena *mem,
+                                       struct gp_have *have) GP_MUST_CHECK;
+/* Writes those files: of each definition what gpupart looks at and nothing else, so no secrets.
+ * @dir exists. */
 struct gp_error *gp_virt_capture(struct gp_virt *virt, const char *dir) GP_MUST_CHECK;
 
-/* Asks the guests to stop, in one go, and waits for all: for each, the agent (pinged first), at half its
- * timeout ACPI, at the timeout onTimeout. A method that the hypervisor does not have falls through to the
- * next. ret_results[i] is NULL once domain i is shut off, else GP_E_BUSY (still running; the request cannot
- * be recalled) or what went wrong; the caller frees them. @cancelled (may be NULL) is polled: true ends
- * the wait early. Blocks up to the longest timeout, with onTimeout: force up to 40 s longer, and 15 s where libvirt
- * hangs. Before a guest is asked it is looked at once more: GP_E_BUSY if it is paused or has a job (backup,
- * migration) running. GP_E_CHANGED if it stopped and somebody else started it, GP_E_GONE if it is not defined. */
+/* Asks the guests to stop, in one go, and waits for all: for each, the agent (pinged first), at
+ * half its timeout ACPI, at the timeout onTimeout. A method that the hypervisor does not have falls
+ * through to the next. ret_results[i] is NULL once domain i is shut off, else GP_E_BUSY (still
+ * running; the request cannot be recalled) or what went wrong; the caller frees them. @cancelled
+ * (may be NULL) is polled: true ends the wait early. Blocks up to the longest timeout, with
+ * onTimeout: force up to 40 s longer, and 15 s where libvirt hangs. Before a guest is asked it is
+ * looked at once more: GP_E_BUSY if it is paused or has a job (backup, migration) running.
+ * GP_E_CHANGED if it stopped and somebody else started it, GP_E_GONE if it is not defined. */
 struct gp_virt_stop {
     const char *uuid, *name;
     struct gp_stop_policy policy;
@@ -41,25 +45,30 @@ struct gp_virt_stop {
 void gp_virt_stop(struct gp_virt *virt, const struct gp_virt_stop *stops, size_t count,
                   bool (*cancelled)(void *), void *data, struct gp_error **ret_results);
 
-/* Starts a persistent domain; already running is success. Blocks at most @timeout_ms. GP_E_TIMEOUT: it may still
- * start, and the connection is of no more use. GP_E_BUSY with libvirt's reason, as where a device is in use. */
-struct gp_error *gp_virt_start(struct gp_virt *virt, const char *uuid, uint32_t timeout_ms) GP_MUST_CHECK;
+/* Starts a persistent domain; already running is success. Blocks at most @timeout_ms. GP_E_TIMEOUT:
+ * it may still start, and the connection is of no more use. GP_E_BUSY with libvirt's reason, as
+ * where a device is in use. */
+struct gp_error *gp_virt_start(struct gp_virt *virt, const char *uuid,
+                               uint32_t timeout_ms) GP_MUST_CHECK;
 /* Whether it runs now. */
 struct gp_error *gp_virt_running(struct gp_virt *virt, const char *uuid, bool *ret) GP_MUST_CHECK;
 
-/* One edit of the persistent definition: reads it (secure, inactive), changes the source of our hostdev, adds
- * or removes it and the mark, compares with what is defined now (GP_E_CHANGED if somebody edited in
- * between), defines, reads back by meaning. Everything else stays byte for byte what libvirt makes of it,
- * the guest's PCI address too. Doing it again is harmless. GP_E_REFUSED if the hostdev that should leave is not
- * ours; GP_E_CHANGED if the definition is not as the edit supposes. */
+/* One edit of the persistent definition: reads it (secure, inactive), changes the source of our
+ * hostdev, adds or removes it and the mark, compares with what is defined now (GP_E_CHANGED if
+ * somebody edited in between), defines, reads back by meaning. Everything else stays byte for byte
+ * what libvirt makes of it, the guest's PCI address too. Doing it again is harmless. GP_E_REFUSED
+ * if the hostdev that should leave is not ours; GP_E_CHANGED if the definition is not as the edit
+ * supposes. */
 enum gp_edit_kind { GP_EDIT_ATTACH, GP_EDIT_DETACH, GP_EDIT_REBIND, GP_EDIT_MARK };
 struct gp_edit {
     enum gp_edit_kind kind;
     const char *uuid;
-    struct gp_device before; /* detach, rebind: our hostdev's source now. mark: the hand-made hostdev's */
-    struct gp_device after;  /* attach, rebind: the new source */
-    /* attach, rebind, mark: what the metadata shall say; host must be set, vm and device follow from the edit.
-     * detach: only host is looked at, to be sure that the mark is this machine's; NULL: any machine's. */
+    struct gp_device
+        before; /* detach, rebind: our hostdev's source now. mark: the hand-made hostdev's */
+    struct gp_device after; /* attach, rebind: the new source */
+    /* attach, rebind, mark: what the metadata shall say; host must be set, vm and device follow
+     * from the edit. detach: only host is looked at, to be sure that the mark is this machine's;
+     * NULL: any machine's. */
     struct gp_mark mark;
 };
 struct gp_error *gp_virt_edit(struct gp_virt *virt, const struct gp_edit *edit) GP_MUST_CHECK;
@@ -68,12 +77,13 @@ struct gp_error *gp_virt_edit(struct gp_virt *virt, const struct gp_edit *edit) 
 
 struct sd_event;
 struct gp_virt_watch;
-/* Watches lifecycle events of @uri on @loop and calls @changed for each: event "started", "stopped", "defined", …,
- * or name NULL and "connected" or "lost". Connects and reconnects by itself, with back-off up to 30 s, from a
- * thread: a libvirtd that hangs does not hold up the loop. One watch per process at a time; the caller's thread is
- * the one that runs @loop, and frees the watch outside of @changed.
- * gpupart sends no keepalive, so the idle loop does not wake up; libvirtd pings its clients every
- * keepalive_interval (libvirtd.conf, 5 s by default, 0 for never). */
+/* Watches lifecycle events of @uri on @loop and calls @changed for each: event "started",
+ * "stopped", "defined", …, or name NULL and "connected" or "lost". Connects and reconnects by
+ * itself, with back-off up to 30 s, from a thread: a libvirtd that hangs does not hold up the loop.
+ * One watch per process at a time; the caller's thread is the one that runs @loop, and frees the
+ * watch outside of @changed. gpupart sends no keepalive, so the idle loop does not wake up;
+ * libvirtd pings its clients every keepalive_interval (libvirtd.conf, 5 s by default, 0 for never).
+ */
 struct gp_error *gp_virt_watch_new(struct sd_event *loop, const char *uri,
                                    void (*changed)(const char *name, const char *event, void *data),
                                    void *data, struct gp_virt_watch **ret) GP_MUST_CHECK;

@@ -1,8 +1,9 @@
 /* One edit of a persistent definition, from libvirt and back to it.
  *
- * libvirt has no "define if it is still that": what another program defines between our last look and our
- * define is lost to ours. So the look comes right before the define, with nothing but a comparison in between;
- * some tens of microseconds on a local socket remain. What is defined after ours is seen by reading back. */
+ * libvirt has no "define if it is still that": what another program defines between our last look
+ * and our define is lost to ours. So the look comes right before the define, with nothing but a
+ * comparison in between; some tens of microseconds on a local socket remain. What is defined after
+ * ours is seen by reading back. */
 #include "virt_private.h"
 
 #include "cleanup.h"
@@ -16,6 +17,7 @@ struct edit_job {
     struct gp_job job;
     struct gp_arena *mem; /* its own: it may outlive the caller's */
     struct gp_edit edit;
+    const char *name; /* NULL while unknown */
 };
 
 static struct gp_device copy_device(struct gp_arena *mem, struct gp_device device)
@@ -31,14 +33,15 @@ static struct gp_edit copy_edit(struct gp_arena *mem, const struct gp_edit *edit
         .uuid = gp_strdup(mem, edit->uuid),
         .before = copy_device(mem, edit->before),
         .after = copy_device(mem, edit->after),
-        .mark = {
-            .host = gp_strdup(mem, edit->mark.host),
-            .vm = gp_strdup(mem, edit->mark.vm),
-            .binding = gp_strdup(mem, edit->mark.binding),
-            .pool = gp_strdup(mem, edit->mark.pool),
-            .partition = gp_strdup(mem, edit->mark.partition),
-            .device = copy_device(mem, edit->mark.device),
-        },
+        .mark =
+            {
+                .host = gp_strdup(mem, edit->mark.host),
+                .vm = gp_strdup(mem, edit->mark.vm),
+                .binding = gp_strdup(mem, edit->mark.binding),
+                .pool = gp_strdup(mem, edit->mark.pool),
+                .partition = gp_strdup(mem, edit->mark.partition),
+                .device = copy_device(mem, edit->mark.device),
+            },
     };
 }
 
@@ -57,9 +60,9 @@ static struct gp_error *read_definition(virDomainPtr domain, char **ret)
     return *ret ? NULL : gp_virt_error();
 }
 
-/* Validates against libvirt's schema where the driver can. A definition from an older libvirt may not fit
- * today's schema in parts that are none of our business: it is defined all the same, and what we changed is
- * read back anyway. */
+/* Validates against libvirt's schema where the driver can. A definition from an older libvirt may
+ * not fit today's schema in parts that are none of our business: it is defined all the same, and
+ * what we changed is read back anyway. */
 static struct gp_error *define(virConnectPtr conn, const char *xml)
 {
     virDomainPtr domain = virDomainDefineXMLFlags(conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
@@ -79,7 +82,7 @@ static struct gp_error *edit_one(struct edit_job *edit, virDomainPtr domain)
     struct gp_error *err;
 
     if (virDomainIsPersistent(domain) == 0)
-        return gp_error_new(GP_E_UNSUPPORTED, "is transient: it has no definition to edit");
+        return gp_error_new(GP_E_UNSUPPORTED, "it is transient: it has no definition to edit");
     err = read_definition(domain, &before);
     if (err)
         return err;
@@ -108,8 +111,10 @@ static void edit_run(struct gp_job *job)
     struct edit_job *edit = (struct edit_job *)job;
 
     job->err = gp_virt_lookup(job->virt, edit->edit.uuid, &domain);
-    if (!job->err)
-        job->err = edit_one(edit, domain);
+    if (job->err)
+        return;
+    edit->name = gp_strdup(edit->mem, virDomainGetName(domain));
+    job->err = edit_one(edit, domain);
 }
 
 struct gp_error *gp_virt_edit(struct gp_virt *virt, const struct gp_edit *edit)
@@ -126,8 +131,14 @@ struct gp_error *gp_virt_edit(struct gp_virt *virt, const struct gp_edit *edit)
     job->edit = copy_edit(job->mem, edit);
     job->job.run = edit_run;
     job->job.free = edit_free;
-    if (gp_job_do(&job->job, virt, GP_VIRT_CALL_MS, "editing a definition; it may still be defined", &err))
+    if (gp_job_do(&job->job, virt, GP_VIRT_CALL_MS, "editing a definition; it may still be defined",
+                  &err)) {
         err = gp_steal(job->job.err);
+        if (err)
+            err = gp_error_wrap(err, "vm %s was not edited", job->name ? job->name : edit->uuid);
+    } else {
+        err = gp_error_wrap(err, "vm %s was not edited", edit->uuid);
+    }
     gp_job_put(&job->job);
-    return err ? gp_error_wrap(err, "vm %s was not edited", edit->uuid) : NULL;
+    return err;
 }

@@ -1,6 +1,7 @@
-/* Captures: DIR/libvirt/NAME.xml is a persistent definition, NAME.live.xml that of the running domain. What
- * libvirt knows besides (autostart, managed-save images, pauses, jobs) is not in definitions, so a captured
- * domain counts as running or off, and as stoppable unless its definition says otherwise. */
+/* Captures: DIR/libvirt/NAME.xml is a persistent definition, NAME.live.xml that of the running
+ * domain. What libvirt knows besides (autostart, managed-save images, pauses, jobs) is not in
+ * definitions, so a captured domain counts as running or off, and as stoppable unless its
+ * definition says otherwise. */
 #include "virt_private.h"
 
 #include "cleanup.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LIVE ".live.xml"
+#define LIVE     ".live.xml"
 #define FILE_MAX (4u << 20)
 
 static void closedir_p(DIR **dir)
@@ -44,7 +45,8 @@ static struct gp_error *read_file(struct gp_arena *mem, int dir, const char *nam
     if (!file || fstat(fd, &st) < 0)
         return gp_error_errno(errno, "libvirt/%s", name);
     if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
-        return gp_error_new(GP_E_INVALID, "libvirt/%s: no file of at most %u bytes", name, FILE_MAX);
+        return gp_error_new(GP_E_INVALID, "libvirt/%s: no file of at most %u bytes", name,
+                            FILE_MAX);
     text = gp_arena_alloc(mem, (size_t)st.st_size + 1);
     if (fread(text, 1, (size_t)st.st_size, file) != (size_t)st.st_size)
         return gp_error_new(GP_E_IO, "libvirt/%s: cannot be read", name);
@@ -52,7 +54,8 @@ static struct gp_error *read_file(struct gp_arena *mem, int dir, const char *nam
     return NULL;
 }
 
-static struct gp_error *add_vm(struct gp_arena *mem, int dir, const char *base, struct gp_have *have)
+static struct gp_error *add_vm(struct gp_arena *mem, int dir, const char *base,
+                               struct gp_have *have)
 {
     struct gp_virt_seen seen = {0};
     struct gp_error *err;
@@ -110,7 +113,8 @@ struct gp_error *gp_virt_observe_files(const char *dir, struct gp_arena *mem, st
     return NULL;
 }
 
-static struct gp_error *write_outline(struct gp_arena *mem, const char *dir, const char *file, const char *xml)
+static struct gp_error *write_outline(struct gp_arena *mem, const char *dir, const char *file,
+                                      const char *xml)
 {
     const char *path = gp_printf(mem, "%s/%s", dir, file), *outline;
     gp_cleanup(gp_fclose_p) FILE *out = NULL;
@@ -139,8 +143,10 @@ struct gp_error *gp_virt_capture(struct gp_virt *virt, const char *dir)
     if (mkdir(path, 0755) < 0 && errno != EEXIST)
         return gp_error_errno(errno, "%s", path);
     for (size_t i = 0; i < count && !err; i++) {
-        /* libvirt takes names with a slash for some hypervisors: such a file would lie elsewhere. */
-        const char *name = strchr(texts[i].name, '/') || *texts[i].name == '.' ? NULL : texts[i].name;
+        /* libvirt takes names with a slash for some hypervisors: such a file would lie elsewhere.
+         */
+        const char *name =
+            strchr(texts[i].name, '/') || *texts[i].name == '.' ? NULL : texts[i].name;
 
         if (!name)
             name = gp_printf(mem, "domain-%zu", i);

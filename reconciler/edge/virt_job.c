@@ -142,6 +142,7 @@ bool gp_job_do(struct gp_job *job, struct gp_virt *virt, uint32_t timeout_ms, co
         return true;
     if (virt)
         atomic_store(&virt->hung, true);
-    *ret_err = gp_error_new(GP_E_TIMEOUT, "libvirt did not answer within %u ms: %s", timeout_ms, what);
+    *ret_err =
+        gp_error_new(GP_E_TIMEOUT, "libvirt did not answer within %u ms: %s", timeout_ms, what);
     return false;
 }

@@ -1,9 +1,10 @@
 /* The adapter between two event loops.
  *
  * Three things that libvirt's documentation of virEventRegisterImpl() leaves to be found out:
- * a free callback may take the lock that the caller of remove holds, so it runs later, from the loop itself;
- * a callback's number may be 0 and only -1 is an error (ours begin at 1 all the same);
- * any thread that uses a connection may add, change and remove, while sd-event belongs to one thread. */
+ * a free callback may take the lock that the caller of remove holds, so it runs later, from the
+ * loop itself; a callback's number may be 0 and only -1 is an error (ours begin at 1 all the same);
+ * any thread that uses a connection may add, change and remove, while sd-event belongs to one
+ * thread. */
 #include "virt_loop.h"
 
 #include "virt_private.h"
@@ -73,7 +74,8 @@ static int on_handle(sd_event_source *source, int fd, uint32_t events, void *dat
     pthread_mutex_lock(&lock);
     removed = entry->removed;
     pthread_mutex_unlock(&lock);
-    /* Removed from here on by another thread, it is still whole: entries are freed by this thread. */
+    /* Removed from here on by another thread, it is still whole: entries are freed by this thread.
+     */
     if (!removed)
         entry->on_handle(entry->id, fd, from_epoll(events), entry->opaque);
     return 0;
@@ -101,8 +103,10 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 static int make_source(struct entry *entry)
 {
     if (entry->fd >= 0)
-        return sd_event_add_io(the_loop, &entry->source, entry->fd, to_epoll(entry->events), on_handle, entry);
-    return sd_event_add_time(the_loop, &entry->source, CLOCK_MONOTONIC, entry->due_us, 1000, on_timeout, entry);
+        return sd_event_add_io(the_loop, &entry->source, entry->fd, to_epoll(entry->events),
+                               on_handle, entry);
+    return sd_event_add_time(the_loop, &entry->source, CLOCK_MONOTONIC, entry->due_us, 1000,
+                             on_timeout, entry);
 }
 
 /* Makes the source say what the entry says. With the lock. */
@@ -235,9 +239,11 @@ static int remove_entry(int id)
     return entry ? 0 : -1;
 }
 
-static int add_handle(int fd, int events, virEventHandleCallback callback, void *opaque, virFreeCallback done)
+static int add_handle(int fd, int events, virEventHandleCallback callback, void *opaque,
+                      virFreeCallback done)
 {
-    return add((struct entry){.fd = fd, .events = events, .on_handle = callback, .opaque = opaque, .free = done});
+    return add((struct entry){
+        .fd = fd, .events = events, .on_handle = callback, .opaque = opaque, .free = done});
 }
 
 static void update_handle(int id, int events)
@@ -260,8 +266,12 @@ static uint64_t due_in(int ms)
 
 static int add_timeout(int ms, virEventTimeoutCallback callback, void *opaque, virFreeCallback done)
 {
-    return add((struct entry){
-        .fd = -1, .ms = ms, .due_us = due_in(ms), .on_timeout = callback, .opaque = opaque, .free = done});
+    return add((struct entry){.fd = -1,
+                              .ms = ms,
+                              .due_us = due_in(ms),
+                              .on_timeout = callback,
+                              .opaque = opaque,
+                              .free = done});
 }
 
 static void update_timeout(int id, int ms)
@@ -280,7 +290,8 @@ static void update_timeout(int id, int ms)
 
 static void register_once(void)
 {
-    virEventRegisterImpl(add_handle, update_handle, remove_entry, add_timeout, update_timeout, remove_entry);
+    virEventRegisterImpl(add_handle, update_handle, remove_entry, add_timeout, update_timeout,
+                         remove_entry);
 }
 
 struct gp_error *gp_virt_loop_attach(struct sd_event *loop)

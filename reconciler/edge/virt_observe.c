@@ -1,7 +1,8 @@
-/* Looking at every domain. Power, persistence, autostart and managed-save images come from filtered lists,
- * whose number does not grow with the domains; per domain there is one definition to read if it is off, two if
- * it runs. Jobs (backup, migration) are in neither: a running domain that has a GPU is asked for them with one
- * call more, others are asked when they are about to be stopped (virt_stop.c), since most never are. */
+/* Looking at every domain. Power, persistence, autostart and managed-save images come from filtered
+ * lists, whose number does not grow with the domains; per domain there is one definition to read if
+ * it is off, two if it runs. Jobs (backup, migration) are in neither: a running domain that has a
+ * GPU is asked for them with one call more, others are asked when they are about to be stopped
+ * (virt_stop.c), since most never are. */
 #include "virt_private.h"
 
 #include "cleanup.h"
@@ -125,7 +126,8 @@ static struct gp_error *read_one(struct observe_job *observe, struct seen *seen)
         err = read_xml(seen->domain, 0, &seen->live);
     if (!err && is_in(seen, PERSISTENT))
         err = read_xml(seen->domain, VIR_DOMAIN_XML_INACTIVE, &seen->inactive);
-    if (err || !is_in(seen, RUNNING) || observe->no_jobs || !seen->live || !strstr(seen->live, "<hostdev "))
+    if (err || !is_in(seen, RUNNING) || observe->no_jobs || !seen->live ||
+        !strstr(seen->live, "<hostdev "))
         return err;
     if (virDomainGetJobInfo(seen->domain, &info) == 0)
         seen->job = info.type == VIR_DOMAIN_JOB_BOUNDED || info.type == VIR_DOMAIN_JOB_UNBOUNDED;
@@ -155,13 +157,14 @@ static void observe_run(struct gp_job *job)
 
 static enum gp_power power_of(const struct seen *seen)
 {
-    return is_in(seen, RUNNING)  ? GP_POWER_RUNNING
-           : is_in(seen, PAUSED) ? GP_POWER_PAUSED
+    return is_in(seen, RUNNING)   ? GP_POWER_RUNNING
+           : is_in(seen, PAUSED)  ? GP_POWER_PAUSED
            : is_in(seen, SHUTOFF) ? GP_POWER_OFF
                                   : GP_POWER_OTHER;
 }
 
-static struct gp_error *take(struct gp_arena *mem, struct observe_job *observe, struct gp_have *have)
+static struct gp_error *take(struct gp_arena *mem, struct observe_job *observe,
+                             struct gp_have *have)
 {
     have->libvirt_version = (uint32_t)observe->version;
     have->hypervisor_is_mock = observe->mock;
@@ -221,8 +224,8 @@ struct gp_error *gp_virt_observe(struct gp_virt *virt, struct gp_arena *mem, str
     return err ? gp_error_wrap(err, "the domains of %s could not be read", virt->uri) : NULL;
 }
 
-struct gp_error *gp_virt_definitions(struct gp_virt *virt, struct gp_arena *mem, struct gp_virt_text **ret,
-                                     size_t *ret_count)
+struct gp_error *gp_virt_definitions(struct gp_virt *virt, struct gp_arena *mem,
+                                     struct gp_virt_text **ret, size_t *ret_count)
 {
     struct gp_error *err = gp_virt_usable(virt, false);
     struct observe_job *observe;

@@ -1,4 +1,5 @@
-/* What the files of virt*.c share: the connection, libvirt's errors as ours, calls with a deadline. */
+/* What the files of virt*.c share: the connection, libvirt's errors as ours, calls with a deadline.
+ */
 #pragma once
 
 #include "arena.h"
@@ -21,7 +22,8 @@ struct gp_virt {
 /* Longest wait for what libvirtd answers from its own memory: lists, states, definitions. */
 #define GP_VIRT_CALL_MS 30000
 
-/* libvirt and libxml2 are made ready for several threads, libvirt prints nothing. Any number of times. */
+/* libvirt and libxml2 are made ready for several threads, libvirt prints nothing. Any number of
+ * times. */
 void gp_virt_init(void);
 /* The last error of this thread's libvirt call, "libvirt: TEXT". */
 struct gp_error *gp_virt_error(void) GP_MUST_CHECK;
@@ -31,9 +33,10 @@ uint64_t gp_monotonic_ms(void);
 
 /* ---- calls with a deadline ----
  *
- * Fact: libvirt's client waits for an answer for ever; keepalive would need an event loop and only sees a
- * dead peer, not a libvirtd that is stuck in one call. So whatever may block runs in a thread, which can be
- * given up. A job therefore owns all that its function touches; it is freed by whoever is last. */
+ * Fact: libvirt's client waits for an answer for ever; keepalive would need an event loop and only
+ * sees a dead peer, not a libvirtd that is stuck in one call. So whatever may block runs in a
+ * thread, which can be given up. A job therefore owns all that its function touches; it is freed by
+ * whoever is last. */
 struct gp_job {
     void (*run)(struct gp_job *job);
     void (*free)(struct gp_job *job); /* frees the job itself, too */
@@ -56,21 +59,24 @@ void gp_job_endings(uint64_t *ret);
 /* Lets go of it: a job that is not done is given up and frees itself. */
 void gp_job_put(struct gp_job *job);
 
-/* start and wait. True: done, look at job->err. False: *ret_err is GP_E_TIMEOUT, and @virt counts as hung. In
- * both cases the caller puts the job. */
+/* start and wait. True: done, look at job->err. False: *ret_err is GP_E_TIMEOUT, and @virt counts
+ * as hung. In both cases the caller puts the job. */
 bool gp_job_do(struct gp_job *job, struct gp_virt *virt, uint32_t timeout_ms, const char *what,
                struct gp_error **ret_err);
 
 struct gp_virt *gp_virt_ref(struct gp_virt *virt);
-void gp_virt_unref(struct gp_virt *virt); /* closes; may block: only from a job or with a live libvirtd */
+void gp_virt_unref(
+    struct gp_virt *virt); /* closes; may block: only from a job or with a live libvirtd */
 
 /* GP_E_IO if @virt has hung, GP_E_PERM if a change is asked of a read-only one. */
 struct gp_error *gp_virt_usable(struct gp_virt *virt, bool change) GP_MUST_CHECK;
 /* The domain, or the error. From within a job. */
-struct gp_error *gp_virt_lookup(struct gp_virt *virt, const char *uuid, virDomainPtr *ret) GP_MUST_CHECK;
+struct gp_error *gp_virt_lookup(struct gp_virt *virt, const char *uuid,
+                                virDomainPtr *ret) GP_MUST_CHECK;
 void gp_virt_domain_free_p(virDomainPtr *domain);
 
-/* One VM from its definitions, either of which may be NULL. @inactive and @live are of one domain. */
+/* One VM from its definitions, either of which may be NULL. @inactive and @live are of one domain.
+ */
 struct gp_virt_seen {
     const char *inactive, *live;
     bool persistent, autostart, managed_save;
@@ -78,13 +84,13 @@ struct gp_virt_seen {
     enum gp_power power;
 };
 /* GP_E_INVALID where neither definition can be read. */
-struct gp_error *gp_virt_vm(struct gp_arena *mem, const struct gp_virt_seen *seen, const char *machine_id,
-                            struct gp_vm *ret) GP_MUST_CHECK;
+struct gp_error *gp_virt_vm(struct gp_arena *mem, const struct gp_virt_seen *seen,
+                            const char *machine_id, struct gp_vm *ret) GP_MUST_CHECK;
 void gp_virt_sort(struct gp_have *have); /* by name */
 
 /* The definitions of every domain as libvirt gave them, without secrets. */
 struct gp_virt_text {
     const char *name, *inactive, *live; /* inactive, live: NULL where there is none */
 };
-struct gp_error *gp_virt_definitions(struct gp_virt *virt, struct gp_arena *mem, struct gp_virt_text **ret,
-                                     size_t *ret_count) GP_MUST_CHECK;
+struct gp_error *gp_virt_definitions(struct gp_virt *virt, struct gp_arena *mem,
+                                     struct gp_virt_text **ret, size_t *ret_count) GP_MUST_CHECK;

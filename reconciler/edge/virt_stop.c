@@ -1,5 +1,6 @@
-/* Stopping guests, all at once. Each guest is a small machine of states; the calls that ask it are jobs, a few at
- * a time, and one list of all domains tells who is off. So many guests take as long as the slowest. */
+/* Stopping guests, all at once. Each guest is a small machine of states; the calls that ask it are
+ * jobs, a few at a time, and one list of all domains tells who is off. So many guests take as long
+ * as the slowest. */
 #include "virt_private.h"
 
 #include "cleanup.h"
@@ -9,17 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* libvirtd takes five calls at a time of one client (libvirtd.conf, max_client_requests): one stays free for
- * looking, so that guests whose agents hang do not hold up the rest. */
+/* libvirtd takes five calls at a time of one client (libvirtd.conf, max_client_requests): one stays
+ * free for looking, so that guests whose agents hang do not hold up the rest. */
 #define ASKING_MAX 4
 /* An agent that lives answers in milliseconds, under load in a second or two. */
-#define PING_S 5
+#define PING_S      5
 #define POLL_MIN_MS 50
 #define POLL_MAX_MS 500
-/* QEMU gets 10 s to end by itself, then libvirt kills it (src/qemu/qemu_process.c, virProcessKillPainfully). */
+/* QEMU gets 10 s to end by itself, then libvirt kills it (src/qemu/qemu_process.c,
+ * virProcessKillPainfully). */
 #define FORCE_MS 40000
 /* One look: what libvirtd answers from memory. */
-#define LOOK_MS 15000
+#define LOOK_MS   15000
 #define CANCEL_MS 100
 /* Where the policy says nothing. */
 #define TIMEOUT_MS 180000
@@ -60,9 +62,9 @@ static struct gp_error *ask(virDomainPtr domain, enum gp_stop_method method)
     return virDomainShutdownFlags(domain, flags) == 0 ? NULL : gp_virt_error();
 }
 
-/* The methods in turn until one is taken. Where the hypervisor knows none of them, it is asked without saying
- * how. What fails for another reason falls through as well: an agent that does not answer is why ACPI comes
- * next. */
+/* The methods in turn until one is taken. Where the hypervisor knows none of them, it is asked
+ * without saying how. What fails for another reason falls through as well: an agent that does not
+ * answer is why ACPI comes next. */
 static struct gp_error *ask_in_turn(virDomainPtr domain, const enum gp_stop_method method[2])
 {
     struct gp_error *err = NULL;
@@ -101,7 +103,8 @@ static struct gp_error *may_be_asked(virDomainPtr domain)
 static struct gp_error *destroy(virDomainPtr domain)
 {
     if (virDomainDestroyFlags(domain, VIR_DOMAIN_DESTROY_GRACEFUL) == 0 ||
-        virDomainDestroyFlags(domain, VIR_DOMAIN_DESTROY_DEFAULT) == 0 || virDomainDestroy(domain) == 0)
+        virDomainDestroyFlags(domain, VIR_DOMAIN_DESTROY_DEFAULT) == 0 ||
+        virDomainDestroy(domain) == 0)
         return NULL;
     return gp_virt_error();
 }
@@ -224,8 +227,9 @@ static void end_all(struct stopping *all, enum gp_errc code, const char *why)
 
         if (guest->phase == ENDED)
             continue;
-        end(all, guest, gp_error_new(code, "%s%s", why,
-                                     guest->reached ? "; it was asked to stop, so it may yet go down" : ""));
+        end(all, guest,
+            gp_error_new(code, "%s%s", why,
+                         guest->reached ? "; it was asked to stop, so it may yet go down" : ""));
     }
 }
 
@@ -254,8 +258,8 @@ static void begin_asking(struct stopping *all, struct guest *guest)
     gp_job_start(&job->job, all->virt);
 }
 
-/* A guest that could not be asked at all fails at once: nothing has begun. An earlier request stands,
- * whatever the later one came to. */
+/* A guest that could not be asked at all fails at once: nothing has begun. An earlier request
+ * stands, whatever the later one came to. */
 static void take_answer(struct stopping *all, struct guest *guest)
 {
     struct gp_error *err = gp_steal(guest->job->job.err);
@@ -279,7 +283,9 @@ static void time_out(struct stopping *all, struct guest *guest, uint64_t now)
     const struct gp_stop_policy *policy = &guest->stop->policy;
 
     if (guest->next == FORCE) {
-        end(all, guest, gp_error_new(GP_E_TIMEOUT, "it was forced off, but runs on after %u s", FORCE_MS / 1000));
+        end(all, guest,
+            gp_error_new(GP_E_TIMEOUT, "it was forced off, but runs on after %u s",
+                         FORCE_MS / 1000));
     } else if (policy->force) {
         let_go(all, guest);
         guest->next = FORCE;
@@ -288,8 +294,10 @@ static void time_out(struct stopping *all, struct guest *guest, uint64_t now)
     } else if (guest->reached || guest->phase == ASKING) {
         end(all, guest,
             gp_error_new(GP_E_BUSY,
-                         "it still runs %u s after it was asked; the request cannot be recalled, so it may yet "
-                         "go down", (policy->timeout_ms ? policy->timeout_ms : TIMEOUT_MS) / 1000));
+                         "it still runs %u s after it was asked; the request cannot be recalled, "
+                         "so it may yet "
+                         "go down",
+                         (policy->timeout_ms ? policy->timeout_ms : TIMEOUT_MS) / 1000));
     } else {
         end(all, guest, gp_error_new(GP_E_BUSY, "its time was over before it could be asked"));
     }
@@ -329,14 +337,16 @@ static void see(struct stopping *all, struct guest *guest, const struct look *lo
     if (guest->phase == ENDED)
         return;
     if (!look) {
-        end(all, guest, gp_error_new(GP_E_GONE, "it is not defined%s", guest->reached ? " any more" : ""));
+        end(all, guest,
+            gp_error_new(GP_E_GONE, "it is not defined%s", guest->reached ? " any more" : ""));
     } else if (look->id < 0) {
         end(all, guest, NULL);
     } else if (guest->phase == UNSEEN) {
         guest->id = look->id;
         guest->phase = WAITING;
     } else if (look->id != guest->id) {
-        end(all, guest, gp_error_new(GP_E_CHANGED, "it stopped, and somebody else started it again"));
+        end(all, guest,
+            gp_error_new(GP_E_CHANGED, "it stopped, and somebody else started it again"));
     }
 }
 
@@ -427,12 +437,12 @@ static void begin(struct stopping *all, const struct gp_virt_stop *stops, struct
 void gp_virt_stop(struct gp_virt *virt, const struct gp_virt_stop *stops, size_t count,
                   bool (*cancelled)(void *), void *data, struct gp_error **ret_results)
 {
-    gp_cleanup(gp_free_p) struct guest *guests = calloc(count + 1, sizeof *guests);
-    struct stopping all = {.virt = virt, .guests = guests, .count = count, .pause_ms = POLL_MIN_MS};
+    struct stopping all = {.virt = virt, .count = count, .pause_ms = POLL_MIN_MS};
     struct gp_error *err;
     uint64_t endings = 0;
 
-    if (!guests)
+    all.guests = calloc(count + 1, sizeof *all.guests);
+    if (!all.guests)
         abort();
     begin(&all, stops, ret_results);
     err = gp_virt_usable(virt, true);
@@ -454,4 +464,5 @@ void gp_virt_stop(struct gp_virt *virt, const struct gp_virt_stop *stops, size_t
     }
     if (all.look)
         gp_job_put(&all.look->job);
+    free(all.guests);
 }

@@ -24,10 +24,12 @@ static const char *find_reason(struct gp_arena *mem, const struct gp_virt_seen *
     if (seen->power == GP_POWER_PAUSED)
         return "is paused, and cannot answer a request to stop";
     if (seen->power == GP_POWER_OTHER)
-        return "is neither running nor shut off (crashed, suspended by its guest, or shutting down)";
+        return "is neither running nor shut off (crashed, suspended by its guest, or shutting "
+               "down)";
     if (!facts->on_poweroff_destroy)
-        return gp_printf(mem, "has on_poweroff '%s', and would not be off after it stopped (needs 'destroy')",
-                         facts->on_poweroff);
+        return gp_printf(
+            mem, "has on_poweroff '%s', and would not be off after it stopped (needs 'destroy')",
+            facts->on_poweroff);
     if (facts->block_job)
         return "has a block job running (a disk is being copied or committed)";
     if (seen->job)
@@ -35,8 +37,8 @@ static const char *find_reason(struct gp_arena *mem, const struct gp_virt_seen *
     return NULL;
 }
 
-struct gp_error *gp_virt_vm(struct gp_arena *mem, const struct gp_virt_seen *seen, const char *machine_id,
-                            struct gp_vm *ret)
+struct gp_error *gp_virt_vm(struct gp_arena *mem, const struct gp_virt_seen *seen,
+                            const char *machine_id, struct gp_vm *ret)
 {
     struct gp_domain_facts live = {0}, inactive = {0};
     struct gp_virt_seen now = *seen;
@@ -53,7 +55,8 @@ struct gp_error *gp_virt_vm(struct gp_arena *mem, const struct gp_virt_seen *see
         if (err)
             return err;
     }
-    /* Asked for the live definition of a domain that has just stopped, libvirt gives the other one. */
+    /* Asked for the live definition of a domain that has just stopped, libvirt gives the other one.
+     */
     if (!live.running) {
         live = (struct gp_domain_facts){0};
         now.power = GP_POWER_OFF;

@@ -1,10 +1,12 @@
 /* Lifecycle events for the supervisor.
  *
- * Connecting and registering ask libvirtd and may hang with it, so a job does them; the loop only takes over a
- * connection that is ready. A connection that was lost is closed by the loop: without a socket nothing waits.
+ * Connecting and registering ask libvirtd and may hang with it, so a job does them; the loop only
+ * takes over a connection that is ready. A connection that was lost is closed by the loop: without
+ * a socket nothing waits.
  *
- * Fact: the client never pings (libvirt's default for programs), but a libvirtd with keepalive_interval other
- * than 0 pings each client that has an event loop, 5 s by default, and that wakes it: libvirtd.conf decides. */
+ * Fact: the client never pings (libvirt's default for programs), but a libvirtd with
+ * keepalive_interval other than 0 pings each client that has an event loop, 5 s by default, and
+ * that wakes it: libvirtd.conf decides. */
 #include "virt_loop.h"
 #include "virt_private.h"
 
@@ -20,13 +22,13 @@
 
 #define RETRY_MIN_MS 250
 #define RETRY_MAX_MS 30000
-#define CLOSE_MS 2000
+#define CLOSE_MS     2000
 
 /* What callbacks get. It outlives the watch: libvirt drops its references when it likes. */
 struct listener {
     atomic_int refs;
     struct gp_virt_watch *watch; /* NULL: the watch is gone. Loop's thread only */
-    atomic_bool taken;           /* the loop has the connection; before, its job would call from its thread */
+    atomic_bool taken; /* the loop has the connection; before, its job would call from its thread */
 };
 
 struct connect_job {
@@ -68,10 +70,10 @@ static struct listener *listener_ref(struct listener *listener)
 /* ---- what libvirt calls, in the loop's thread ---- */
 
 static const char *const event_names[] = {
-    [VIR_DOMAIN_EVENT_DEFINED] = "defined",     [VIR_DOMAIN_EVENT_UNDEFINED] = "undefined",
-    [VIR_DOMAIN_EVENT_STARTED] = "started",     [VIR_DOMAIN_EVENT_SUSPENDED] = "suspended",
-    [VIR_DOMAIN_EVENT_RESUMED] = "resumed",     [VIR_DOMAIN_EVENT_STOPPED] = "stopped",
-    [VIR_DOMAIN_EVENT_SHUTDOWN] = "shutdown",   [VIR_DOMAIN_EVENT_PMSUSPENDED] = "pmsuspended",
+    [VIR_DOMAIN_EVENT_DEFINED] = "defined",   [VIR_DOMAIN_EVENT_UNDEFINED] = "undefined",
+    [VIR_DOMAIN_EVENT_STARTED] = "started",   [VIR_DOMAIN_EVENT_SUSPENDED] = "suspended",
+    [VIR_DOMAIN_EVENT_RESUMED] = "resumed",   [VIR_DOMAIN_EVENT_STOPPED] = "stopped",
+    [VIR_DOMAIN_EVENT_SHUTDOWN] = "shutdown", [VIR_DOMAIN_EVENT_PMSUSPENDED] = "pmsuspended",
     [VIR_DOMAIN_EVENT_CRASHED] = "crashed",
 };
 
@@ -116,8 +118,9 @@ static void connect_run(struct gp_job *job)
         listener_unref(connect->listener);
         goto failed;
     }
-    /* Without a reference of its own: a driver that never closes (the mock) takes the callback, forgets it,
-     * and never frees what came with it. disconnect() comes before the other references go. */
+    /* Without a reference of its own: a driver that never closes (the mock) takes the callback,
+     * forgets it, and never frees what came with it. disconnect() comes before the other references
+     * go. */
     if (virConnectRegisterCloseCallback(conn, on_closed, connect->listener, NULL) < 0)
         virResetLastError();
     connect->conn = conn;
@@ -260,7 +263,8 @@ static int add_sources(struct gp_virt_watch *watch)
 {
     int r;
 
-    r = sd_event_add_time_relative(watch->loop, &watch->retry, CLOCK_MONOTONIC, 0, 1000, on_retry, watch);
+    r = sd_event_add_time_relative(watch->loop, &watch->retry, CLOCK_MONOTONIC, 0, 1000, on_retry,
+                                   watch);
     if (r < 0)
         return r;
     r = sd_event_source_set_enabled(watch->retry, SD_EVENT_OFF);
@@ -283,7 +287,8 @@ struct gp_error *gp_virt_watch_new(struct sd_event *loop, const char *uri,
     if (err)
         return err;
     watch = calloc(1, sizeof *watch);
-    if (!watch || !(watch->listener = calloc(1, sizeof *watch->listener)) || !(watch->uri = strdup(uri)))
+    if (!watch || !(watch->listener = calloc(1, sizeof *watch->listener)) ||
+        !(watch->uri = strdup(uri)))
         abort();
     atomic_store(&watch->listener->refs, 1);
     watch->listener->watch = watch;
@@ -336,7 +341,8 @@ void gp_virt_watch_free(struct gp_virt_watch *watch)
         if (!leaving)
             abort();
         *leaving = (struct disconnect_job){.job = {.run = disconnect_run, .free = plain_free},
-                                           .conn = watch->conn, .callback = watch->callback};
+                                           .conn = watch->conn,
+                                           .callback = watch->callback};
         gp_job_start(&leaving->job, NULL);
         (void)gp_job_wait(&leaving->job, gp_monotonic_ms() + CLOSE_MS);
         gp_job_put(&leaving->job);

@@ -19,22 +19,24 @@ const struct base bases[] = {
           "  <!-- hand-made, keep -->\n"
           "  <devices>\n"
           "    <graphics type='vnc' port='-1' autoport='yes' passwd='a&apos;b&lt;&amp;&quot;'/>\n"
-          "    <disk type='file'><source file='/a b/&#xe9;.img'/><serial><![CDATA[<raw>&]]></serial></disk>\n"
+          "    <disk type='file'><source file='/a "
+          "b/&#xe9;.img'/><serial><![CDATA[<raw>&]]></serial></disk>\n"
           "  </devices>\n" TAIL},
-    {"others' aliases and hostdevs",
-     HEAD "  <devices>\n"
-          "    <interface type='network'><alias name='ua-gpupart-1'/></interface>\n"
-          "    <disk type='file'><alias name='ua-gpupart-x'/></disk>\n"
-          "    <hostdev mode='subsystem' type='usb'><source><address bus='1' device='3'/></source></hostdev>\n"
-          "    <hostdev mode='subsystem' type='pci' managed='yes'>\n"
-          "      <driver name='vfio'/>\n"
-          "      <source>\n        <address domain='0x0000' bus='0x3b' slot='0x00' function='0x0'/>\n"
-          "      </source>\n"
-          "      <alias name='ua-nic'/>\n"
-          "      <address type='pci' domain='0x0000' bus='0x06' slot='0x00' function='0x0'/>\n"
-          "    </hostdev>\n"
-          "    <memballoon model='none'/>\n"
-          "  </devices>\n" TAIL},
+    {"others' aliases and hostdevs", HEAD
+     "  <devices>\n"
+     "    <interface type='network'><alias name='ua-gpupart-1'/></interface>\n"
+     "    <disk type='file'><alias name='ua-gpupart-x'/></disk>\n"
+     "    <hostdev mode='subsystem' type='usb'><source><address bus='1' "
+     "device='3'/></source></hostdev>\n"
+     "    <hostdev mode='subsystem' type='pci' managed='yes'>\n"
+     "      <driver name='vfio'/>\n"
+     "      <source>\n        <address domain='0x0000' bus='0x3b' slot='0x00' function='0x0'/>\n"
+     "      </source>\n"
+     "      <alias name='ua-nic'/>\n"
+     "      <address type='pci' domain='0x0000' bus='0x06' slot='0x00' function='0x0'/>\n"
+     "    </hostdev>\n"
+     "    <memballoon model='none'/>\n"
+     "  </devices>\n" TAIL},
     {"others' metadata, default namespace, arguments",
      "<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>\n"
      "  <name>desk</name><uuid>" UUID "</uuid>\n"
@@ -46,14 +48,14 @@ const struct base bases[] = {
      "  <devices>\n    <emulator>/usr/bin/qemu</emulator>\n  </devices>\n"
      "  <qemu:commandline>\n    <qemu:arg value='-set'/>\n    <qemu:env name='A' value='b c'/>\n"
      "  </qemu:commandline>\n" TAIL},
-    {"a copy's mark and hostdev",
-     HEAD "  <devices>\n"
-          "    <hostdev mode='subsystem' type='pci' managed='no'>\n"
-          "      <source><address domain='0x0000' bus='0x99' slot='0x00' function='0x4'/></source>\n"
-          "      <alias name='ua-gpupart-0'/>\n"
-          "      <address type='pci' domain='0x0000' bus='0x05' slot='0x00' function='0x0'/>\n"
-          "    </hostdev>\n"
-          "  </devices>\n" TAIL},
+    {"a copy's mark and hostdev", HEAD
+     "  <devices>\n"
+     "    <hostdev mode='subsystem' type='pci' managed='no'>\n"
+     "      <source><address domain='0x0000' bus='0x99' slot='0x00' function='0x4'/></source>\n"
+     "      <alias name='ua-gpupart-0'/>\n"
+     "      <address type='pci' domain='0x0000' bus='0x05' slot='0x00' function='0x0'/>\n"
+     "    </hostdev>\n"
+     "  </devices>\n" TAIL},
 };
 const size_t base_count = sizeof bases / sizeof *bases;
 
@@ -100,7 +102,11 @@ struct gp_edit edit_of(enum gp_edit_kind kind, struct gp_device before, struct g
         .uuid = UUID,
         .before = before,
         .after = after,
-        .mark = {.host = HOST, .vm = UUID, .binding = "desktops", .pool = "vdi", .partition = "slot3/2"},
+        .mark = {.host = HOST,
+                 .vm = UUID,
+                 .binding = "desktops",
+                 .pool = "vdi",
+                 .partition = "slot3/2"},
     };
 }
 

@@ -19,8 +19,8 @@ extern const size_t base_count;
 extern const struct gp_device devices[];
 extern const size_t device_count;
 
-/* C14N of the whole, with nothing left out but blanks between elements: what gp_domain_canonical() leaves
- * out shows here. */
+/* C14N of the whole, with nothing left out but blanks between elements: what gp_domain_canonical()
+ * leaves out shows here. */
 const char *whole(struct gp_arena *mem, const char *xml);
 
 struct gp_edit edit_of(enum gp_edit_kind kind, struct gp_device before, struct gp_device after);

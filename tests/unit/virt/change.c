@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#define OTHER "7a1f0e7e-7a2b-4c11-9b57-0c2f1a1d9e11"
+#define OTHER  "7a1f0e7e-7a2b-4c11-9b57-0c2f1a1d9e11"
 #define NOBODY "7a1f0e7e-7a2b-4c11-9b57-0c2f1a1d9eff"
-#define REST "<devices><graphics type='vnc' passwd='secret'/></devices></domain>"
+#define REST   "<devices><graphics type='vnc' passwd='secret'/></devices></domain>"
 
 static const struct gp_device none;
 
@@ -64,7 +64,8 @@ GP_ROWS(change, edits_are_kept, states)
     cr_assert(eq(sz, vm.live_count, (size_t)0));
 
     for (unsigned twice = 0; twice < 2; twice++)
-        cr_assert(eq(int, (int)edit(virt, edit_of(GP_EDIT_REBIND, devices[0], devices[2])), GP_E_COUNT));
+        cr_assert(
+            eq(int, (int)edit(virt, edit_of(GP_EDIT_REBIND, devices[0], devices[2])), GP_E_COUNT));
     vm = look(mem, virt, UUID);
     cr_assert(vm.persistent_count == 1 && vm.persistent_devs[0].ours);
     cr_assert(gp_device_eq(vm.persistent_devs[0].device, devices[2]));
@@ -78,12 +79,13 @@ GP_ROWS(change, edits_are_kept, states)
 
 Test(change, edits_that_cannot_be)
 {
-    gp_cleanup(gp_virt_close_p) struct gp_virt *virt =
-        mock_open(MOCK_HEAD("desk", UUID, MOCK_OFF) REST
-                  MOCK_HEAD("brief", OTHER, MOCK_RUNNING) "<test:transient>1</test:transient>" REST);
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = mock_open(
+        MOCK_HEAD("desk", UUID, MOCK_OFF)
+            REST MOCK_HEAD("brief", OTHER, MOCK_RUNNING) "<test:transient>1</test:transient>" REST);
     struct gp_edit attach = edit_of(GP_EDIT_ATTACH, none, devices[0]);
 
-    cr_assert(eq(int, (int)edit(virt, edit_of(GP_EDIT_REBIND, devices[0], devices[1])), GP_E_CHANGED));
+    cr_assert(
+        eq(int, (int)edit(virt, edit_of(GP_EDIT_REBIND, devices[0], devices[1])), GP_E_CHANGED));
     attach.uuid = NOBODY;
     cr_assert(eq(int, (int)edit(virt, attach), GP_E_GONE));
     attach.uuid = OTHER;
@@ -94,7 +96,8 @@ Test(change, edits_that_cannot_be)
 
 Test(change, starts_and_is_started)
 {
-    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = mock_open(MOCK_HEAD("desk", UUID, MOCK_OFF) REST);
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt =
+        mock_open(MOCK_HEAD("desk", UUID, MOCK_OFF) REST);
 
     cr_assert(eq(int, power_of(virt, UUID), GP_POWER_OFF));
     for (unsigned twice = 0; twice < 2; twice++) {
@@ -107,7 +110,8 @@ Test(change, starts_and_is_started)
 
 Test(change, starts_nobody)
 {
-    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = mock_open(MOCK_HEAD("desk", UUID, MOCK_OFF) REST);
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt =
+        mock_open(MOCK_HEAD("desk", UUID, MOCK_OFF) REST);
     gp_cleanup(gp_error_free_p) struct gp_error *err = gp_virt_start(virt, NOBODY, 5000);
 
     cr_assert(err && err->code == GP_E_GONE);
@@ -126,8 +130,8 @@ static const struct {
 /* The mock has neither method: it is asked without one. */
 GP_ROWS(change, stops_what_runs, policies)
 {
-    gp_cleanup(gp_virt_close_p) struct gp_virt *virt =
-        mock_open(MOCK_HEAD("desk", UUID, MOCK_RUNNING) REST MOCK_HEAD("off", OTHER, MOCK_OFF) REST);
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = mock_open(
+        MOCK_HEAD("desk", UUID, MOCK_RUNNING) REST MOCK_HEAD("off", OTHER, MOCK_OFF) REST);
     struct gp_virt_stop stops[] = {
         {UUID, "desk", policies[*i].policy},
         {OTHER, "off", policies[*i].policy},
@@ -145,7 +149,8 @@ GP_ROWS(change, stops_what_runs, policies)
 
 Test(change, a_paused_guest_is_not_asked)
 {
-    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = mock_open(MOCK_HEAD("desk", UUID, MOCK_PAUSED) REST);
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt =
+        mock_open(MOCK_HEAD("desk", UUID, MOCK_PAUSED) REST);
     struct gp_virt_stop stop = {UUID, "desk", {.timeout_ms = 10000, .force = true}};
     gp_cleanup(gp_free_p) char *line = NULL;
     struct gp_error *result;
@@ -153,7 +158,8 @@ Test(change, a_paused_guest_is_not_asked)
     gp_virt_stop(virt, &stop, 1, NULL, NULL, &result);
     cr_assert(result && result->code == GP_E_BUSY);
     line = gp_error_line(result);
-    cr_assert(eq(str, line, "vm desk was not stopped: is paused, and cannot answer a request to stop"));
+    cr_assert(
+        eq(str, line, "vm desk was not stopped: is paused, and cannot answer a request to stop"));
     gp_error_free(result);
 }
 
@@ -165,7 +171,8 @@ static bool at_once(void *data)
 
 Test(change, a_wait_can_be_ended)
 {
-    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = mock_open(MOCK_HEAD("desk", UUID, MOCK_RUNNING) REST);
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt =
+        mock_open(MOCK_HEAD("desk", UUID, MOCK_RUNNING) REST);
     struct gp_virt_stop stop = {UUID, "desk", {.timeout_ms = 600000}};
     struct gp_error *result;
 

@@ -36,8 +36,9 @@ static const char *with_guest_address(struct gp_arena *mem, const char *xml)
             alias = later;
     cr_assert(alias != NULL);
     end = strstr(alias, "/>") + 2;
-    return gp_printf(mem, "%.*s<address type='pci' domain='0x0000' bus='0x07' slot='0x00' function='0x0'/>%s",
-                     (int)(end - xml), xml, end);
+    return gp_printf(
+        mem, "%.*s<address type='pci' domain='0x0000' bus='0x07' slot='0x00' function='0x0'/>%s",
+        (int)(end - xml), xml, end);
 }
 
 struct at {
@@ -69,7 +70,8 @@ static void way_back(struct gp_arena *mem, const struct at *at)
     attached = with_guest_address(mem, attached);
     moved = done(mem, attached, edit_of(GP_EDIT_REBIND, at->device, at->other));
     back = done(mem, moved, edit_of(GP_EDIT_REBIND, at->other, at->device));
-    cr_assert(eq(str, (char *)whole(mem, back), (char *)whole(mem, attached)), "%s", at->base->name);
+    cr_assert(eq(str, (char *)whole(mem, back), (char *)whole(mem, attached)), "%s",
+              at->base->name);
 }
 
 Test(edit, the_reverse_edit_is_the_way_back)
@@ -109,11 +111,13 @@ static void twice(struct gp_arena *mem, const struct at *at)
         bool marked = edits[i].kind == GP_EDIT_MARK;
         const char *again;
 
-        cr_assert(same || marked || !checks(mem, xml, edits[i]), "%s: edit %zu is not done yet", at->base->name, i);
+        cr_assert(same || marked || !checks(mem, xml, edits[i]), "%s: edit %zu is not done yet",
+                  at->base->name, i);
         xml = done(mem, xml, edits[i]);
         cr_assert(checks(mem, xml, edits[i]), "%s: edit %zu is done", at->base->name, i);
         again = done(mem, xml, edits[i]);
-        cr_assert(eq(str, (char *)whole(mem, again), (char *)whole(mem, xml)), "%s: edit %zu", at->base->name, i);
+        cr_assert(eq(str, (char *)whole(mem, again), (char *)whole(mem, xml)), "%s: edit %zu",
+                  at->base->name, i);
     }
 }
 
@@ -164,7 +168,8 @@ Test(edit, guest_address_stays)
     xml = with_guest_address(mem, xml);
     for (size_t d = 1; d < device_count; d++) {
         xml = done(mem, xml, edit_of(GP_EDIT_REBIND, devices[d - 1], devices[d]));
-        cr_assert(strstr(xml, "<address type=\"pci\" domain=\"0x0000\" bus=\"0x07\" slot=\"0x00\" function=\"0x0\"/>") != NULL,
+        cr_assert(strstr(xml, "<address type=\"pci\" domain=\"0x0000\" bus=\"0x07\" slot=\"0x00\" "
+                              "function=\"0x0\"/>") != NULL,
                   "%s", xml);
     }
 }
@@ -219,7 +224,8 @@ Test(edit, attaches_where_there_are_no_devices)
 Test(edit, several_of_ours_are_told_apart)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    const char *one = done(mem, bases[2].xml, edit_of(GP_EDIT_ATTACH, none, devices[0])), *two, *left;
+    const char *one = done(mem, bases[2].xml, edit_of(GP_EDIT_ATTACH, none, devices[0])), *two,
+               *left;
 
     two = done(mem, one, edit_of(GP_EDIT_ATTACH, none, devices[2]));
     cr_assert(checks(mem, two, edit_of(GP_EDIT_ATTACH, none, devices[0])));
@@ -241,7 +247,8 @@ Test(edit, a_copied_mark_gives_way)
     xml = done(mem, xml, edit);
     cr_assert(checks(mem, xml, edit));
     cr_assert(strstr(xml, "copied from") == NULL, "%s", xml);
-    cr_assert(strstr(xml, "bus=\"0x08\"") != NULL, "the copied hostdev is not ours to take: %s", xml);
+    cr_assert(strstr(xml, "bus=\"0x08\"") != NULL, "the copied hostdev is not ours to take: %s",
+              xml);
 }
 
 static const struct {
@@ -253,24 +260,33 @@ static const struct {
     enum gp_errc code;
     const char *says;
 } refusals[] = {
-    {"detach what is not ours", GP_EDIT_DETACH, true, 0, 0, UUID, HOST, GP_E_REFUSED, "is not gpupart's"},
+    {"detach what is not ours", GP_EDIT_DETACH, true, 0, 0, UUID, HOST, GP_E_REFUSED,
+     "is not gpupart's"},
     {"detach with another machine's mark", GP_EDIT_DETACH, false, 0, 0, UUID, "other", GP_E_REFUSED,
      "is not gpupart's"},
-    {"rebind what is not ours", GP_EDIT_REBIND, true, 0, 1, UUID, HOST, GP_E_REFUSED, "is not gpupart's"},
-    {"rebind what is not there", GP_EDIT_REBIND, false, 1, 2, UUID, HOST, GP_E_CHANGED, "has no hostdev"},
-    {"rebind to what is there by hand", GP_EDIT_REBIND, true, 1, 0, UUID, HOST, GP_E_CHANGED, "not given by"},
-    {"attach what is there by hand", GP_EDIT_ATTACH, true, 0, 0, UUID, HOST, GP_E_CHANGED, "not given by"},
-    {"mark what is not there", GP_EDIT_MARK, false, 1, 0, UUID, HOST, GP_E_CHANGED, "has no hostdev"},
-    {"another domain", GP_EDIT_ATTACH, false, 0, 1, MDEV, HOST, GP_E_BUG, "was given the definition of"},
+    {"rebind what is not ours", GP_EDIT_REBIND, true, 0, 1, UUID, HOST, GP_E_REFUSED,
+     "is not gpupart's"},
+    {"rebind what is not there", GP_EDIT_REBIND, false, 1, 2, UUID, HOST, GP_E_CHANGED,
+     "has no hostdev"},
+    {"rebind to what is there by hand", GP_EDIT_REBIND, true, 1, 0, UUID, HOST, GP_E_CHANGED,
+     "not given by"},
+    {"attach what is there by hand", GP_EDIT_ATTACH, true, 0, 0, UUID, HOST, GP_E_CHANGED,
+     "not given by"},
+    {"mark what is not there", GP_EDIT_MARK, false, 1, 0, UUID, HOST, GP_E_CHANGED,
+     "has no hostdev"},
+    {"another domain", GP_EDIT_ATTACH, false, 0, 1, MDEV, HOST, GP_E_BUG,
+     "was given the definition of"},
     {"no machine", GP_EDIT_ATTACH, false, 0, 1, UUID, NULL, GP_E_BUG, "names no host"},
 };
 
 GP_ROWS(edit, refuses, refusals)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    struct gp_edit edit = edit_of(refusals[*i].kind, devices[refusals[*i].before], devices[refusals[*i].after]);
-    const char *xml = refusals[*i].hand_made ? gp_printf(mem, HAND_MADE, "<alias name='ua-gpupart-0'/>")
-                                             : done(mem, bases[0].xml, edit_of(GP_EDIT_ATTACH, none, devices[0]));
+    struct gp_edit edit =
+        edit_of(refusals[*i].kind, devices[refusals[*i].before], devices[refusals[*i].after]);
+    const char *xml = refusals[*i].hand_made
+                          ? gp_printf(mem, HAND_MADE, "<alias name='ua-gpupart-0'/>")
+                          : done(mem, bases[0].xml, edit_of(GP_EDIT_ATTACH, none, devices[0]));
     gp_cleanup(gp_free_p) char *line = NULL;
     enum gp_errc code = GP_E_COUNT;
 
@@ -288,19 +304,31 @@ static const struct {
     const char *name, *one, *other;
     bool same;
 } forms[] = {
-    {"layout and order of attributes", "<devices><a b='1' c='2'/></devices>", "<devices>\n  <a c=\"2\" b=\"1\"></a>\n</devices>",
-     true},
+    {"layout and order of attributes", "<devices><a b='1' c='2'/></devices>",
+     "<devices>\n  <a c=\"2\" b=\"1\"></a>\n</devices>", true},
     {"content", "<title>a</title>", "<title>b</title>", false},
     {"blanks that are content", "<title> </title>", "<title/>", false},
     {"an attribute", "<devices><a b='1'/></devices>", "<devices><a b='2'/></devices>", false},
-    {"a hostdev of others", "<devices/>", "<devices><hostdev type='pci'><alias name='ua-x'/></hostdev></devices>", false},
+    {"a hostdev of others", "<devices/>",
+     "<devices><hostdev type='pci'><alias name='ua-x'/></hostdev></devices>", false},
     {"an empty port", "<devices/>",
-     "<devices><controller type='pci' index='4' model='pcie-root-port'><address type='pci' bus='0x00'/></controller></devices>",
+     "<devices><controller type='pci' index='4' model='pcie-root-port'><address type='pci' "
+     "bus='0x00'/></controller></devices>",
      true},
     {"a port that something sits in",
      "<devices><disk><address type='pci' bus='0x04'/></disk></devices>",
-     "<devices><controller type='pci' index='4' model='pcie-root-port'/><disk><address type='pci' bus='0x04'/></disk></devices>",
+     "<devices><controller type='pci' index='4' model='pcie-root-port'/><disk><address type='pci' "
+     "bus='0x04'/></disk></devices>",
      false},
+    {"the order of controllers",
+     "<devices><controller type='usb' index='0'/><a/><controller type='pci' "
+     "index='10'/><controller type='pci' "
+     "index='9'/></devices>",
+     "<devices><controller type='pci' index='9'/><controller type='usb' index='0'/><controller "
+     "type='pci' "
+     "index='10'/><a/></devices>",
+     true},
+    {"the order of others", "<devices><a/><b/></devices>", "<devices><b/><a/></devices>", false},
     {"no devices and empty devices", "", "<devices/>", true},
     {"no metadata and empty metadata", "", "<metadata>\n</metadata>", true},
 };
@@ -308,8 +336,11 @@ static const struct {
 GP_ROWS(edit, canonical, forms)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    const char *one = canonical(mem, gp_printf(mem, "<domain><name>a</name>%s</domain>", forms[*i].one));
-    const char *other = canonical(mem, gp_printf(mem, "<domain><name>a</name>%s</domain>", forms[*i].other));
+    const char *one =
+        canonical(mem, gp_printf(mem, "<domain><name>a</name>%s</domain>", forms[*i].one));
+    const char *other =
+        canonical(mem, gp_printf(mem, "<domain><name>a</name>%s</domain>", forms[*i].other));
 
-    cr_assert(eq(int, gp_streq(one, other), forms[*i].same), "%s:\n%s\n%s", forms[*i].name, one, other);
+    cr_assert(eq(int, gp_streq(one, other), forms[*i].same), "%s:\n%s\n%s", forms[*i].name, one,
+              other);
 }

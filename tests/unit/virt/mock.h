@@ -4,8 +4,9 @@
 #include "virt.h"
 
 #define MOCK_HEAD(name, uuid, state)                                                               \
-    "<domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'><test:runstate>" state \
-    "</test:runstate><name>" name "</name><uuid>" uuid "</uuid><memory unit='MiB'>16</memory>"      \
+    "<domain type='test' "                                                                         \
+    "xmlns:test='http://libvirt.org/schemas/domain/test/1.0'><test:runstate>" state                \
+    "</test:runstate><name>" name "</name><uuid>" uuid "</uuid><memory unit='MiB'>16</memory>"     \
     "<os><type>hvm</type></os>"
 #define MOCK_RUNNING "1"
 #define MOCK_PAUSED  "3"

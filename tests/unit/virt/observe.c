@@ -13,21 +13,22 @@
 #define REST "</domain>"
 #define HOSTDEV                                                                                    \
     "<devices><hostdev mode='subsystem' type='pci' managed='no'><source><address domain='0x0000' " \
-    "bus='0x08' slot='0x00' function='0x4'/></source><alias name='ua-gpupart-0'/></hostdev></devices>"
+    "bus='0x08' slot='0x00' function='0x4'/></source><alias "                                      \
+    "name='ua-gpupart-0'/></hostdev></devices>"
 #define MARK(uuid)                                                                                 \
     "<metadata><g:binding xmlns:g='" GP_MARK_URI "' host='" HOST "' vm='" uuid                     \
     "' binding='desktops' pool='vdi'><g:device source='0000:08:00.4' partition='slot3/2'/>"        \
     "</g:binding></metadata>"
 
 static const char all_kinds[] =
-    MOCK_HEAD("b-off", U(1), MOCK_OFF) MARK(U(1)) HOSTDEV REST
-    MOCK_HEAD("a-up", U(2), MOCK_RUNNING) MARK(U(2)) HOSTDEV REST
-    MOCK_HEAD("c-paused", U(3), MOCK_PAUSED) REST
-    MOCK_HEAD("d-transient", U(4), MOCK_RUNNING) "<test:transient>1</test:transient>" HOSTDEV REST
+    MOCK_HEAD("b-off", U(1), MOCK_OFF) MARK(U(1)) HOSTDEV REST MOCK_HEAD("a-up", U(2), MOCK_RUNNING)
+        MARK(U(2)) HOSTDEV REST MOCK_HEAD("c-paused", U(3), MOCK_PAUSED)
+REST MOCK_HEAD("d-transient", U(4), MOCK_RUNNING) "<test:transient>1</test:transient>" HOSTDEV REST
     MOCK_HEAD("e-saved", U(5), MOCK_OFF) "<test:hasmanagedsave>1</test:hasmanagedsave>" REST
     MOCK_HEAD("f-restarts", U(6), MOCK_RUNNING) "<on_poweroff>restart</on_poweroff>" REST
-    MOCK_HEAD("g-nova", U(7), MOCK_OFF)
-        "<metadata><n:instance xmlns:n='http://openstack.org/xmlns/libvirt/nova/1.1'/></metadata>" REST;
+    MOCK_HEAD("g-nova", U(7),
+              MOCK_OFF) "<metadata><n:instance "
+                        "xmlns:n='http://openstack.org/xmlns/libvirt/nova/1.1'/></metadata>" REST;
 
 static const char *text_of(struct gp_arena *mem, const struct gp_have *have)
 {
@@ -36,10 +37,12 @@ static const char *text_of(struct gp_arena *mem, const struct gp_have *have)
     for (size_t i = 0; i < have->vm_count; i++) {
         const struct gp_vm *vm = &have->vms[i];
 
-        gp_text_addf(&text, "%s %d%s%s %s live", vm->name, vm->power, vm->persistent ? " persistent" : "",
-                     vm->mark_fits ? " marked" : "", vm->unstoppable ? vm->unstoppable : "stoppable");
+        gp_text_addf(&text, "%s %d%s%s %s live", vm->name, vm->power,
+                     vm->persistent ? " persistent" : "", vm->mark_fits ? " marked" : "",
+                     vm->unstoppable ? vm->unstoppable : "stoppable");
         for (size_t d = 0; d < vm->live_count; d++)
-            gp_text_addf(&text, " %s%s", gp_device_text(mem, vm->live[d].device), vm->live[d].ours ? "!" : "?");
+            gp_text_addf(&text, " %s%s", gp_device_text(mem, vm->live[d].device),
+                         vm->live[d].ours ? "!" : "?");
         gp_text_add(&text, " persistent");
         for (size_t d = 0; d < vm->persistent_count; d++)
             gp_text_addf(&text, " %s%s", gp_device_text(mem, vm->persistent_devs[d].device),
@@ -58,17 +61,21 @@ Test(observe, every_kind)
 
     err = gp_virt_observe(virt, mem, &have);
     cr_assert(err == NULL, "%s", gp_error_line(err));
-    cr_assert(eq(str, (char *)text_of(mem, &have),
-                 "a-up 1 persistent marked stoppable live 0000:08:00.4! persistent 0000:08:00.4!\n"
-                 "b-off 0 persistent marked stoppable live persistent 0000:08:00.4!\n"
-                 "c-paused 2 persistent is paused, and cannot answer a request to stop live persistent\n"
-                 "d-transient 1 is transient: once stopped, it would be gone live 0000:08:00.4? persistent\n"
-                 "e-saved 0 persistent has a managed-save image, which holds the devices it was saved with live "
-                 "persistent\n"
-                 "f-restarts 1 persistent has on_poweroff 'restart', and would not be off after it stopped (needs "
-                 "'destroy') live persistent\n"
-                 "g-nova 0 persistent is managed by OpenStack Nova (http://openstack.org/xmlns/libvirt/nova/1.1) live "
-                 "persistent\n"));
+    cr_assert(eq(
+        str, (char *)text_of(mem, &have),
+        "a-up 1 persistent marked stoppable live 0000:08:00.4! persistent 0000:08:00.4!\n"
+        "b-off 0 persistent marked stoppable live persistent 0000:08:00.4!\n"
+        "c-paused 2 persistent is paused, and cannot answer a request to stop live persistent\n"
+        "d-transient 1 is transient: once stopped, it would be gone live 0000:08:00.4? persistent\n"
+        "e-saved 0 persistent has a managed-save image, which holds the devices it was saved with "
+        "live "
+        "persistent\n"
+        "f-restarts 1 persistent has on_poweroff 'restart', and would not be off after it stopped "
+        "(needs "
+        "'destroy') live persistent\n"
+        "g-nova 0 persistent is managed by OpenStack Nova "
+        "(http://openstack.org/xmlns/libvirt/nova/1.1) live "
+        "persistent\n"));
     cr_assert(have.hypervisor_is_mock);
     cr_assert(ge(u32, have.libvirt_version, 9000000));
     cr_assert(gp_virt_alive(virt));
@@ -86,10 +93,11 @@ static int drop(const char *path, const struct stat *st, int kind, struct FTW *f
 Test(observe, a_capture_tells_the_same)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    gp_cleanup(gp_virt_close_p) struct gp_virt *virt =
-        mock_open(MOCK_HEAD("b.off", U(1), MOCK_OFF) MARK(U(1)) HOSTDEV REST
-                  MOCK_HEAD("a-up", U(2), MOCK_RUNNING) MARK(U(2)) HOSTDEV REST
-                  MOCK_HEAD("d-transient", U(4), MOCK_RUNNING) "<test:transient>1</test:transient>" HOSTDEV REST);
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = mock_open(
+        MOCK_HEAD("b.off", U(1),
+                  MOCK_OFF) MARK(U(1)) HOSTDEV REST MOCK_HEAD("a-up", U(2), MOCK_RUNNING) MARK(U(2))
+            HOSTDEV REST MOCK_HEAD("d-transient", U(4),
+                                   MOCK_RUNNING) "<test:transient>1</test:transient>" HOSTDEV REST);
     struct gp_have have = {.machine_id = HOST}, captured = {.machine_id = HOST};
     gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
     char dir[] = "/tmp/gpupart-capture-XXXXXX";

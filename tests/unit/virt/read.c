@@ -21,9 +21,10 @@ static const char *text_of(struct gp_arena *mem, const struct gp_domain_facts *f
 {
     struct gp_text text = {.mem = mem};
 
-    gp_text_addf(&text, "%s%s", facts->running ? "up" : "off", facts->agent_connected ? " agent"
-                                                                : facts->agent_channel ? " channel"
-                                                                                       : "");
+    gp_text_addf(&text, "%s%s", facts->running ? "up" : "off",
+                 facts->agent_connected ? " agent"
+                 : facts->agent_channel ? " channel"
+                                        : "");
     if (facts->memory_kib)
         gp_text_addf(&text, " %lluKiB", (unsigned long long)facts->memory_kib);
     if (!facts->on_poweroff_destroy)
@@ -38,8 +39,9 @@ static const char *text_of(struct gp_arena *mem, const struct gp_domain_facts *f
     for (size_t i = 0; i < facts->dev_count; i++) {
         const struct gp_hostdev *dev = &facts->devs[i];
 
-        gp_text_addf(&text, " %s%s%s%s", gp_device_text(mem, dev->device), dev->managed ? "(managed)" : "",
-                     dev->ours ? "!" : "", dev->stray_mark ? "?" : "");
+        gp_text_addf(&text, " %s%s%s%s", gp_device_text(mem, dev->device),
+                     dev->managed ? "(managed)" : "", dev->ours ? "!" : "",
+                     dev->stray_mark ? "?" : "");
     }
     return gp_text_get(&text);
 }
@@ -51,24 +53,30 @@ static const struct {
     {"running", "<domain id='3'><name>desk</name><uuid>" UUID "</uuid></domain>", "up"},
     {"memory in KiB", DOMAIN("<memory>1024</memory>"), "off 1024KiB"},
     {"memory in GiB", DOMAIN("<memory unit='GiB'>2</memory>"), "off 2097152KiB"},
-    {"memory past counting", DOMAIN("<memory unit='TiB'>99999999999999999</memory>"), "off 18014398509481983KiB"},
+    {"memory past counting", DOMAIN("<memory unit='TiB'>99999999999999999</memory>"),
+     "off 18014398509481983KiB"},
     {"ours", DOMAIN(MARK(HOST, UUID, "0000:08:00.4") PCI(ALIAS)),
      "off mark=slot3/2:0000:08:00.4! 0000:08:00.4!"},
-    {"ours, in capitals", DOMAIN(MARK(HOST, "7A1F0E7E-7A2B-4C11-9B57-0C2F1A1D9E10", "0000:08:00.4") PCI(ALIAS)),
+    {"ours, in capitals",
+     DOMAIN(MARK(HOST, "7A1F0E7E-7A2B-4C11-9B57-0C2F1A1D9E10", "0000:08:00.4") PCI(ALIAS)),
      "off mark=slot3/2:0000:08:00.4! 0000:08:00.4!"},
-    {"no alias", DOMAIN(MARK(HOST, UUID, "0000:08:00.4") PCI("")), "off mark=slot3/2:0000:08:00.4! 0000:08:00.4"},
+    {"no alias", DOMAIN(MARK(HOST, UUID, "0000:08:00.4") PCI("")),
+     "off mark=slot3/2:0000:08:00.4! 0000:08:00.4"},
     {"another alias", DOMAIN(MARK(HOST, UUID, "0000:08:00.4") PCI("<alias name='ua-gpupart-'/>")),
      "off mark=slot3/2:0000:08:00.4! 0000:08:00.4"},
     {"alias only", DOMAIN(PCI(ALIAS)), "off 0000:08:00.4?"},
     {"another machine's mark", DOMAIN(MARK("ffff", UUID, "0000:08:00.4") PCI(ALIAS)),
      "off mark=slot3/2:0000:08:00.4? 0000:08:00.4?"},
-    {"another domain's mark", DOMAIN(MARK(HOST, "7a1f0e7e-0000-4c11-9b57-0c2f1a1d9e10", "0000:08:00.4") PCI(ALIAS)),
+    {"another domain's mark",
+     DOMAIN(MARK(HOST, "7a1f0e7e-0000-4c11-9b57-0c2f1a1d9e10", "0000:08:00.4") PCI(ALIAS)),
      "off mark=slot3/2:0000:08:00.4? 0000:08:00.4?"},
     {"another device's mark", DOMAIN(MARK(HOST, UUID, "0000:08:00.5") PCI(ALIAS)),
      "off mark=slot3/2:0000:08:00.5! 0000:08:00.4?"},
-    {"a mark of nonsense", DOMAIN(MARK(HOST, UUID, "a/../b") PCI(ALIAS)), "off mark=slot3/2:none! 0000:08:00.4?"},
+    {"a mark of nonsense", DOMAIN(MARK(HOST, UUID, "a/../b") PCI(ALIAS)),
+     "off mark=slot3/2:none! 0000:08:00.4?"},
     {"a mark without its namespace",
-     DOMAIN("<metadata><binding host='" HOST "' vm='" UUID "'/></metadata>" PCI(ALIAS)), "off 0000:08:00.4?"},
+     DOMAIN("<metadata><binding host='" HOST "' vm='" UUID "'/></metadata>" PCI(ALIAS)),
+     "off 0000:08:00.4?"},
     {"two marks",
      DOMAIN("<metadata><m:binding xmlns:m='" GP_MARK_URI "' host='" HOST "' vm='" UUID
             "'><m:device source='0000:08:00.4'/></m:binding><m:binding xmlns:m='" GP_MARK_URI
@@ -79,32 +87,46 @@ static const struct {
             "uuid='C2177883-F1BB-47F0-914D-32A22E3A8804'/></source></hostdev></devices>"),
      "off " MDEV},
     {"decimal and hex, a large domain, managed",
-     DOMAIN("<devices><hostdev type='pci' managed='yes'><source><address domain='0x10000' bus='8' slot='010' "
+     DOMAIN("<devices><hostdev type='pci' managed='yes'><source><address domain='0x10000' bus='8' "
+            "slot='010' "
             "function='7'/></source></hostdev></devices>"),
      "off 10000:08:08.7(managed)"},
     {"no bus has such a number",
-     DOMAIN("<devices><hostdev type='pci'><source><address bus='0x100'/></source></hostdev><hostdev "
-            "type='pci'><source><address bus='-1'/></source></hostdev><hostdev type='pci'/></devices>"),
+     DOMAIN(
+         "<devices><hostdev type='pci'><source><address bus='0x100'/></source></hostdev><hostdev "
+         "type='pci'><source><address bus='-1'/></source></hostdev><hostdev "
+         "type='pci'/></devices>"),
      "off"},
     {"usb and scsi are none of ours",
-     DOMAIN("<devices><hostdev type='usb'><source><address bus='1'/></source></hostdev></devices>"), "off"},
-    {"agent", DOMAIN("<devices><channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' "
-                     "state='connected'/></channel></devices>"),
+     DOMAIN("<devices><hostdev type='usb'><source><address bus='1'/></source></hostdev></devices>"),
+     "off"},
+    {"agent",
+     DOMAIN("<devices><channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' "
+            "state='connected'/></channel></devices>"),
      "off agent"},
-    {"agent not there", DOMAIN("<devices><channel type='unix'><target type='virtio' "
-                               "name='org.qemu.guest_agent.0' state='disconnected'/></channel></devices>"),
+    {"agent not there",
+     DOMAIN("<devices><channel type='unix'><target type='virtio' "
+            "name='org.qemu.guest_agent.0' state='disconnected'/></channel></devices>"),
      "off channel"},
     {"restarts", DOMAIN("<on_poweroff>restart</on_poweroff>"), "off poweroff=restart"},
-    {"mirrors", DOMAIN("<devices><disk><mirror type='file' job='copy'/></disk></devices>"), "off blockjob"},
-    {"nova's", DOMAIN("<metadata><n:instance xmlns:n='http://openstack.org/xmlns/libvirt/nova/1.1'/></metadata>"),
+    {"mirrors", DOMAIN("<devices><disk><mirror type='file' job='copy'/></disk></devices>"),
+     "off blockjob"},
+    {"nova's",
+     DOMAIN("<metadata><n:instance "
+            "xmlns:n='http://openstack.org/xmlns/libvirt/nova/1.1'/></metadata>"),
      "off manager=OpenStack Nova (http://openstack.org/xmlns/libvirt/nova/1.1)"},
-    {"kubevirt's", DOMAIN("<metadata><kubevirt xmlns='http://kubevirt.io'><uid/></kubevirt></metadata>"),
+    {"kubevirt's",
+     DOMAIN("<metadata><kubevirt xmlns='http://kubevirt.io'><uid/></kubevirt></metadata>"),
      "off manager=KubeVirt (http://kubevirt.io)"},
     {"libosinfo manages nothing",
-     DOMAIN("<metadata><l:libosinfo xmlns:l='http://libosinfo.org/xmlns/libvirt/domain/1.0'/></metadata>"), "off"},
+     DOMAIN("<metadata><l:libosinfo "
+            "xmlns:l='http://libosinfo.org/xmlns/libvirt/domain/1.0'/></metadata>"),
+     "off"},
     {"mdev by argument",
-     DOMAIN("<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:arg value='-device'/><q:arg "
-            "value='vfio-pci,sysfsdev=/sys/bus/mdev/devices/" MDEV ",display=off'/></q:commandline>"),
+     DOMAIN("<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:arg "
+            "value='-device'/><q:arg "
+            "value='vfio-pci,sysfsdev=/sys/bus/mdev/devices/" MDEV
+            ",display=off'/></q:commandline>"),
      "off " MDEV},
     {"VF by argument, short and long",
      DOMAIN("<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:arg "
@@ -136,7 +158,8 @@ GP_ROWS(domain, outline_reads_the_same, rows)
     cr_assert(err == NULL, "%s: %s", rows[*i].name, gp_error_line(err));
     err = gp_domain_read(mem, outline, strlen(outline), HOST, &facts);
     cr_assert(err == NULL, "%s: %s: %s", rows[*i].name, gp_error_line(err), outline);
-    cr_assert(eq(str, (char *)text_of(mem, &facts), (char *)rows[*i].facts), "%s: %s", rows[*i].name, outline);
+    cr_assert(eq(str, (char *)text_of(mem, &facts), (char *)rows[*i].facts), "%s: %s",
+              rows[*i].name, outline);
     err = gp_domain_outline(mem, outline, &again);
     cr_assert(err == NULL);
     cr_assert(eq(str, (char *)whole(mem, again), (char *)whole(mem, outline)), "%s", rows[*i].name);
@@ -151,10 +174,12 @@ Test(domain, outline_has_no_secrets)
 
     err = gp_domain_outline(
         mem,
-        DOMAIN("<title>S1</title><!-- S2 --><metadata><x:a xmlns:x='http://e.org' b='S3'><x:c>S4</x:c></x:a>"
-               "</metadata><devices><graphics passwd='S5'/><disk><source file='S6'/></disk></devices>"
-               "<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:env name='P' "
-               "value='S7'/><q:arg value='vfio-pci,host=08:00.4,x=S8'/></q:commandline>"),
+        DOMAIN(
+            "<title>S1</title><!-- S2 --><metadata><x:a xmlns:x='http://e.org' "
+            "b='S3'><x:c>S4</x:c></x:a>"
+            "</metadata><devices><graphics passwd='S5'/><disk><source file='S6'/></disk></devices>"
+            "<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:env name='P' "
+            "value='S7'/><q:arg value='vfio-pci,host=08:00.4,x=S8'/></q:commandline>"),
         &outline);
     cr_assert(err == NULL, "%s", gp_error_line(err));
     cr_assert(strstr(outline, "0000:08:00.4") != NULL, "%s", outline);
@@ -175,12 +200,15 @@ static const struct {
     {"no name", "<domain><uuid>" UUID "</uuid></domain>", "lacks a name or a UUID"},
     {"no uuid", "<domain><name>a</name></domain>", "lacks a name or a UUID"},
     {"a document type", "<!DOCTYPE domain>" DOMAIN(""), "document type"},
-    {"an entity", "<!DOCTYPE domain [<!ENTITY a 'b'>]>" DOMAIN("<title>&a;</title>"), "document type"},
-    {"a file", "<!DOCTYPE domain [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>" DOMAIN("<title>&a;</title>"),
+    {"an entity", "<!DOCTYPE domain [<!ENTITY a 'b'>]>" DOMAIN("<title>&a;</title>"),
+     "document type"},
+    {"a file",
+     "<!DOCTYPE domain [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>" DOMAIN("<title>&a;</title>"),
      "document type"},
     {"a network", "<!DOCTYPE domain SYSTEM 'http://127.0.0.1:9/x'>" DOMAIN(""), "document type"},
     {"laughs",
-     "<!DOCTYPE domain [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'><!ENTITY c "
+     "<!DOCTYPE domain [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b "
+     "'&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'><!ENTITY c "
      "'&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'><!ENTITY d '&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;'><!ENTITY e "
      "'&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;'><!ENTITY f '&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;'><!ENTITY g "
      "'&f;&f;&f;&f;&f;&f;&f;&f;&f;&f;'>]>" DOMAIN("<title>&g;&g;&g;&g;</title>"),
@@ -216,8 +244,9 @@ Test(domain, depth_and_size_are_bounded)
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
     const char *deep = gp_printf(mem, "<domain><name>a</name><uuid>" UUID "</uuid>%s%s</domain>",
                                  repeat(mem, "<a>", 100000), repeat(mem, "</a>", 100000));
-    const char *large = gp_printf(mem, "<domain><name>a</name><uuid>" UUID "</uuid><title>%s</title></domain>",
-                                  repeat(mem, "0123456789abcdef", (4u << 20) / 16));
+    const char *large =
+        gp_printf(mem, "<domain><name>a</name><uuid>" UUID "</uuid><title>%s</title></domain>",
+                  repeat(mem, "0123456789abcdef", (4u << 20) / 16));
     const char *texts[] = {deep, large};
 
     for (size_t i = 0; i < 2; i++) {

@@ -1,4 +1,5 @@
-/* The watch and the operations share the mock of this process, "test:///default", whose domain is "test". */
+/* The watch and the operations share the mock of this process, "test:///default", whose domain is
+ * "test". */
 #include "virt.h"
 
 #include "cleanup.h"
@@ -64,7 +65,8 @@ Test(watch, tells_what_happens)
         err = gp_virt_start(virt, UUID, 5000);
         cr_assert(err == NULL, "%s", gp_error_line(err));
         run_until(loop, &seen, 3);
-        cr_assert(eq(str, (char *)gp_text_get(&seen.text), "- connected\ntest stopped\ntest started\n"));
+        cr_assert(
+            eq(str, (char *)gp_text_get(&seen.text), "- connected\ntest stopped\ntest started\n"));
         gp_virt_close(gp_steal(virt));
         gp_virt_watch_free(gp_steal(watch));
     }
@@ -121,7 +123,8 @@ Test(watch, nobody_there)
     struct gp_error *err;
 
     cr_assert(sd_event_new(&loop) >= 0);
-    err = gp_virt_watch_new(loop, "qemu+unix:///system?socket=/nonexistent/s", on_change, &seen, &watch);
+    err = gp_virt_watch_new(loop, "qemu+unix:///system?socket=/nonexistent/s", on_change, &seen,
+                            &watch);
     cr_assert(err == NULL, "%s", gp_error_line(err));
     for (unsigned i = 0; i < 50; i++)
         cr_assert(sd_event_run(loop, 10000) >= 0);

@@ -1,0 +1,177 @@
+/* One call of virt.h a run, for the scripts beside it.
+ *
+ *   virt-drive URI observe MACHINE-ID
+ *   virt-drive URI stop TIMEOUT-MS agent|acpi|both fail|force NAME=UUID...
+ *   virt-drive URI start TIMEOUT-MS UUID
+ *   virt-drive URI edit attach|detach|rebind|mark UUID MACHINE-ID BEFORE AFTER     (none, an
+ * address, a UUID) virt-drive URI watch MS virt-drive - canonical < XML
+ *
+ * Errors go to stdout as "CODE: LINE". Status 1 if there was one. */
+#include "domain.h"
+#include "virt.h"
+
+#include "cleanup.h"
+#include "text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+
+static int tell(struct gp_error *err)
+{
+    gp_cleanup(gp_free_p) char *line = err ? gp_error_line(err) : NULL;
+
+    if (err)
+        printf("%s: %s\n", gp_errc_name(err->code), line);
+    gp_error_free(err);
+    return err != NULL;
+}
+
+static void print_devs(struct gp_arena *mem, const char *what, const struct gp_hostdev *devs,
+                       size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        printf(" %s=%s%s%s", what, gp_device_text(mem, devs[i].device), devs[i].ours ? "!" : "",
+               devs[i].stray_mark ? "?" : "");
+}
+
+static int observe(struct gp_virt *virt, char **args)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct gp_have have = {.machine_id = args[0]};
+    struct gp_error *err = gp_virt_observe(virt, mem, &have);
+
+    if (err)
+        return tell(err);
+    for (size_t i = 0; i < have.vm_count; i++) {
+        const struct gp_vm *vm = &have.vms[i];
+
+        printf("%s %s%s%s%s", vm->name, gp_power_name(vm->power),
+               vm->persistent ? " persistent" : "", vm->autostart ? " autostart" : "",
+               vm->mark_fits ? " marked" : "");
+        print_devs(mem, "live", vm->live, vm->live_count);
+        print_devs(mem, "next", vm->persistent_devs, vm->persistent_count);
+        printf("%s%s\n", vm->unstoppable ? ": " : "", vm->unstoppable ?: "");
+    }
+    return 0;
+}
+
+static int stop(struct gp_virt *virt, char **args)
+{
+    struct gp_stop_policy policy = {
+        .timeout_ms = (uint32_t)atoi(args[0]),
+        .method = {strcmp(args[1], "acpi") == 0 ? GP_STOP_ACPI : GP_STOP_AGENT,
+                   strcmp(args[1], "both") == 0 ? GP_STOP_ACPI : GP_STOP_NONE},
+        .force = strcmp(args[2], "force") == 0,
+    };
+    struct gp_error *results[16] = {0};
+    struct gp_virt_stop stops[16];
+    size_t count = 0;
+    int failed = 0;
+
+    for (char **name = args + 3; *name && count < 16; name++) {
+        char *uuid = strchr(*name, '=');
+
+        *uuid++ = '\0';
+        stops[count++] = (struct gp_virt_stop){.uuid = uuid, .name = *name, .policy = policy};
+    }
+    gp_virt_stop(virt, stops, count, NULL, NULL, results);
+    for (size_t i = 0; i < count; i++) {
+        if (!results[i])
+            printf("%s stopped\n", stops[i].name);
+        failed |= tell(results[i]);
+    }
+    return failed;
+}
+
+static int edit(struct gp_virt *virt, char **args)
+{
+    static const char *const kinds[] = {
+        [GP_EDIT_ATTACH] = "attach",
+        [GP_EDIT_DETACH] = "detach",
+        [GP_EDIT_REBIND] = "rebind",
+        [GP_EDIT_MARK] = "mark",
+    };
+    struct gp_edit what = {
+        .uuid = args[1],
+        .mark = {.host = args[2], .binding = "desktops", .pool = "vdi", .partition = "slot3/2"},
+    };
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(args[0], kinds[i]) == 0)
+            what.kind = (enum gp_edit_kind)i;
+    (void)gp_device_parse(args[3], &what.before);
+    (void)gp_device_parse(args[4], &what.after);
+    return tell(gp_virt_edit(virt, &what));
+}
+
+static void on_change(const char *name, const char *event, void *data)
+{
+    (void)data;
+    printf("%s %s\n", name ? name : "-", event);
+    (void)fflush(stdout);
+}
+
+/* The loop's own count of rounds tells whether it sleeps. */
+static int watch(const char *uri, char **args)
+{
+    uint64_t now, end, rounds = 0;
+    struct gp_virt_watch *watching;
+    sd_event *loop = NULL;
+    struct gp_error *err;
+
+    if (sd_event_new(&loop) < 0)
+        return 70;
+    err = gp_virt_watch_new(loop, uri, on_change, NULL, &watching);
+    if (err)
+        return tell(err);
+    (void)sd_event_now(loop, CLOCK_MONOTONIC, &now);
+    end = now + strtoull(args[0], NULL, 10) * 1000;
+    while (now < end) {
+        rounds += sd_event_run(loop, end - now) > 0;
+        (void)sd_event_now(loop, CLOCK_MONOTONIC, &now);
+    }
+    gp_virt_watch_free(watching);
+    sd_event_unref(loop);
+    printf("rounds %s\n", rounds < 200 ? "few" : "many");
+    return 0;
+}
+
+static int canonical(void)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    static char xml[1 << 20];
+    const char *text = "";
+    struct gp_error *err;
+
+    xml[fread(xml, 1, sizeof xml - 1, stdin)] = '\0';
+    err = gp_domain_canonical(mem, xml, &text);
+    if (!err)
+        puts(text);
+    return tell(err);
+}
+
+int main(int argc, char **argv)
+{
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = NULL;
+    const char *uri = argc > 2 ? argv[1] : "", *verb = argc > 2 ? argv[2] : "";
+    struct gp_error *err;
+
+    if (strcmp(verb, "canonical") == 0)
+        return canonical();
+    if (strcmp(verb, "watch") == 0)
+        return watch(uri, argv + 3);
+    err = gp_virt_open(uri, strcmp(verb, "observe") == 0, 1000, &virt);
+    if (err)
+        return tell(err);
+    if (strcmp(verb, "observe") == 0)
+        return observe(virt, argv + 3);
+    if (strcmp(verb, "stop") == 0)
+        return stop(virt, argv + 3);
+    if (strcmp(verb, "start") == 0)
+        return tell(gp_virt_start(virt, argv[4], (uint32_t)atoi(argv[3])));
+    if (strcmp(verb, "edit") == 0)
+        return edit(virt, argv + 3);
+    return 64;
+}

@@ -1,0 +1,41 @@
+# Somebody else edits while we do: noticed, and left as it is.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/drive.bash"
+
+if [ "${1:-}" != inside ]; then
+    exec bed --mock --proxy "$FOLDER/bed" bash -eu "$0" inside
+fi
+
+bed-domain desk --define
+desk=$(virsh domuuid desk | head -1)
+# Each definition is read 400 ms late: at 600 ms the first has been read, the second not yet.
+echo 'delay get-xml 400' >"$BED/proxy.control"
+virt-drive "$LIBVIRT_URI" edit attach "$desk" machine none 0000:08:00.4 >/tmp/edited && fail "not noticed" &
+sleep .6
+bed-domain desk --memory 32 --define
+wait $! || true
+expect "changed: vm desk was not edited: somebody else edited it just now" cat /tmp/edited
+virsh dumpxml desk | grep -q '>32768</memory>' || fail "the other edit is lost"
+virsh dumpxml desk | grep -q hostdev && fail "ours was done all the same"
+
+# What libvirt says to refuse it is told, and nothing is there.
+echo 'fail define-flags' >"$BED/proxy.control"
+virt-drive "$LIBVIRT_URI" edit attach "$desk" machine none 0000:08:00.4 >/tmp/edited && fail "no error"
+grep -q "^io: vm desk was not edited: libvirt: " /tmp/edited || fail "$(cat /tmp/edited)"
+virsh dumpxml desk | grep -q hostdev && fail "defined"
+: >"$BED/proxy.control"
+virt-drive "$LIBVIRT_URI" edit attach "$desk" machine none 0000:08:00.4
+
+# How much is asked: one definition of a domain that is off, two of one that runs, the rest once for all.
+cost() {
+    : >"$BED/proxy.log"
+    virt-drive "$LIBVIRT_URI" observe machine >/tmp/seen
+    grep -c . "$BED/proxy.log"
+}
+one=$(cost)
+bed-domain second --define
+expect $((one + 1)) cost
+bed-domain third --define
+expect $((one + 2)) cost
+bed-domain fourth --start
+expect $((one + 4)) cost

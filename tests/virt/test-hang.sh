@@ -1,0 +1,48 @@
+# A libvirtd that no longer answers is an error after a while, not a hang; one that ignores requests is told.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/drive.bash"
+
+if [ "${1:-}" != inside ]; then
+    exec bed --mock --proxy "$FOLDER/bed" bash -eu "$0" inside
+fi
+
+bed-domain desk --define
+desk=$(virsh domuuid desk | head -1)
+rules() {
+    printf '%s\n' "$@" >"$BED/proxy.control"
+}
+
+rules 'delay create-flags 60000'
+expect "timeout: vm $desk was not started: libvirt did not answer within 500 ms: starting a vm; it may still start" \
+    expect_failing timeout 10 virt-drive "$LIBVIRT_URI" start 500 "$desk"
+rules 'delay open 60000'
+expect "timeout: no connection to $LIBVIRT_URI: libvirt did not answer within 1000 ms: connecting" \
+    expect_failing timeout 10 virt-drive "$LIBVIRT_URI" observe machine
+
+pid=$(cat /run/bed/libvirtd.pid)
+kill -STOP "$pid"
+expect_failing timeout 10 virt-drive "$LIBVIRT_DEFAULT_URI" start 500 "$desk" >/tmp/said
+kill -CONT "$pid"
+grep -q '^timeout: ' /tmp/said || fail "$(cat /tmp/said)"
+
+# A guest that ignores what it is asked is asked again at half its time, then given up, or forced.
+rules
+virsh -q start desk
+rules 'swallow shutdown' 'swallow shutdown-flags'
+: >"$BED/proxy.log"
+expect_failing virt-drive "$LIBVIRT_URI" stop 1000 acpi fail "desk=$desk" >/tmp/said
+grep -q '^busy: vm desk was not stopped: it still runs 1 s after it was asked' /tmp/said || fail "$(cat /tmp/said)"
+expect 2 grep -c ' shutdown-flags$' "$BED/proxy.log"
+state_is desk running || fail "it stopped"
+expect "desk stopped" virt-drive "$LIBVIRT_URI" stop 400 both force "desk=$desk"
+state_is desk 'shut off'
+
+# libvirtd goes away in the midst of a wait.
+rules
+virsh -q start desk
+rules 'swallow shutdown' 'swallow shutdown-flags'
+(sleep .5 && bed-libvirtd kill) &
+expect_failing timeout 10 virt-drive "$LIBVIRT_URI" stop 60000 acpi fail "desk=$desk" >/tmp/said
+wait
+grep -q '^[a-z]*: vm desk was not stopped: .*it was asked to stop, so it may yet go down$' /tmp/said || fail "$(cat /tmp/said)"
+bed-libvirtd start
