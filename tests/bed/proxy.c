@@ -6,9 +6,9 @@
  * client is counted from 1, over all connections, and written to LOG as "N NUMBER NAME". The rules
  * in the file CONTROL are read anew for each call; several may fit one:
  *
- *   swallow PROC         say that it was done, and do not do it; only for calls without a result:
- *                        shutdown, shutdown-flags, create, destroy, destroy-flags
- *   fail PROC            answer with an error, and do not do it
+ *   swallow PROC [NAME]  say that it was done, and do not do it; only for calls without a result:
+ *                        shutdown, shutdown-flags, create, destroy, destroy-flags. NAME: of that domain alone
+ *   fail PROC [NAME]     answer with an error, and do not do it
  *   delay PROC MS        do it MS later; the connection waits
  *   swallow-at N, fail-at N, delay-at N MS
  *                        the same for the Nth call
@@ -178,15 +178,24 @@ static bool parse_action(char *word, enum what *what, enum when *when)
     return false;
 }
 
-/* A rule that says nothing known ends the proxy: a test with a mistake in it must not pass. */
-static void apply_rule(const char *line, uint32_t procedure, unsigned long number,
-                       struct verdict *verdict)
+/* Whether the first thing that a call is about is the domain called @name. A domain is a string, which is its
+ * length and bytes, then UUID and id. */
+static bool is_about(const struct message *call, const char *name)
 {
-    char word[32], which[32];
-    unsigned ms = 0;
+    const size_t length = strlen(name);
+
+    return call->length >= HEADER_SIZE + 4 + length && get_word(call->bytes + HEADER_SIZE) == length &&
+           !memcmp(call->bytes + HEADER_SIZE + 4, name, length);
+}
+
+/* A rule that says nothing known ends the proxy: a test with a mistake in it must not pass. */
+static void apply_rule(const char *line, const struct message *call, uint32_t procedure,
+                       unsigned long number, struct verdict *verdict)
+{
+    char word[32], which[32], last[64];
     enum what what;
     enum when when;
-    int words = sscanf(line, "%31s %31s %u", word, which, &ms);
+    int words = sscanf(line, "%31s %31s %63s", word, which, last);
 
     if (words <= 0 || *word == '#')
         return;
@@ -197,15 +206,17 @@ static void apply_rule(const char *line, uint32_t procedure, unsigned long numbe
     }
     if (when == WHEN_PROC ? !is_procedure(which, procedure) : strtoul(which, NULL, 10) != number)
         return;
+    if (words == 3 && what != WHAT_DELAY && !is_about(call, last))
+        return;
     if (when == WHEN_AFTER)
         verdict->after[what] = true;
     else
         verdict->at[what] = true;
     if (what == WHAT_DELAY)
-        verdict->delay_ms = ms;
+        verdict->delay_ms = (unsigned)strtoul(last, NULL, 10);
 }
 
-static struct verdict judge(uint32_t procedure)
+static struct verdict judge(const struct message *call, uint32_t procedure)
 {
     struct verdict verdict = {0};
     char line[128];
@@ -216,7 +227,7 @@ static struct verdict judge(uint32_t procedure)
     fflush(log_file);
     FILE *control = fopen(control_path, "re");
     while (control && fgets(line, sizeof(line), control))
-        apply_rule(line, procedure, number, &verdict);
+        apply_rule(line, call, procedure, number, &verdict);
     if (control)
         fclose(control);
     pthread_mutex_unlock(&count_lock);
@@ -353,7 +364,7 @@ static bool from_client(struct link *link, const struct message *message)
     if (!is_remote(message, TYPE_CALL))
         return write_all(link->server, message->bytes, message->length);
 
-    struct verdict verdict = judge(get_word(message->bytes + 12));
+    struct verdict verdict = judge(message, get_word(message->bytes + 12));
     if (ends(link, verdict.at))
         return false;
     usleep(verdict.delay_ms * 1000);

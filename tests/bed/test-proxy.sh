@@ -31,6 +31,14 @@ proxied shutdown vm
 sleep .2
 state_is vm running || fail "a swallowed shutdown arrived"
 
+bed-domain other --start
+rules 'swallow shutdown vm' 'swallow shutdown-flags vm'
+proxied shutdown vm
+proxied shutdown other
+soon 5 state_is other 'shut off'
+state_is vm running || fail "a rule for one domain let its request through"
+virsh -q undefine other
+
 rules 'fail shutdown'
 expect_status 1 proxied shutdown vm
 state_is vm running || fail "a refused shutdown arrived"

@@ -3,7 +3,7 @@
 # bed: --qemu --sim ../sim/hosts/two-xe.yaml
 . "$(dirname "$0")/story.bash"
 
-# declare COUNT VM…: pool vdi on slot 1 with COUNT partitions for these VMs, pool other on slot 2.
+# declare COUNT VM…: pool vdi in slot 3 with COUNT partitions for these VMs, pool other in slot 5.
 declare_pools() {
     local count=$1 vm
     shift
@@ -18,12 +18,12 @@ spec:
     - name: vdi
       mode: partitioned
       match: {vendor: intel}
-      select: {slots: ["1"]}
+      select: {slots: ["3"]}
       partitions: {count: $count}
     - name: other
       mode: partitioned
       match: {vendor: intel}
-      select: {slots: ["2"]}
+      select: {slots: ["5"]}
       partitions: {count: 2}
   policy:
     stop: {timeout: 20s, method: [acpi]}
@@ -67,7 +67,7 @@ for vm in vdi-{1..8} other-{1..2}; do
     bed-domain "$vm" --define
 done
 gp_ends 0 reconcile
-expect "8" inventory '.gpus[] | select(.id == "slot1") | .count'
+expect "8" inventory '.gpus[] | select(.id == "slot3") | .count'
 converged
 for vm in vdi-{1..5} other-{1..2}; do
     virsh -q start "$vm" >/dev/null
@@ -78,7 +78,13 @@ before=$(pids other-{1..2})
 others=$(canonical other-{1..2} vdi-{1..8})
 
 declare_pools 4 vdi-{1,2,6,7}
+# Four bindings of ten are many: who means it says so in the commit.
 commit "four larger ones, and four desktops less"
+gp_ends 4 plan --detailed-exitcode
+grep -q 'GP-E311.*Gpupart-Allow-Removal: 4' out || fail "what to say is not said: $(cat out err)"
+git -C fleet commit -q --amend -m "four larger ones, and four desktops less
+
+Gpupart-Allow-Removal: 4"
 gp_ends 2 plan --detailed-exitcode
 gp_ends 0 report
 grep -q '5 VMs stop' out || fail "the report does not say that 5 VMs stop: $(head -n 5 out)"
@@ -93,8 +99,8 @@ wait "$listener" 2>/dev/null || :
 expect "other-1 other-2 vdi-1 vdi-2 vdi-3 vdi-4 vdi-5" running
 expect "$before" pids other-{1..2}
 [ "$others" = "$(canonical other-{1..2} vdi-{1..8})" ] || fail "something else of a definition changed"
-expect "4" inventory '.gpus[] | select(.id == "slot1") | .count'
-expect "vdi-1 vdi-2 vdi-6 vdi-7" inventory '[.gpus[] | select(.id == "slot1") | .partitions[].vm] | sort | join(" ")'
+expect "4" inventory '.gpus[] | select(.id == "slot3") | .count'
+expect "vdi-1 vdi-2 vdi-6 vdi-7" inventory '[.gpus[] | select(.id == "slot3") | .partitions[].vm] | sort | join(" ")'
 for vm in vdi-{3,4,5,8}; do
     expect "" partition "$vm"
 done

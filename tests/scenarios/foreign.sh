@@ -51,13 +51,17 @@ virsh -q start vdi-1 >/dev/null
 virsh dumpxml --inactive vdi-1 | sed -e 's#<name>vdi-1<#<name>clone<#' -e '/<uuid>/d' >clone.xml
 virsh -q define clone.xml >/dev/null
 clone=$(virsh dumpxml --inactive clone)
-gp_ends 0 reconcile
+# Two domains name one partition: that is told as a refusal, and neither of them is touched.
+gp_ends 4 reconcile
+grep -q "GP-E305.*'clone'.*'vdi-1'" out || fail "the two are not named: $(cat out err)"
+grep -q "GP-D807.*'clone'" out || fail "the copied mark is not told: $(cat out err)"
 expect "$clone" virsh dumpxml --inactive clone
 pools 2
 commit "two"
-gp plan >out || :
-gp reconcile >out 2>err || :
+gp_ends 4 reconcile
 expect "$clone" virsh dumpxml --inactive clone
+expect running virsh domstate vdi-1
+expect 4 inventory '[.gpus[] | select(.model == "NVIDIA A2")][0].count'
 virsh -q undefine clone >/dev/null
 gp_ends 0 reconcile
 expect 2 inventory '[.gpus[] | select(.model == "NVIDIA A2")][0].count'

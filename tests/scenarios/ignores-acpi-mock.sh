@@ -4,8 +4,8 @@
 . "$(dirname "$0")/story.bash"
 . "$(dirname "$0")/stubborn.bash"
 
-# The mock's guests all obey: one request of three is swallowed, the third.
-swallow_one() {
-    printf 'swallow shutdown\nswallow shutdown-flags\n' >"$BED/proxy.control"
+# The mock's guests all obey: what is asked of one of them never arrives.
+swallow_for_one() {
+    printf 'swallow shutdown vdi-3\nswallow shutdown-flags vdi-3\n' >"$BED/proxy.control"
 }
-stubborn_story "bed-domain vdi-3 --define" swallow_one
+stubborn_story "bed-domain vdi-3 --define" swallow_for_one

@@ -24,10 +24,10 @@ spec:
 END
 }
 
-# commit MESSAGE: everything in ~/fleet.
+# commit MESSAGE [OPTION]…: everything in ~/fleet.
 commit() {
     git -C fleet add -A
-    git -C fleet commit -q -m "$1"
+    git -C fleet commit -q -m "$@"
 }
 
 # gp ARGUMENT…: the program on the simulated host.
@@ -69,9 +69,10 @@ running() {
     virsh list --name | sed '/^$/d' | sort | tr '\n' ' ' | sed 's/ $//'
 }
 
-# partition VM: the source of its persistent hostdev that is ours.
+# partition VM: the sources of its persistent hostdevs that are ours, on one line; empty: it has none.
 partition() {
-    virsh dumpxml --inactive "$1" --xpath "//hostdev[starts-with(alias/@name,'ua-gpupart-')]/source/address" 2>/dev/null | tr '\n' ' '
+    virsh dumpxml --inactive "$1" --xpath "//hostdev[starts-with(alias/@name,'ua-gpupart-')]/source/address" |
+        xargs
 }
 
 # canonical VM…: the secure inactive definitions, without our hostdev, our mark and controllers, in canonical form: to

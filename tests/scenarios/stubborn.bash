@@ -12,7 +12,7 @@ spec:
     - name: vdi
       mode: partitioned
       match: {vendor: intel}
-      select: {slots: ["2"]}
+      select: {slots: ["5"]}
       partitions: {count: $1}
   policy:
     stop: {timeout: 2s, method: [acpi], lateWithin: 1h}
@@ -49,7 +49,7 @@ stubborn_story() {
     commit "three"
     $2
     gp_ends 5 reconcile
-    : >"$BED/proxy.control"
+    [ ! -e "$BED/proxy.control" ] || : >"$BED/proxy.control"
     expect "vdi-1 vdi-2 vdi-3" running
     expect "$kernel" grep -c numvfs "$GPUPART_ROOT/gpusim-log"
     cmp inventory-before <(gp inventory --format json) || fail "the host is not as it was"
@@ -70,5 +70,5 @@ stubborn_story() {
     echo "# again" >>fleet/clusters/demo.yaml
     commit "again"
     gp_ends 0 reconcile
-    expect 3 inventory '.gpus[] | select(.id == "slot2") | .count'
+    expect 3 inventory '.gpus[] | select(.id == "slot5") | .count'
 }
