@@ -124,7 +124,8 @@ static void check_host_clusters(struct gp_mistakes *m, const struct gp_declarati
 
         if (!same(&entries[first], &entries[i]))
             first = i;
-        else if (entries[i].name && !gp_streq(one->name, two->name))
+        else if (entries[i].name && one->name && two->name &&
+                 !gp_streq(one->name, two->name))
             gp_mistake_level(m, "GP-E407", GP_LEVEL_WARNING, entries[i].at,
                              "host %s is in cluster %s as well (%s); a host in two clusters is only "
                              "looked at",
@@ -202,7 +203,7 @@ static void tell_no_cluster(struct gp_mistakes *m, const struct gp_declaration *
     }
     gp_mistake(m, "GP-E404", binding->at, "there is no GpuCluster %s for GpuBinding %s%s",
                gp_quote(m->mem, binding->cluster),
-               gp_quote(m->mem, binding->name ? binding->name : "?"),
+               gp_quote(m->mem, binding->name),
                gp_did_you_mean(m->mem, binding->cluster, names));
 }
 
@@ -276,7 +277,7 @@ static void tell_second(struct gp_mistakes *m, struct entry *entries, size_t cou
                    "VM %s is bound a second time; binding %s binds it in %s, and a VM has one "
                    "partition",
                    gp_quote(m->mem, entries[i].name),
-                   gp_quote(m->mem, other->name ? other->name : "?"),
+                   gp_quote(m->mem, other->name),
                    place(m->mem, entries[first].at, entries[i].at));
     }
 }

@@ -185,7 +185,7 @@ void gp_check_pool(struct gp_mistakes *m, const struct gp_pool_decl *pool)
         if (given)
             gp_mistake(m, "GP-E214", pool->count_at.line ? pool->count_at : pool->profile_at,
                        "'partitions' is for mode partitioned, and pool %s is %s",
-                       gp_quote(m->mem, pool->name ? pool->name : "?"), gp_mode_name(pool->mode));
+                       gp_quote(m->mem, pool->name), gp_mode_name(pool->mode));
         return;
     }
     if (!gpu || !gpu->valid_count)

@@ -58,8 +58,12 @@ const char *gp_quote(struct gp_arena *mem, const char *word)
 {
     enum { SHOWN = 60 };
     struct gp_text text = {.mem = mem};
-    size_t size = strnlen(word, SHOWN + 1);
-    const bool cut = size > SHOWN;
+    size_t size;
+    bool cut;
+
+    word = word ? word : "?"; /* its name was refused, and told already */
+    size = strnlen(word, SHOWN + 1);
+    cut = size > SHOWN;
 
     if (cut)
         for (size = SHOWN; size && ((unsigned char)word[size] & 0xc0) == 0x80;)

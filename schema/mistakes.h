@@ -23,7 +23,8 @@ void gp_mistake_level(struct gp_mistakes *mistakes, const char *rule, enum gp_le
                       struct gp_span at, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* "'lots'": the user's word, cut where it is long, with '?' for what a terminal could take for a command. */
+/* "'lots'": the user's word, cut where it is long, with '?' for what a terminal could take for a command.
+ * NULL is "'?'". */
 const char *gp_quote(struct gp_arena *mem, const char *word);
 /* "a, b or c"; names ended by NULL. */
 const char *gp_list_or(struct gp_arena *mem, const char *const *names);
