@@ -37,6 +37,17 @@ state_is desk running || fail "it stopped"
 expect "desk stopped" virt-drive "$LIBVIRT_URI" stop 400 both force "desk=$desk"
 state_is desk 'shut off'
 
+# It goes down, and somebody else starts it: that is theirs, and not waited for.
+rules
+virsh -q start desk
+rules 'swallow shutdown' 'swallow shutdown-flags'
+(sleep .4 && virsh -q destroy desk && virsh -q start desk) &
+expect "changed: vm desk was not stopped: it stopped, and somebody else started it again" \
+    expect_failing timeout 10 virt-drive "$LIBVIRT_URI" stop 60000 acpi force "desk=$desk"
+wait
+state_is desk running || fail "it was forced off"
+virsh -q destroy desk
+
 # libvirtd goes away in the midst of a wait.
 rules
 virsh -q start desk
