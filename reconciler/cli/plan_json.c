@@ -2,8 +2,6 @@
 
 #include "text.h"
 
-#include <time.h>
-
 json_t *gp_text_json(const char *text)
 {
     json_t *json = text ? json_string(text) : json_null();
@@ -17,17 +15,6 @@ void gp_json_print(FILE *out, json_t *json)
     (void)json_dumpf(json, out, JSON_INDENT(2) | JSON_SORT_KEYS);
     (void)fputc('\n', out);
     json_decref(json);
-}
-
-const char *gp_time_text(struct gp_arena *mem, uint64_t us)
-{
-    const time_t seconds = (time_t)(us / 1000000);
-    struct tm utc;
-    char text[32];
-
-    (void)gmtime_r(&seconds, &utc);
-    (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return gp_strdup(mem, text);
 }
 
 const char *gp_step_target(struct gp_arena *mem, const struct gp_step *step)

@@ -17,8 +17,6 @@ json_t *gp_text_json(const char *text);
 
 /* "vdi-01", "slot3/2", "slot3": what a step acts on. */
 const char *gp_step_target(struct gp_arena *mem, const struct gp_step *step);
-/* ISO 8601 in UTC. */
-const char *gp_time_text(struct gp_arena *mem, uint64_t us);
 /* The id of a report over several hosts; of one host its plan's. */
 const char *gp_report_id(struct gp_arena *mem, struct gp_pass *const *passes, size_t count);
 

@@ -76,10 +76,11 @@ static struct gp_error *settle_records(struct gp_pass *pass, int *exit)
     return err;
 }
 
-/* What waits for a VM or a process to let go is no refusal; it will be looked at again. */
-static bool waits_for_guest(const char *rule)
+/* What waits for a VM or a process to let go is no refusal, nor is a host that no cluster names; both will be looked at
+ * again. */
+static bool only_waits(const char *rule)
 {
-    static const char *const rules[] = {"GP-E206", "GP-E506", "GP-E507"};
+    static const char *const rules[] = {"GP-E206", "GP-E404", "GP-E506", "GP-E507"};
 
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (gp_streq(rule, rules[i]))
@@ -90,7 +91,7 @@ static bool waits_for_guest(const char *rule)
 static bool refuses(const struct gp_plan *plan)
 {
     for (size_t i = 0; i < plan->finding_count; i++)
-        if (plan->findings[i].level == GP_LEVEL_ERROR && !waits_for_guest(plan->findings[i].rule))
+        if (plan->findings[i].level == GP_LEVEL_ERROR && !only_waits(plan->findings[i].rule))
             return true;
     return false;
 }

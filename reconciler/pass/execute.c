@@ -1,6 +1,7 @@
 #include "execute.h"
 
 #include "cleanup.h"
+#include "history.h"
 #include "journal.h"
 #include "recover.h"
 #include "registry.h"
@@ -215,9 +216,12 @@ struct gp_error *gp_execute_remember(struct gp_pass *pass, const struct gp_have 
     return err;
 }
 
+/* To the journal, which people read, and to the history, which does not rotate as fast. */
 static void tell_result(struct gp_pass *pass, enum gp_event event, const char *set, const char *plan,
                         const char *message)
 {
+    struct gp_error *err;
+
     gp_journal(&(struct gp_entry){
         .event = event,
         .priority = -1,
@@ -228,6 +232,15 @@ static void tell_result(struct gp_pass *pass, enum gp_event event, const char *s
         .plan = plan,
         .gpu = set,
     });
+    (void)pthread_mutex_lock(&pass->state_lock);
+    err = gp_history_add(pass->state, event, set, pass->commit, plan, message);
+    (void)pthread_mutex_unlock(&pass->state_lock);
+    if (err) {
+        gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+
+        (void)fprintf(stderr, "gpupart: warning: the history lacks this result: %s\n", line);
+        gp_error_free(err);
+    }
 }
 
 static struct gp_error *remove_record(struct gp_pass *pass, const char *set)
@@ -272,7 +285,12 @@ static const char *start_who_ran(struct work *work, const struct gp_record *reco
             gp_text_addf(&left, "%sVM %s is down (%s): virsh start %s", left.size ? "; " : "", vm->name, line,
                          vm->name);
             gp_error_free(err);
+            continue;
         }
+        (void)pthread_mutex_lock(&work->pass->state_lock);
+        err = gp_state_clear_owed(work->pass->state, vm->uuid);
+        (void)pthread_mutex_unlock(&work->pass->state_lock);
+        gp_error_free(err); /* a start that stays owed to a VM that runs does nothing */
     }
     return gp_text_get(&left);
 }

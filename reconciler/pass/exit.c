@@ -1,7 +1,5 @@
 #include "pass.h"
 
-#include <time.h>
-
 int gp_exit_worse(int a, int b)
 {
     static const int worst_first[] = {
@@ -33,12 +31,4 @@ int gp_exit_of(enum gp_errc code)
     default:
         return GP_EXIT_FAILURE;
     }
-}
-
-uint64_t gp_now_us(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }

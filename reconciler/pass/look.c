@@ -86,9 +86,9 @@ static void hold_back_failures(struct gp_pass *pass, const char *approved)
             !gp_streq(failure.commit, pass->commit ? pass->commit : ""))
             continue;
         set->verdict = GP_VERDICT_WAITS;
-        set->why = gp_printf(pass->mem, "it failed %u times at this commit and is tried again in %llu s; the last time: %s",
-                             failure.count, (unsigned long long)((failure.until_us - gp_now_us()) / 1000000 + 1),
-                             failure.reason);
+        set->why = gp_printf(pass->mem, "it failed %u %s at this commit and is tried again after %s; the last time: %s",
+                             failure.count, failure.count == 1 ? "time" : "times",
+                             gp_time_text(pass->mem, failure.until_us), failure.reason);
     }
 }
 

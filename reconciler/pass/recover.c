@@ -32,10 +32,24 @@ const struct gp_record *gp_recover_record(const struct gp_pass *pass, const stru
     return NULL;
 }
 
+/* A guest that has stayed up for so long after it was asked to stop will not go down for that request any more. */
+static struct gp_error *forget_expired(struct gp_pass *pass)
+{
+    const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
+    struct gp_error *err = NULL;
+
+    for (size_t i = 0; !err && i < memory->owed_count; i++)
+        if (memory->owed[i].until_us < gp_now_us())
+            err = gp_state_clear_owed(pass->state, memory->owed[i].vm);
+    return err;
+}
+
 struct gp_error *gp_recover_owed(struct gp_pass *pass)
 {
-    struct gp_error *err =
-        gp_state_records(pass->state, pass->mem, &pass->records, &pass->record_count);
+    struct gp_error *err = forget_expired(pass);
+
+    if (!err)
+        err = gp_state_records(pass->state, pass->mem, &pass->records, &pass->record_count);
 
     for (size_t i = 0; !err && i < pass->record_count; i++) {
         const struct gp_snapshot *snapshot = pass->records[i].snapshot;

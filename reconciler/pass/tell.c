@@ -166,7 +166,8 @@ static void set_conditions(struct gp_pass *pass, const struct gp_set *set, struc
     }
 }
 
-static struct gp_error *conditions(struct gp_pass *pass)
+/* What `status` shows of every object, and of the host itself. */
+static struct gp_condition *list_conditions(struct gp_pass *pass, size_t *ret_count)
 {
     struct gp_condition *items = NULL;
     size_t count = 0;
@@ -174,9 +175,13 @@ static struct gp_error *conditions(struct gp_pass *pass)
     if (!pass->goal->declared)
         add(pass, &items, &count, "host", "NotDeclared", "this host is not in exactly one cluster: it is only observed");
     if (pass->git_state == GP_GIT_STALE)
-        add(pass, &items, &count, "host", "GitStale", pass->git_why);
+        add(pass, &items, &count, "host", "GitStale",
+            gp_printf(pass->mem, "git could not be asked, what is applied is kept: %s",
+                      pass->git_why ? pass->git_why : "no reason given"));
     if (pass->refused)
-        add(pass, &items, &count, "host", "CommitRefused", pass->refused);
+        add(pass, &items, &count, "host", "CommitRefused",
+            gp_printf(pass->mem, "the head is refused, %s is kept: %s",
+                      pass->commit ? gp_strndup(pass->mem, pass->commit, 12) : "what is applied", pass->refused));
     if (pass->have->vms_unknown)
         add(pass, &items, &count, "host", "GuestsUnknown", pass->have->vms_reason);
     for (size_t i = 0; i < pass->plan->set_count; i++)
@@ -193,42 +198,97 @@ static struct gp_error *conditions(struct gp_pass *pass)
         else if (vm->gpu && have && have->power == GP_POWER_OFF)
             add(pass, &items, &count, object, "PendingStart", "its partition is resolved when it starts");
     }
+    *ret_count = count;
+    return items;
+}
+
+/* Which conditions are worth an entry of their own; the others are states in good order. */
+static enum gp_event event_of(const struct gp_condition *condition)
+{
+    static const char *const refusals[] = {"NotDeclared", "CommitRefused", "GuestsUnknown", "Waiting", "Blocked"};
+
+    if (gp_streq(condition->type, "GitStale"))
+        return GP_EVENT_GIT_STALE;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (gp_streq(condition->type, refusals[i]))
+            return GP_EVENT_REFUSED;
+    return GP_EVENT_COUNT;
+}
+
+/* "GP-E502" of "GP-E502: …" */
+static const char *rule_of(struct gp_arena *mem, const char *reason)
+{
+    const char *colon = strchr(reason, ':');
+
+    return gp_starts_with(reason, "GP-") && colon ? gp_strndup(mem, reason, (size_t)(colon - reason)) : NULL;
+}
+
+static bool was_told(const struct gp_condition *before, size_t count, const struct gp_condition *condition)
+{
+    for (size_t i = 0; i < count; i++)
+        if (gp_streq(before[i].object, condition->object) && gp_streq(before[i].type, condition->type) &&
+            gp_streq(before[i].reason, condition->reason))
+            return true;
+    return false;
+}
+
+/* A refusal that lasts is told once, not on every pass. */
+static struct gp_error *conditions(struct gp_pass *pass)
+{
+    size_t count = 0, before_count = 0;
+    struct gp_condition *items = list_conditions(pass, &count), *before = NULL;
+    struct gp_error *err = gp_state_conditions(pass->state, pass->mem, &before, &before_count);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < count; i++) {
+        const enum gp_event event = event_of(&items[i]);
+
+        if (event != GP_EVENT_COUNT && !was_told(before, before_count, &items[i]))
+            tell(pass, (struct gp_entry){
+                           .event = event,
+                           .message = gp_printf(pass->mem, "%s is %s: %s", items[i].object, items[i].type,
+                                                items[i].reason),
+                           .rule = rule_of(pass->mem, items[i].reason),
+                           .gpu = object_name(items[i].object, "gpu/"),
+                           .vm = object_name(items[i].object, "vm/"),
+                       });
+    }
     return gp_state_set_conditions(pass->state, items, count, gp_now_us());
 }
 
-static void tell_host(struct gp_pass *pass)
+/* ---- the pass itself ---- */
+
+static void tell_plan(struct gp_pass *pass)
 {
-    if (pass->refused)
-        tell(pass, (struct gp_entry){
-                       .event = GP_EVENT_REFUSED,
-                       .message = gp_printf(pass->mem, "the head is refused, %s is kept: %s",
-                                            pass->commit ? gp_strndup(pass->mem, pass->commit, 12) : "what is applied",
-                                            pass->refused),
-                   });
-    if (pass->git_state == GP_GIT_STALE && pass->git_why)
-        tell(pass, (struct gp_entry){
-                       .event = GP_EVENT_GIT_STALE,
-                       .message = gp_printf(pass->mem, "git could not be asked, what is applied is kept: %s", pass->git_why),
-                   });
-    if (pass->plan->step_count)
+    size_t run = 0;
+
+    for (size_t i = 0; i < pass->plan->set_count; i++)
+        run += pass->plan->sets[i].verdict == GP_VERDICT_RUN;
+    if (run)
         tell(pass, (struct gp_entry){
                        .event = GP_EVENT_PLAN,
-                       .message = gp_printf(pass->mem, "plan %s: %zu steps in %zu sets, class %s", pass->plan->id,
-                                            pass->plan->step_count, pass->plan->set_count,
-                                            gp_class_name(pass->plan->class)),
+                       .message = gp_printf(pass->mem, "plan %s: %zu steps, class %s, %zu of %zu sets may run",
+                                            pass->plan->id, pass->plan->step_count, gp_class_name(pass->plan->class),
+                                            run, pass->plan->set_count),
                        .class = gp_class_name(pass->plan->class),
                    });
-    for (size_t i = 0; i < pass->plan->set_count; i++) {
-        const struct gp_set *set = &pass->plan->sets[i];
+}
 
-        if (set->verdict == GP_VERDICT_WAITS || set->verdict == GP_VERDICT_BLOCKED)
+/* A guest that was asked to stop, did not in time, and did later: the start is owed and comes now. */
+static void tell_late_stops(struct gp_pass *pass)
+{
+    const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
+
+    for (size_t i = 0; i < memory->owed_count; i++) {
+        const struct gp_vm *vm = gp_have_vm(pass->have, memory->owed[i].vm);
+
+        if (memory->owed[i].stop_requested && vm && vm->power == GP_POWER_OFF)
             tell(pass, (struct gp_entry){
-                           .event = GP_EVENT_REFUSED,
-                           .message = gp_printf(pass->mem, "%s is not changed now: %s%s%s", set->id, set->rule ? set->rule : "",
-                                                set->rule ? ": " : "", set->why ? set->why : ""),
-                           .rule = set->rule,
-                           .gpu = set->gpus.count ? set->gpus.items[0] : NULL,
-                           .class = gp_class_name(set->class),
+                           .event = GP_EVENT_LATE_STOP,
+                           .message = gp_printf(pass->mem, "VM %s stopped after its time was over; it is started again",
+                                                vm->name),
+                           .vm = vm->name,
                        });
     }
 }
@@ -237,7 +297,8 @@ struct gp_error *gp_pass_tell(struct gp_pass *pass)
 {
     struct gp_error *err;
 
-    tell_host(pass);
+    tell_plan(pass);
+    tell_late_stops(pass);
     err = drift(pass);
     if (!err)
         err = adopt_all(pass);

@@ -1,0 +1,28 @@
+#include "history.h"
+
+#include "cleanup.h"
+#include "pass.h"
+
+#include <jansson.h>
+
+static json_t *text(const char *chars)
+{
+    json_t *json = chars ? json_string(chars) : json_null();
+
+    return json ? json : json_string("?"); /* no UTF-8 */
+}
+
+struct gp_error *gp_history_add(struct gp_state *state, enum gp_event event, const char *object, const char *commit,
+                                const char *plan, const char *message)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    json_t *entry = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "at", gp_time_text(mem, gp_now_us()), "event",
+                              gp_event_name(event), "object", text(object), "commit", text(commit), "plan", text(plan),
+                              "message", text(message));
+    gp_cleanup(gp_free_p) char *line = json_dumps(entry, JSON_COMPACT | JSON_SORT_KEYS);
+
+    json_decref(entry);
+    if (!line)
+        return gp_error_new(GP_E_BUG, "a result could not be written as JSON");
+    return gp_state_add_history(state, line);
+}
