@@ -72,6 +72,14 @@ static bool has_any_ours(const struct gp_vm *vm)
     return false;
 }
 
+static const struct gp_partition *find_live(const struct gp_gpu *gpu, struct gp_device device)
+{
+    for (size_t n = 0; n < gpu->partition_count; n++)
+        if (gpu->partitions[n].live && gp_device_eq(gpu->partitions[n].device, device))
+            return &gpu->partitions[n];
+    return NULL;
+}
+
 static bool is_vm_step(enum gp_step_kind kind)
 {
     return kind == GP_STEP_STOP_VM || kind == GP_STEP_DETACH || kind == GP_STEP_ATTACH ||
@@ -151,27 +159,25 @@ static struct gp_error *check_free(const struct checker *checker)
 
 /* ---- law 4: only what is ours ---- */
 
-/* A definition that is not ours to change must not lose what it names. */
-static struct gp_error *check_definitions(const struct checker *checker, const struct gp_have *after)
+/* A definition that is not ours to change must not lose what it names. @was: the GPU before the step. */
+static struct gp_error *check_definitions(const struct checker *checker, const struct gp_gpu *was)
 {
-    for (size_t v = 0; v < checker->now->vm_count; v++) {
+    const struct gp_gpu *is = gp_have_gpu(checker->now, was->id);
+
+    /* A way back takes away what was made since, and was named before it was there. */
+    for (size_t v = 0; checker->input->goal->cluster && v < checker->now->vm_count; v++) {
         const struct gp_vm *vm = &checker->now->vms[v];
 
         for (size_t n = 0; n < vm->persistent_count; n++) {
             const struct gp_device device = vm->persistent_devs[n].device;
-            struct gp_gpu *gpu;
-            struct gp_partition *was, *is;
+            const struct gp_partition *before, *after;
 
-            if (vm->persistent_devs[n].ours || !gp_have_find(checker->now, device, &gpu, &was) || !was ||
-                !was->live || !gp_streq(gpu->id, checker->step->gpu))
+            if (vm->persistent_devs[n].ours)
                 continue;
-            if ((gp_have_find(after, device, &gpu, &is) && is && is->live &&
-                 gp_streq(is->profile, was->profile)) ||
+            before = find_live(was, device);
+            after = find_live(is, device);
+            if (!before || (after && gp_streq(after->profile, before->profile)) ||
                 plans(checker, vm->uuid, GP_STEP_MARK, 0))
-                continue;
-            /* A way back does not mark: there the goal names it. */
-            if (goal_vm(checker, vm->uuid) && goal_vm(checker, vm->uuid)->managed &&
-                !checker->input->goal->cluster)
                 continue;
             return breaks(checker, 4, gp_printf(checker->mem, "VM %s was given it by hand", vm->name));
         }
@@ -244,8 +250,9 @@ static bool gpu_step_stops(const struct checker *checker, const struct gp_vm *vm
             struct gp_gpu *gpu;
             struct gp_partition *partition;
 
-            if (gp_have_find(checker->before, vm->live[d].device, &gpu, &partition) &&
-                reaches(&at, gpu, partition ? (int64_t)partition->index : -1))
+            if (!gp_have_find(checker->before, vm->live[d].device, &gpu, &partition))
+                continue;
+            if (reaches(&at, gpu, partition ? (int64_t)partition->index : -1))
                 return true;
             /* A step of no reach that takes the partition away all the same, as a VF count does. */
             if (partition && gp_streq(gpu->id, step->gpu) && step->kind == GP_STEP_SET_VF_COUNT)
@@ -341,7 +348,8 @@ static struct gp_error *check_given(const struct checker *checker)
     if (!gp_streq(gpu->id, step->gpu) ||
         (partition ? (int64_t)partition->index : -1) != step->partition)
         return breaks(checker, 3, "what it is given is another partition");
-    if (partition && (!partition->live || partition->quarantined))
+    if (partition &&
+        (!partition->live || (partition->quarantined && checker->input->goal->cluster)))
         return breaks(checker, 3, "what it is given is not fit for use");
     for (size_t n = 0; n < checker->now->vm_count; n++) {
         const struct gp_vm *other = &checker->now->vms[n];
@@ -425,7 +433,6 @@ static struct gp_error *check_step(struct checker *checker)
 {
     const struct gp_step *step = checker->step;
     const struct gp_vm *vm = step->vm ? gp_have_vm(checker->now, step->vm) : NULL;
-    struct gp_error *err = NULL;
 
     if (is_vm_step(step->kind)) {
         if (!vm)
@@ -436,15 +443,23 @@ static struct gp_error *check_step(struct checker *checker)
     }
     if (is_unit_step(step->kind))
         return NULL;
-    err = check_gpu_step(checker);
-    if (!err && checker->now->vm_count) {
-        struct gp_have *after = gp_have_copy(checker->mem, checker->now);
+    return check_gpu_step(checker);
+}
 
-        gp_step_predict(checker->mem, after, checker->input->mechanism, step);
-        err = check_definitions(checker, after);
-        checker->now = after;
+/* Does the step on the model, and looks whom it took something from. */
+static struct gp_error *do_step(struct checker *checker)
+{
+    const struct gp_step *step = checker->step;
+    struct gp_gpu was;
+
+    if (is_vm_step(step->kind) || is_unit_step(step->kind)) {
+        gp_step_predict(checker->mem, checker->now, checker->input->mechanism, step);
+        return NULL;
     }
-    return err;
+    was = *gp_have_gpu(checker->now, step->gpu);
+    was.partitions = gp_memdup(checker->mem, was.partitions, was.partition_count * sizeof *was.partitions);
+    gp_step_predict(checker->mem, checker->now, checker->input->mechanism, step);
+    return check_definitions(checker, &was);
 }
 
 static struct gp_error *check(struct checker *checker)
@@ -452,12 +467,10 @@ static struct gp_error *check(struct checker *checker)
     struct gp_error *err = check_order(checker);
 
     for (size_t n = 0; !err && n < checker->plan->step_count; n++) {
-        const struct gp_have *was = checker->now;
-
         checker->step = &checker->plan->steps[n];
         err = check_step(checker);
-        if (!err && checker->now == was)
-            gp_step_predict(checker->mem, checker->now, checker->input->mechanism, checker->step);
+        if (!err)
+            err = do_step(checker);
     }
     return err ? err : check_all_given(checker);
 }

@@ -17,24 +17,27 @@ static bool is_of(const struct gp_set *set, const struct gp_step *step)
     return step->vm ? is_one_of(&set->vms, step->vm) : is_one_of(&set->gpus, step->gpu);
 }
 
+/* A partition made anew may turn out to have the very device that its VM is defined with: then there is nothing to
+ * edit, or its mark alone. */
+static bool may_be_missing(const struct gp_step *planned)
+{
+    return planned->kind == GP_STEP_REBIND && planned->device.kind == GP_DEVICE_NONE;
+}
+
 /* Less than what was planned may be disturbed, since guests are off by now; more may not. */
 static bool is_same(const struct gp_step *planned, const struct gp_step *fresh)
 {
     for (size_t n = 0; n < fresh->vms.count; n++)
         if (!is_one_of(&planned->vms, fresh->vms.items[n]))
             return false;
-    return planned->kind == fresh->kind && planned->partition == fresh->partition &&
+    if (planned->kind != fresh->kind && !(may_be_missing(planned) && fresh->kind == GP_STEP_MARK))
+        return false;
+    return planned->partition == fresh->partition &&
            planned->value == fresh->value && gp_streq(planned->gpu, fresh->gpu) &&
            gp_streq(planned->vm, fresh->vm) && gp_streq(planned->unit, fresh->unit) &&
            gp_streq(planned->after, fresh->after) && gp_streq(planned->profile, fresh->profile) &&
            gp_streq(planned->driver, fresh->driver) && gp_streq(planned->binding, fresh->binding) &&
            gp_streq(planned->pool, fresh->pool) && fresh->class <= planned->class;
-}
-
-/* A partition made anew may turn out to have the very device that its VM is defined with. */
-static bool may_be_missing(const struct gp_step *planned)
-{
-    return planned->kind == GP_STEP_REBIND && planned->device.kind == GP_DEVICE_NONE;
 }
 
 static const char *text_of(struct gp_arena *mem, const struct gp_step *step)
@@ -45,6 +48,36 @@ static const char *text_of(struct gp_arena *mem, const struct gp_step *step)
         what = gp_partition_symbol(mem, step->gpu, (uint32_t)step->partition);
     return gp_printf(mem, "%s %s to '%s'", gp_step_kind_name(step->kind), what ? what : "host",
                      step->after ? step->after : "-");
+}
+
+/* ": " and what is found against the object of @step now; "" if nothing is. */
+static const char *why_not(struct gp_arena *mem, const struct gp_plan *fresh, const struct gp_step *step)
+{
+    const char *object = step->vm_name ? gp_printf(mem, "vm/%s", step->vm_name)
+                                       : gp_printf(mem, "gpu/%s", step->gpu ? step->gpu : "");
+
+    for (size_t n = 0; n < fresh->finding_count; n++)
+        if (fresh->findings[n].level != GP_LEVEL_NOTE && gp_streq(fresh->findings[n].object, object))
+            return gp_printf(mem, ": %s", fresh->findings[n].message);
+    return "";
+}
+
+/* Where an edit turned out to be needless, a wave is, and its guests were started with the one before. One that
+ * is not running would be started now, or there would be a finding that says why not. */
+static bool is_early(struct gp_arena *mem, const struct gp_plan *planned, const struct gp_plan *fresh,
+                     const struct gp_step *step)
+{
+    const char *object = gp_printf(mem, "vm/%s", step->vm_name ? step->vm_name : "");
+    bool needless = false;
+
+    if (step->kind != GP_STEP_START_VM)
+        return false;
+    for (size_t n = 0; n < planned->step_count; n++)
+        needless |= planned->steps[n].set == step->set && may_be_missing(&planned->steps[n]);
+    for (size_t n = 0; n < fresh->finding_count; n++)
+        if (gp_streq(fresh->findings[n].rule, "GP-W508") && gp_streq(fresh->findings[n].object, object))
+            return false;
+    return needless;
 }
 
 static struct gp_error *compare(struct gp_arena *mem, const struct gp_plan *planned,
@@ -72,34 +105,15 @@ static struct gp_error *compare(struct gp_arena *mem, const struct gp_plan *plan
             used[found] = true;
             if (gpu_last)
                 *gpu_last = found + 1;
-        } else if (!may_be_missing(step)) {
-            return gp_error_new(GP_E_CHANGED, "%s was planned, but is not to be done any more",
-                                text_of(mem, step));
+        } else if (!may_be_missing(step) && !is_early(mem, planned, fresh, step)) {
+            return gp_error_new(GP_E_CHANGED, "%s was planned, but is not to be done any more%s",
+                                text_of(mem, step), why_not(mem, fresh, step));
         }
     }
     for (size_t f = 0; f < fresh->step_count; f++)
         if (!used[f] && is_of(set, &fresh->steps[f]))
             return gp_error_new(GP_E_CHANGED, "%s is to be done now, but was not planned",
                                 text_of(mem, &fresh->steps[f]));
-    return NULL;
-}
-
-static struct gp_error *check_blocked(const struct gp_plan *fresh, const struct gp_set *set)
-{
-    for (size_t n = 0; n < fresh->set_count; n++) {
-        const struct gp_set *other = &fresh->sets[n];
-        bool meets = false;
-
-        if (other->verdict != GP_VERDICT_BLOCKED)
-            continue;
-        for (size_t o = 0; o < other->gpus.count; o++)
-            meets |= is_one_of(&set->gpus, other->gpus.items[o]);
-        for (size_t o = 0; o < other->vms.count; o++)
-            meets |= is_one_of(&set->vms, other->vms.items[o]);
-        if (meets)
-            return gp_error_new(GP_E_CHANGED, "%s is blocked now: %s", other->id,
-                                other->why ? other->why : "no reason given");
-    }
     return NULL;
 }
 
@@ -114,9 +128,6 @@ struct gp_error *gp_plan_compare_rest(const struct gp_plan *planned, const struc
 
         if (set->verdict == GP_VERDICT_BLOCKED || !gp_streq(set->id, set_id))
             continue;
-        err = check_blocked(fresh, set);
-        if (err)
-            return err;
         mem = gp_arena_new();
         err = compare(mem, planned, fresh, set, n, from_wave);
         gp_arena_free(mem);

@@ -224,6 +224,8 @@ struct gp_set {
     struct gp_strings gpus; /* ids */
     struct gp_strings vms;  /* UUIDs */
     struct gp_strings stops; /* names of the VMs that it stops */
+    struct gp_strings only_start; /* UUIDs: their binding is blocked, but the start that is owed is done */
+    struct gp_strings not_started; /* UUIDs: owed a start that has to wait (GP-W508) */
     uint32_t gpus_changed;
     enum gp_class class; /* the highest of its steps */
     bool change, drift;  /* has an object that the commit changes; that drifted */

@@ -233,12 +233,12 @@ void gp_planner_look_at_gpus(struct gp_planner *planner)
 
 /* ---- what stands against it ---- */
 
-static bool is_explained(const struct gp_work_gpu *gpu, size_t part)
+bool gp_work_gpu_is_in_vm(const struct gp_work_gpu *gpu, int32_t part)
 {
     const struct gp_partition *partitions = gpu->gpu->partitions;
-    const int32_t group = partitions[part].group;
+    const int32_t group = part < 0 ? gpu->gpu->group : partitions[part].group;
 
-    if (gpu->live_users[part])
+    if (part < 0 ? gpu->whole_users : gpu->live_users[part])
         return true;
     /* One VFIO device per IOMMU group: who holds a neighbour holds this one too. */
     for (size_t n = 0; group >= 0 && n < gpu->gpu->partition_count; n++)
@@ -263,7 +263,7 @@ static bool block_held(struct gp_planner *planner, struct gp_work_gpu *gpu,
     for (size_t n = 0; n < real->partition_count; n++) {
         const struct gp_partition *partition = &real->partitions[n];
 
-        if (partition->held == GP_HELD_NO || is_explained(there, n) ||
+        if (partition->held == GP_HELD_NO || gp_work_gpu_is_in_vm(there, (int32_t)n) ||
             !gp_work_gpu_disturbs(planner, gpu, (struct gp_place){index, (int32_t)n}))
             continue;
         gp_planner_block_gpu(
@@ -274,7 +274,7 @@ static bool block_held(struct gp_planner *planner, struct gp_work_gpu *gpu,
             false);
         return true;
     }
-    if (real->held != GP_HELD_NO && !there->users &&
+    if (real->held != GP_HELD_NO && !gp_work_gpu_is_in_vm(there, -1) &&
         gp_work_gpu_disturbs(planner, gpu, (struct gp_place){index, -1})) {
         gp_planner_block_gpu(planner, gpu, "GP-E506",
                              gp_printf(planner->mem, "GPU %s is held by no VM that is known here: %s",
@@ -321,6 +321,18 @@ static bool block_live(struct gp_planner *planner, struct gp_work_gpu *gpu, stru
     return false;
 }
 
+/* Whether what is at @place now is there again, under the same name, when the steps are done. */
+static bool is_there_after(const struct gp_work_gpu *gpu, struct gp_place place)
+{
+    const struct gp_partition *was, *is;
+
+    if (place.part < 0)
+        return gpu->after->mode == GP_MODE_PASSTHROUGH;
+    was = &gpu->gpu->partitions[place.part];
+    is = gp_gpu_partition(gpu->after, was->index);
+    return is && is->live && gp_device_eq(was->device, is->device);
+}
+
 /* What a domain refers to belongs to that domain: a definition that names what is destroyed must be ours to
  * change, or name what will be there again for it. */
 static bool block_definition(struct gp_planner *planner, struct gp_work_gpu *gpu,
@@ -329,7 +341,6 @@ static bool block_definition(struct gp_planner *planner, struct gp_work_gpu *gpu
     for (size_t n = 0; n < vm->vm->persistent_count; n++) {
         const struct gp_hostdev *dev = &vm->vm->persistent_devs[n];
         const char *name;
-        bool kept = false;
 
         if (!gp_work_gpu_destroys(planner, gpu, vm->persistent[n]))
             continue;
@@ -343,15 +354,8 @@ static bool block_definition(struct gp_planner *planner, struct gp_work_gpu *gpu
         }
         if (vm->managed && (dev->ours || gp_device_eq(dev->device, vm->to)))
             continue; /* its own edits see to it */
-        if (dev->ours && vm->persistent[n].part >= 0) {
-            const struct gp_partition *there = gp_gpu_partition(
-                gpu->after, gpu->gpu->partitions[vm->persistent[n].part].index);
-
-            /* On the way back it named what was not there, and does so again. */
-            kept = !planner->goal->cluster ||
-                   (there && there->live && gp_device_eq(there->device, dev->device));
-        }
-        if (kept)
+        /* On the way back only what was made since goes: it was named while it was not there, and is again. */
+        if (!planner->goal->cluster || (dev->ours && is_there_after(gpu, vm->persistent[n])))
             continue;
         gp_planner_block_gpu(planner, gpu, "GP-E206",
                              gp_printf(planner->mem, "%s belongs to VM %s, %s", name, vm->vm->name,
@@ -383,13 +387,14 @@ static bool block_unseen(struct gp_planner *planner, struct gp_work_gpu *gpu)
 /* Whatever reaches the whole driver would reset what is not ours to touch. */
 static bool block_host(struct gp_planner *planner, struct gp_work_gpu *gpu, struct gp_work_gpu *there)
 {
-    if (there == gpu || there->managed || !there->gpu->count || gpu->reach != GP_REACH_HOST ||
-        !same_mechanism(gpu, there))
+    if (there == gpu || (there->managed && !there->block.rule) || !there->gpu->count ||
+        gpu->reach != GP_REACH_HOST || !same_mechanism(gpu, there))
         return false;
     gp_planner_block_gpu(planner, gpu, "GP-E206",
                          gp_printf(planner->mem,
-                                   "GPU %s would be reset with it, has %u partitions and is in no pool here",
-                                   there->gpu->id, (unsigned)there->gpu->count),
+                                   "GPU %s would be reset with it, has %u partitions and %s", there->gpu->id,
+                                   (unsigned)there->gpu->count,
+                                   there->managed ? "may not be touched now" : "is in no pool here"),
                          false);
     return true;
 }

@@ -52,14 +52,25 @@ static bool is_running(const struct gp_work_vm *vm)
 
 /* ---- looking ---- */
 
-static bool is_within(const struct gp_plan_input *input, const char *uuid)
+static bool is_one_of(const struct gp_strings *strings, const char *text)
 {
-    if (!input->within)
-        return true;
-    for (size_t n = 0; n < input->within->vms.count; n++)
-        if (gp_streq(input->within->vms.items[n], uuid))
+    for (size_t n = 0; n < strings->count; n++)
+        if (gp_streq(strings->items[n], text))
             return true;
     return false;
+}
+
+/* Between waves no more is done than was allowed, though more might be possible by then. */
+static void take_wish(struct gp_planner *planner, struct gp_work_vm *vm)
+{
+    const struct gp_set *within = planner->input->within;
+    const char *uuid = vm->vm->uuid;
+
+    if (!vm->goal || (within && !is_one_of(&within->vms, uuid)))
+        return;
+    vm->run = vm->goal->run && !(within && is_one_of(&within->not_started, uuid));
+    vm->managed = vm->goal->managed && planner->goal->declared &&
+                  !(within && is_one_of(&within->only_start, uuid));
 }
 
 static const struct gp_goal_vm *goal_of(const struct gp_goal *goal, size_t hint, const char *uuid)
@@ -89,7 +100,6 @@ static void count_user(struct gp_planner *planner, struct gp_place place)
     if (place.gpu < 0)
         return;
     gpu = &planner->gpus[place.gpu];
-    gpu->users++;
     if (place.part < 0)
         gpu->whole_users++;
     else
@@ -114,10 +124,7 @@ void gp_planner_look_at_vms(struct gp_planner *planner)
 
         work->vm = vm;
         work->goal = goal_of(planner->goal, n, vm->uuid);
-        if (work->goal && is_within(planner->input, vm->uuid)) {
-            work->run = work->goal->run;
-            work->managed = work->goal->managed && planner->goal->declared;
-        }
+        take_wish(planner, work);
         if (work->goal && work->goal->rule)
             work->block =
                 (struct gp_block){work->goal->rule, work->goal->blocked ? work->goal->blocked : "", true};
@@ -268,6 +275,15 @@ static void think_final(struct gp_work_vm *vm)
 
 /* ---- stops ---- */
 
+static bool is_defined_with(const struct gp_work_vm *vm, struct gp_device device)
+{
+    for (size_t n = 0; n < vm->final_count; n++)
+        if (gp_device_eq(vm->final[n], device))
+            return true;
+    return false;
+}
+
+/* Whether starting it anew would give it nothing else. */
 static bool live_is_right(const struct gp_work_vm *vm)
 {
     bool there = vm->want_gpu < 0;
@@ -275,7 +291,7 @@ static bool live_is_right(const struct gp_work_vm *vm)
     for (size_t n = 0; n < vm->vm->live_count; n++) {
         if (vm->want_gpu >= 0 && gp_device_eq(vm->vm->live[n].device, vm->to))
             there = true;
-        else if (vm->vm->live[n].ours)
+        else if (vm->vm->live[n].ours && !is_defined_with(vm, vm->vm->live[n].device))
             return false;
     }
     return there;
@@ -321,18 +337,15 @@ bool gp_work_vm_ends_holding(const struct gp_work_vm *vm, struct gp_device devic
 static bool held_by_stranger(const struct gp_planner *planner, struct gp_place place)
 {
     const struct gp_work_gpu *gpu = &planner->gpus[place.gpu];
-    const struct gp_partition *partitions = gpu->gpu->partitions;
 
-    if (place.part < 0)
-        return gpu->gpu->held != GP_HELD_NO && !gpu->users;
-    if (gp_work_gpu_acts(gpu) && gpu->disturbed[place.part])
-        return false; /* it is free then, or the GPU is not touched */
-    if (partitions[place.part].held == GP_HELD_NO || gpu->live_users[place.part])
+    if (gp_work_gpu_is_in_vm(gpu, place.part))
         return false;
-    for (size_t n = 0; partitions[place.part].group >= 0 && n < gpu->gpu->partition_count; n++)
-        if (partitions[n].group == partitions[place.part].group && gpu->live_users[n])
-            return false;
-    return true;
+    if (place.part < 0)
+        return gpu->gpu->held != GP_HELD_NO;
+    /* Where the GPU's own steps need it free, that was asked of them. */
+    if (gp_work_gpu_acts(gpu) && gpu->disturbed[place.part])
+        return false;
+    return gpu->gpu->partitions[place.part].held != GP_HELD_NO;
 }
 
 /* The place of @device at the end of the plan, or NULL. */
@@ -490,14 +503,6 @@ static bool gives(const struct gp_work_vm *vm)
     return false;
 }
 
-static bool is_defined_with(const struct gp_work_vm *vm, struct gp_device device)
-{
-    for (size_t n = 0; n < vm->final_count; n++)
-        if (gp_device_eq(vm->final[n], device))
-            return true;
-    return false;
-}
-
 static bool is_quarantined(const struct gp_planner *planner, struct gp_place place)
 {
     const struct gp_work_gpu *gpu = &planner->gpus[place.gpu];
@@ -528,7 +533,8 @@ static bool block_taken(struct gp_planner *planner, struct gp_work_vm *vm)
         return false;
     place = gp_planner_place(planner, vm->to);
     name = gp_planner_device_name(planner, vm->to);
-    if (place.gpu >= 0 && is_quarantined(planner, place))
+    /* The way back gives nobody anything that it had not. */
+    if (place.gpu >= 0 && planner->goal->cluster && is_quarantined(planner, place))
         return block(planner, vm, "GP-E202",
                      gp_printf(planner->mem, "%s is quarantined and is given to nobody", name));
     for (size_t n = 0; n < planner->vm_count; n++) {
@@ -544,9 +550,43 @@ static bool block_taken(struct gp_planner *planner, struct gp_work_vm *vm)
                          gp_printf(planner->mem, "%s is in use by VM %s until that is started anew", name,
                                    other->vm->name));
     }
-    if (!only_mark && place.gpu >= 0 && held_by_stranger(planner, place))
+    if (!only_mark && planner->goal->cluster && place.gpu >= 0 && held_by_stranger(planner, place))
         return block(planner, vm, "GP-E506",
                      gp_printf(planner->mem, "%s is held by no VM that is known here", name));
+    return false;
+}
+
+static bool holds_live(const struct gp_work_vm *vm, struct gp_device device)
+{
+    for (size_t n = 0; n < vm->vm->live_count; n++)
+        if (gp_device_eq(vm->vm->live[n].device, device))
+            return true;
+    return false;
+}
+
+/* The way back must be open before anything begins: what was given by hand is not ours to take away, so a guest
+ * that could not start with it now is not stopped. */
+static bool block_no_return(struct gp_planner *planner, struct gp_work_vm *vm)
+{
+    for (size_t n = 0; n < vm->vm->persistent_count; n++) {
+        const struct gp_hostdev *dev = &vm->vm->persistent_devs[n];
+        const struct gp_place place = vm->persistent[n];
+        const struct gp_gpu *gpu;
+        bool fit;
+
+        if (dev->ours || place.gpu < 0 || holds_live(vm, dev->device))
+            continue;
+        gpu = planner->gpus[place.gpu].gpu;
+        fit = place.part < 0 ? gpu->held == GP_HELD_NO
+                             : gpu->partitions[place.part].live &&
+                                   gpu->partitions[place.part].held == GP_HELD_NO;
+        if (!fit)
+            return block(planner, vm, "GP-E507",
+                         gp_printf(planner->mem,
+                                   "VM %s must stop, but was given %s by hand, without which it runs: it would not "
+                                   "start again if this failed",
+                                   vm->vm->name, gp_planner_device_name(planner, dev->device)));
+    }
     return false;
 }
 
@@ -565,6 +605,8 @@ static bool block_one(struct gp_planner *planner, struct gp_work_vm *vm)
                                vm->vm->name, why));
     if (!vm->stop)
         return false;
+    if (block_no_return(planner, vm))
+        return true;
     why = unstartable(planner, vm);
     if (why)
         return block(planner, vm, "GP-E206",
@@ -584,14 +626,26 @@ bool gp_planner_block_vms(struct gp_planner *planner)
 
 /* ---- memory: all of a guest's is pinned while it has a device ---- */
 
+/* By its definition alone, so that the answer is the same before and after it was stopped. */
 static bool is_newcomer(const struct gp_work_vm *vm)
 {
-    return !vm->block.rule && vm->edit_count && !vm->vm->persistent_count && !vm->vm->live_count;
+    return !vm->block.rule && vm->edit_count && !vm->vm->persistent_count;
 }
 
 static bool ends_running(const struct gp_work_vm *vm)
 {
     return vm->vm->power != GP_POWER_OFF || vm->run;
+}
+
+static bool block_unfitting(struct gp_planner *planner, struct gp_work_vm *vm, uint64_t pinned_kib,
+                            uint64_t room_kib)
+{
+    return block(planner, vm, "GP-E121",
+                 gp_printf(planner->mem,
+                           "VM %s pins %llu MiB with its first device, beside %llu MiB of the others: this host "
+                           "has %llu MiB for guests",
+                           vm->vm->name, (unsigned long long)(vm->vm->memory_kib / 1024),
+                           (unsigned long long)(pinned_kib / 1024), (unsigned long long)(room_kib / 1024)));
 }
 
 bool gp_planner_block_memory(struct gp_planner *planner)
@@ -602,29 +656,26 @@ bool gp_planner_block_memory(struct gp_planner *planner)
     uint64_t pinned = 0;
     bool found = false;
 
-    if (!host)
+    if (!host || !planner->goal->cluster)
         return false;
     for (size_t n = 0; n < planner->vm_count; n++) {
         const struct gp_work_vm *vm = &planner->vms[n];
-        const bool keeps_live = vm->vm->power != GP_POWER_OFF && !vm->stop && vm->vm->live_count;
 
-        if (!is_newcomer(vm) && ends_running(vm) && (vm->final_count || keeps_live))
+        /* Who gives its device up counts still: it may be in another set, which waits or fails. */
+        if (!is_newcomer(vm) && ends_running(vm) &&
+            (vm->final_count || vm->vm->persistent_count || vm->vm->live_count))
             pinned += vm->vm->memory_kib;
     }
-    for (size_t n = 0; n < planner->vm_count; n++) {
-        struct gp_work_vm *vm = &planner->vms[n];
+    /* By name; those that stay off last: they pin nothing yet, and are checked beside all that runs. */
+    for (size_t n = 0; n < 2 * planner->vm_count; n++) {
+        struct gp_work_vm *vm = &planner->vms[n % planner->vm_count];
         const uint64_t needed = pinned + vm->vm->memory_kib;
 
-        if (!is_newcomer(vm))
+        if (!is_newcomer(vm) || ends_running(vm) != (n < planner->vm_count))
             continue;
         if (needed > room)
-            found = block(planner, vm, "GP-E121",
-                          gp_printf(planner->mem,
-                                    "VM %s pins %llu MiB with its first device, beside %llu MiB of the others: "
-                                    "this host has %llu MiB for guests",
-                                    vm->vm->name, (unsigned long long)(vm->vm->memory_kib / 1024),
-                                    (unsigned long long)(pinned / 1024), (unsigned long long)(room / 1024)));
-        else if (ends_running(vm)) /* one that stays off is checked, but pins nothing yet */
+            found = block_unfitting(planner, vm, pinned, room);
+        else if (ends_running(vm))
             pinned = needed;
     }
     return found;

@@ -33,7 +33,6 @@ struct gp_work_gpu {
     struct gp_block block;
     uint32_t *live_users;  /* by place: running VMs that hold it */
     uint32_t whole_users;
-    uint32_t users;        /* running VMs that hold any of it */
 };
 
 /* Why a running VM is stopped; flags. */
@@ -90,6 +89,8 @@ bool gp_work_gpu_disturbs(const struct gp_planner *planner, const struct gp_work
                           struct gp_place place);
 bool gp_work_gpu_destroys(const struct gp_planner *planner, const struct gp_work_gpu *gpu,
                           struct gp_place place);
+/* Whether some running VM is who holds it; @part -1: the GPU itself. */
+bool gp_work_gpu_is_in_vm(const struct gp_work_gpu *gpu, int32_t part);
 /* Finds a reason against one more GPU's steps; false: there is none. */
 bool gp_planner_block_gpus(struct gp_planner *planner);
 

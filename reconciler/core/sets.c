@@ -668,10 +668,14 @@ static void add_members(struct graph *graph, const struct found *found, struct g
             struct gp_work_vm *vm = &planner->vms[n - planner->gpu_count];
 
             *gp_push(planner->mem, set->vms.items, set->vms.count) = vm->vm->uuid;
+            if (vm->run && !vm->start && vm->vm->power == GP_POWER_OFF)
+                *gp_push(planner->mem, set->not_started.items, set->not_started.count) = vm->vm->uuid;
             if (vm->stop)
                 *gp_push(planner->mem, set->stops.items, set->stops.count) = vm->vm->name;
             if (found->blocked)
                 note_block(set, &vm->block, &own);
+            else if (vm->block.rule)
+                *gp_push(planner->mem, set->only_start.items, set->only_start.count) = vm->vm->uuid;
         }
     }
     if (set->gpus.count)
@@ -739,6 +743,9 @@ void gp_planner_write(struct gp_planner *planner, struct gp_plan *plan)
     connect(&graph);
     set_count = find_sets(&graph, sets);
     qsort(sets, set_count, sizeof *sets, compare_found);
+    /* Between waves what is blocked is told by its finding, and seen by what is missing: a VM that is started
+     * though its binding is blocked must not look like a set that failed. */
     for (size_t n = 0; n < set_count; n++)
-        write_set(&writer, &sets[n]);
+        if (!sets[n].blocked || !planner->input->within)
+            write_set(&writer, &sets[n]);
 }

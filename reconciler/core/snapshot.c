@@ -112,7 +112,7 @@ static bool was_left_alone(const struct gp_snapshot_vm *was, const struct gp_hav
     struct gp_gpu *gpu;
     struct gp_partition *partition;
 
-    if (vm->power == GP_POWER_OFF || !was->ran)
+    if (vm->power == GP_POWER_OFF)
         return false;
     for (size_t n = 0; n < vm->live_count; n++)
         if (gp_have_find(have, vm->live[n].device, &gpu, &partition))
@@ -120,10 +120,24 @@ static bool was_left_alone(const struct gp_snapshot_vm *was, const struct gp_hav
     return was->live.kind == GP_DEVICE_NONE;
 }
 
-/* Whether the partition that it was defined with will be there on the way back. One that was not there to begin
- * with (after a reboot, say) cannot be asked for: the definition stays as it is. */
+static bool holds(const struct gp_vm *vm, struct gp_device device)
+{
+    for (size_t n = 0; vm->power != GP_POWER_OFF && n < vm->live_count; n++)
+        if (gp_device_eq(vm->live[n].device, device))
+            return true;
+    return false;
+}
+
+static bool may_start(const struct gp_snapshot_vm *was, const struct gp_vm *vm, enum gp_held held)
+{
+    const bool runs = was->ran || vm->power != GP_POWER_OFF;
+
+    return !runs || held == GP_HELD_NO || holds(vm, was->device);
+}
+
+/* Whether the partition that it was defined with will be there for it on the way back. */
 static bool will_be_there(const struct gp_snapshot *snapshot, const struct gp_have *have,
-                          const struct gp_snapshot_vm *was)
+                          const struct gp_snapshot_vm *was, const struct gp_vm *vm)
 {
     const struct gp_snapshot_gpu *then = gpu_of(snapshot, was->gpu);
     const struct gp_gpu *gpu = gp_have_gpu(have, was->gpu);
@@ -131,14 +145,24 @@ static bool will_be_there(const struct gp_snapshot *snapshot, const struct gp_ha
 
     if (!gpu)
         return false;
+    if (was->device.kind == GP_DEVICE_PCI && gp_pci_compare(was->device.pci, gpu->address) == 0)
+        return then ? then->layout.mode == GP_MODE_PASSTHROUGH
+                    : gpu->mode == GP_MODE_PASSTHROUGH && may_start(was, vm, gpu->held);
     if (!then) {
         partition = gp_gpu_partition(gpu, was->partition);
-        return gpu->mode == GP_MODE_PASSTHROUGH || (partition && partition->live);
+        return partition && partition->live && gp_device_eq(partition->device, was->device) &&
+               may_start(was, vm, partition->held);
     }
-    if (then->layout.mode == GP_MODE_PASSTHROUGH)
-        return true;
     for (size_t n = 0; n < then->layout.exactly_count; n++)
-        if (then->layout.exactly[n].index == was->partition)
+        if (gp_device_eq(then->layout.exactly[n].device, was->device))
+            return then->layout.exactly[n].index == was->partition;
+    return false;
+}
+
+static bool is_defined_with(const struct gp_vm *vm, struct gp_device device)
+{
+    for (size_t n = 0; n < vm->persistent_count; n++)
+        if (gp_device_eq(vm->persistent_devs[n].device, device))
             return true;
     return false;
 }
@@ -183,10 +207,16 @@ struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot 
         now->stop = goal->policy.stop;
         if (!was)
             continue;
-        if (was->gpu && !will_be_there(snapshot, have, was))
-            now->run |= was->ran;
-        else
+        if (!was->gpu || will_be_there(snapshot, have, was, vm)) {
             set_vm(now, was, have, vm);
+            continue;
+        }
+        /* It was defined with what was not there to begin with (after a reboot, say), which cannot be asked
+         * for. One that ran did so without, and comes up without; one that was edited since goes without; any
+         * other keeps its definition. */
+        now->run |= was->ran;
+        now->next_start = was_left_alone(was, have, vm);
+        now->managed = (now->run && !now->next_start) || !is_defined_with(vm, was->device);
     }
     return goal;
 }

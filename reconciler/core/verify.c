@@ -3,6 +3,14 @@
 
 #include "text.h"
 
+static bool is_one_of(const struct gp_strings *strings, const char *text)
+{
+    for (size_t n = 0; n < strings->count; n++)
+        if (gp_streq(strings->items[n], text))
+            return true;
+    return false;
+}
+
 static struct gp_error *verify_gpu(struct gp_arena *mem, const struct gp_goal_gpu *goal,
                                    const struct gp_have *have, gp_mechanism_lookup *lookup)
 {
@@ -85,8 +93,11 @@ static struct gp_error *verify_live(struct gp_arena *mem, const struct gp_goal_v
 }
 
 static struct gp_error *verify_vm(struct gp_arena *mem, const struct gp_goal *whole,
-                                  const struct gp_goal_vm *goal, const struct gp_have *have)
+                                  const struct gp_goal_vm *goal, const struct gp_have *have,
+                                  const struct gp_set *set)
 {
+    const bool only_power =
+        !whole->declared || goal->rule || is_one_of(&set->only_start, goal->uuid);
     const struct gp_vm *vm = gp_have_vm(have, goal->uuid);
     const bool wants = goal->managed && goal->gpu && !goal->pending;
     struct gp_device device;
@@ -94,10 +105,11 @@ static struct gp_error *verify_vm(struct gp_arena *mem, const struct gp_goal *wh
 
     if (!vm)
         return gp_error_new(GP_E_CHANGED, "VM %s is not defined any more", goal->name);
-    if (goal->run && vm->power != GP_POWER_RUNNING)
+    /* One that was paused before is paused still: nobody stops it. */
+    if (goal->run && vm->power == GP_POWER_OFF && !is_one_of(&set->not_started, goal->uuid))
         return gp_error_new(GP_E_CHANGED, "VM %s is %s, not running", goal->name,
                             gp_power_name(vm->power));
-    if (!goal->managed)
+    if (!goal->managed || only_power)
         return NULL;
     if (wants && !find_wanted(goal, have, &device))
         return gp_error_new(GP_E_CHANGED, "%s, which VM %s shall have, is not there",
@@ -108,26 +120,18 @@ static struct gp_error *verify_vm(struct gp_arena *mem, const struct gp_goal *wh
     return err;
 }
 
-static bool is_one_of(const struct gp_strings *strings, const char *text)
-{
-    for (size_t n = 0; n < strings->count; n++)
-        if (gp_streq(strings->items[n], text))
-            return true;
-    return false;
-}
-
 struct gp_error *gp_verify(const struct gp_goal *goal, const struct gp_have *have,
                            const struct gp_set *set, gp_mechanism_lookup *mechanism)
 {
     struct gp_arena *mem = gp_arena_new();
     struct gp_error *err = NULL;
 
-    for (size_t n = 0; !err && n < goal->gpu_count; n++)
+    for (size_t n = 0; !err && goal->declared && n < goal->gpu_count; n++)
         if (is_one_of(&set->gpus, goal->gpus[n].id) && goal->gpus[n].managed && !goal->gpus[n].rule)
             err = verify_gpu(mem, &goal->gpus[n], have, mechanism);
     for (size_t n = 0; !err && n < goal->vm_count; n++)
-        if (is_one_of(&set->vms, goal->vms[n].uuid) && !goal->vms[n].rule)
-            err = verify_vm(mem, goal, &goal->vms[n], have);
+        if (is_one_of(&set->vms, goal->vms[n].uuid))
+            err = verify_vm(mem, goal, &goal->vms[n], have, set);
     gp_arena_free(mem);
     return err;
 }
