@@ -13,39 +13,42 @@ static bool is_quarantined(struct gp_resolve *r, struct gp_spot spot)
            (memory && gp_strings_has(&memory->quarantined, gp_spot_text(r, spot)));
 }
 
-static void add_slot(struct gp_resolve *r, size_t gpu, uint32_t index)
+static void add_slot(struct gp_resolve *r, size_t gpu, uint32_t index, bool quarantined)
 {
     struct gp_claim *claim = &r->claims[gpu];
     struct gp_place_slot *slot = gp_push(r->mem, claim->slots, claim->slot_count);
 
     slot->index = index;
-    /* Another count makes the partition anew. */
-    if (r->have->gpus[gpu].count && r->have->gpus[gpu].count != r->goal->gpus[gpu].want.count &&
-        !claim->matches)
-        return;
-    if (is_quarantined(r, (struct gp_spot){gpu, index, claim->whole})) {
+    if (quarantined) {
         slot->state = GP_SLOT_TAKEN;
         claim->taken_count++;
     }
 }
 
-/* A layout that is there already, whoever made it, may be on any of the GPU's VFs. */
+/* Which partitions there will be is the mechanism's to say: a layout that is there already, whoever made it,
+ * may be on any of the GPU's VFs, and one that is not quite there keeps what it can. */
 static void list_slots(struct gp_resolve *r, size_t n)
 {
-    const struct gp_gpu *gpu = &r->have->gpus[n];
+    const struct gp_claim *claim = &r->claims[n];
+    const struct gp_gpu *after = claim->after;
+    struct gp_spot spot = {n, 0, claim->whole};
 
-    if (r->claims[n].whole) {
-        add_slot(r, n, 0);
+    if (claim->whole) {
+        add_slot(r, n, 0, is_quarantined(r, spot));
         return;
     }
-    if (r->claims[n].matches) {
-        for (size_t p = 0; p < gpu->partition_count; p++)
-            if (gpu->partitions[p].live)
-                add_slot(r, n, gpu->partitions[p].index);
-        return;
+    for (size_t p = 0; after && p < after->partition_count; p++) {
+        const struct gp_partition *partition = &after->partitions[p];
+
+        spot.index = partition->index;
+        if (partition->live)
+            add_slot(r, n, partition->index,
+                     partition->quarantined ||
+                         (is_quarantined(r, spot) && !gp_claim_makes_anew(claim, partition->index)));
     }
-    for (uint32_t index = 0; index < r->goal->gpus[n].want.count; index++)
-        add_slot(r, n, index);
+    /* Something is in the way now; when it is gone, they will be the first. */
+    for (spot.index = 0; !after && spot.index < r->goal->gpus[n].want.count; spot.index++)
+        add_slot(r, n, spot.index, is_quarantined(r, spot));
 }
 
 static void take(struct gp_claim *claim, struct gp_place_slot *slot, enum gp_slot_state state)
@@ -235,16 +238,47 @@ static void report_pending(struct gp_resolve *r, const struct gp_pool_decl *pool
                     r->input->agent->name, given, wanted, gp_text_get(&names), list_valid(r, pool));
 }
 
+/* Settles who keeps what. A GPU that cannot be cut anew for those who are on it lets them keep other
+ * partitions than one that is cut, so each that shows begins it all again. */
+static void settle(struct gp_resolve *r)
+{
+    struct gp_goal *goal = r->goal;
+    const struct gp_goal_vm *vms = gp_memdup(r->mem, goal->vms, sizeof *goal->vms * goal->vm_count);
+    const struct gp_wish *wishes = gp_memdup(r->mem, r->wishes, sizeof *r->wishes * goal->vm_count);
+    size_t finding_count = goal->finding_count;
+    bool again = true;
+
+    while (again) {
+        for (size_t n = 0; n < goal->vm_count; n++) {
+            goal->vms[n] = vms[n];
+            r->wishes[n] = wishes[n];
+        }
+        goal->finding_count = finding_count;
+        for (size_t n = 0; n < goal->gpu_count; n++) {
+            r->claims[n].slot_count = r->claims[n].taken_count = 0;
+            r->claims[n].slots = NULL;
+            if (r->claims[n].pool && !goal->gpus[n].blocked)
+                list_slots(r, n);
+        }
+        gp_resolve_keep(r);
+        for (size_t n = 0; n < goal->vm_count; n++)
+            if (wants_one(r, n))
+                check_lack(r, n);
+        gp_resolve_shared(r);
+        again = false;
+        for (size_t n = 0; n < goal->gpu_count && !again; n++) {
+            size_t told = goal->finding_count;
+
+            again = gp_resolve_reshape(r, n);
+            if (again)
+                goal->findings[finding_count++] = goal->findings[told];
+        }
+    }
+}
+
 void gp_resolve_assign(struct gp_resolve *r)
 {
-    for (size_t n = 0; n < r->have->gpu_count; n++)
-        if (r->claims[n].pool && !r->goal->gpus[n].blocked)
-            list_slots(r, n);
-    gp_resolve_keep(r);
-    for (size_t n = 0; n < r->have->vm_count; n++)
-        if (wants_one(r, n))
-            check_lack(r, n);
-    gp_resolve_shared(r);
+    settle(r);
     for (size_t n = 0; n < r->have->gpu_count; n++)
         mark_taken(r, n);
     for (size_t n = 0; n < r->have->vm_count; n++)

@@ -9,6 +9,10 @@ struct gp_claim {
     bool whole;                       /* a VM gets all of it */
     bool matches;                     /* is as wanted already */
     uint32_t vram_mib;                /* of what a VM gets; 0: unknown */
+    const struct gp_gpu *after;       /* what it is then; NULL: its mechanism cannot tell now */
+    uint32_t *anew;                   /* partitions that are taken away on the way there, by index */
+    size_t anew_count;
+    bool all_disturbed;               /* whoever runs with any of it stops on the way */
     struct gp_place_slot {
         uint32_t index;
         enum gp_slot_state { GP_SLOT_FREE, GP_SLOT_LEAVING, GP_SLOT_TAKEN } state;
@@ -63,6 +67,8 @@ void gp_resolve_pools(struct gp_resolve *r);
 void gp_resolve_layout(struct gp_resolve *r, size_t n);
 /* Which VMs are bound, and to which pool. */
 void gp_resolve_bindings(struct gp_resolve *r);
+/* Whether GPU @gpu cannot be cut anew for those who are on it, and is blocked from now on. */
+bool gp_resolve_reshape(struct gp_resolve *r, size_t gpu);
 /* Which bound VMs keep the partition that they have, or had. */
 void gp_resolve_keep(struct gp_resolve *r);
 /* Tells of partitions that more than one VM is defined with, when it is known who leaves. */
@@ -88,6 +94,8 @@ const char *gp_spot_text(struct gp_resolve *r, struct gp_spot spot);
 bool gp_vm_names(const struct gp_have *have, const struct gp_vm *vm, struct gp_spot spot);
 /* Whether somebody holds @spot who is no VM that is known to. */
 bool gp_spot_held_by_stranger(const struct gp_have *have, struct gp_spot spot);
+/* Whether what is there as partition @index now is taken away, though there may be one again. */
+bool gp_claim_makes_anew(const struct gp_claim *claim, uint32_t index);
 struct gp_place_slot *gp_claim_slot(const struct gp_claim *claim, uint32_t index);
 /* Whether what a VM gets there has what the binding asks for. */
 bool gp_claim_fits(const struct gp_claim *claim, const struct gp_binding_decl *binding);

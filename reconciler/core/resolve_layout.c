@@ -212,20 +212,45 @@ static const struct gp_valid_count *find_way(struct gp_resolve *r, size_t n)
     return pool->profile ? by_profile(r, n) : by_count(r, n);
 }
 
+/* Partitions of @before that @now, on the way, has no more, or has anew. */
+static void note_gone(struct gp_resolve *r, struct gp_claim *claim, const struct gp_gpu *before,
+                      const struct gp_gpu *now)
+{
+    for (size_t n = 0; n < before->partition_count; n++) {
+        const struct gp_partition *was = &before->partitions[n];
+        const struct gp_partition *is = gp_gpu_partition(now, was->index);
+
+        if (was->live && !(is && is->live && gp_device_eq(was->device, is->device)) &&
+            !gp_claim_makes_anew(claim, was->index))
+            *gp_push(r->mem, claim->anew, claim->anew_count) = was->index;
+    }
+}
+
 /* What a mechanism cannot do at all is told before any VM is given a place there. What merely stands in the
  * way now is the planner's to find. */
 static void ask_mechanism(struct gp_resolve *r, size_t n, const struct gp_mechanism *mechanism)
 {
     const struct gp_gpu *gpu = &r->have->gpus[n];
-    const struct gp_pool_decl *pool = r->claims[n].pool;
+    struct gp_claim *claim = &r->claims[n];
     struct gp_goal_gpu *goal = &r->goal->gpus[n];
     struct gp_steps steps = {.mem = r->mem};
     gp_cleanup(gp_error_free_p) struct gp_error *err = mechanism->plan(gpu, &goal->want, &steps);
+    struct gp_gpu *after;
 
     if (err && err->code == GP_E_UNSUPPORTED)
-        gp_resolve_block_gpu(r, goal, "GP-E110", pool->mode_at.line ? pool->mode_at : pool->at,
+        gp_resolve_block_gpu(r, goal, "GP-E110",
+                             claim->pool->mode_at.line ? claim->pool->mode_at : claim->pool->at,
                              "mode %s is not offered by mechanism %s of %s: %s",
-                             gp_mode_name(pool->mode), gpu->mechanism, gpu->id, err->message);
+                             gp_mode_name(claim->pool->mode), gpu->mechanism, gpu->id, err->message);
+    if (err)
+        return;
+    after = gp_have_copy(r->mem, &(struct gp_have){.gpus = r->have->gpus + n, .gpu_count = 1})->gpus;
+    for (size_t s = 0; s < steps.count; s++) {
+        claim->all_disturbed |= steps.items[s].reach >= GP_REACH_GPU;
+        mechanism->predict(r->mem, after, &steps.items[s]);
+        note_gone(r, claim, gpu, after);
+    }
+    claim->after = after;
 }
 
 void gp_resolve_layout(struct gp_resolve *r, size_t n)
@@ -247,8 +272,10 @@ void gp_resolve_layout(struct gp_resolve *r, size_t n)
         claim->vram_mib = gpu->vram_mib;
     }
     claim->matches = mechanism->matches(gpu, &goal->want);
-    if (claim->matches)
+    if (claim->matches) {
+        claim->after = gpu;
         return;
+    }
     ask_mechanism(r, n, mechanism);
     check_takeover(r, n);
 }

@@ -93,6 +93,29 @@ bool gp_vm_names(const struct gp_have *have, const struct gp_vm *vm, struct gp_s
            any_names(have, vm, vm->live, vm->live_count, spot);
 }
 
+static int32_t group_of(const struct gp_have *have, struct gp_spot spot)
+{
+    const struct gp_gpu *gpu = &have->gpus[spot.gpu];
+    const struct gp_partition *partition = spot.whole ? NULL : gp_gpu_partition(gpu, spot.index);
+
+    return spot.whole ? gpu->group : partition ? partition->group : -1;
+}
+
+/* The functions of one IOMMU group are held together. */
+static bool runs_in(const struct gp_have *have, const struct gp_vm *vm, struct gp_spot spot)
+{
+    int32_t group = group_of(have, spot);
+
+    for (size_t n = 0; vm->power != GP_POWER_OFF && n < vm->live_count; n++) {
+        struct gp_spot live;
+
+        if (gp_spot_of_hostdev(have, vm, &vm->live[n], &live) &&
+            (gp_spot_eq(live, spot) || (group >= 0 && group_of(have, live) == group)))
+            return true;
+    }
+    return false;
+}
+
 bool gp_spot_held_by_stranger(const struct gp_have *have, struct gp_spot spot)
 {
     const struct gp_gpu *gpu = &have->gpus[spot.gpu];
@@ -101,13 +124,18 @@ bool gp_spot_held_by_stranger(const struct gp_have *have, struct gp_spot spot)
 
     if (held == GP_HELD_NO)
         return false;
-    for (size_t n = 0; n < have->vm_count; n++) {
-        const struct gp_vm *vm = &have->vms[n];
-
-        if (vm->power != GP_POWER_OFF && any_names(have, vm, vm->live, vm->live_count, spot))
+    for (size_t n = 0; n < have->vm_count; n++)
+        if (runs_in(have, &have->vms[n], spot))
             return false;
-    }
     return true;
+}
+
+bool gp_claim_makes_anew(const struct gp_claim *claim, uint32_t index)
+{
+    for (size_t n = 0; n < claim->anew_count; n++)
+        if (claim->anew[n] == index)
+            return true;
+    return false;
 }
 
 struct gp_place_slot *gp_claim_slot(const struct gp_claim *claim, uint32_t index)

@@ -8,7 +8,6 @@
 #include <criterion/new/assert.h>
 #include <string.h>
 
-enum { STATES = 20000 };
 
 #define EACH_STATE(seed, mem, world)                                                               \
     for (uint64_t seed = 0; seed < STATES; seed++)                                                 \
@@ -69,7 +68,7 @@ static void check_new(const struct world *world, const struct gp_goal *goal, siz
               vm->gpu, vm->pool);
     if (defined_with(world, &world->have.vms[n], device) || runs_with(&world->have.vms[n], device))
         return;
-    cr_assert(not(partition->quarantined && gpu->count == want->want.count), "seed %d: quarantined", seed);
+    cr_assert(not(partition->quarantined && (!partition->live || gpu->count == want->want.count)), "seed %d: quarantined", seed);
     for (size_t other = 0; other < goal->vm_count; other++) {
         const struct gp_vm *have = &world->have.vms[other];
         const struct gp_goal_vm *goal_vm = &goal->vms[other];
@@ -187,7 +186,8 @@ Test(resolve_laws, a_vm_more_moves_nobody)
         goal = world_resolve(world);
         /* First by name, so that it is asked first. */
         vms = gp_new_array(mem, struct gp_vm, count + 1);
-        memcpy(vms + 1, world->have.vms, sizeof *vms * count);
+        if (count)
+            memcpy(vms + 1, world->have.vms, sizeof *vms * count);
         vms[0] = (struct gp_vm){.name = "a-new-one", .uuid = "00000000-0000-0000-0000-000000000001",
                                 .persistent = true};
         world->have.vms = vms;

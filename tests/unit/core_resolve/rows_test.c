@@ -418,7 +418,31 @@ static void quarantined(struct world *world)
 
 static void held(struct world *world)
 {
+    world_cut(world, &world->have.gpus[0], 4, 0);
     world->have.gpus[0].partitions[0].held = GP_HELD_UNKNOWN;
+}
+
+static void held_on_the_way(struct world *world)
+{
+    cut_otherwise_by_us(world);
+    world->have.gpus[0].partitions[7].held = GP_HELD_YES;
+    world->have.gpus[0].partitions[7].holder = "pid 812 (qemu-system-x86)";
+}
+
+static void stranger_on_the_way(struct world *world)
+{
+    cut_otherwise_by_us(world);
+    world_give(world, world_vm(world, "c"), &world->have.gpus[0], 7, false);
+}
+
+/* b is on the GPU that cannot be cut anew, a goes to the other one. */
+static void one_of_two_on_the_way(struct world *world)
+{
+    cut_otherwise_by_us(world);
+    world_gpu(world, 4);
+    world_give(world, &world->have.vms[1], &world->have.gpus[0], 7, true);
+    world_run(world, &world->have.vms[1]);
+    world->have.vms[1].unstoppable = "a backup is running";
 }
 
 static void held_by_itself(struct world *world)
@@ -738,6 +762,29 @@ static const struct {
     {"quarantined counts as taken", quarantined,
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: slot3/2\n", ""},
     {"unknown counts as held", held, "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: slot3/2\n", ""},
+    {"held by a stranger where it is to be cut anew", held_on_the_way,
+     "slot3: GP-E506 slot3 is not changed: slot3/7 is held by no VM that is known here (pid 812 "
+     "(qemu-system-x86))\n"
+     "a: GP-E506 slot3 is not changed: slot3/7 is held by no VM that is known here (pid 812 "
+     "(qemu-system-x86))\n"
+     "b: GP-E506 slot3 is not changed: slot3/7 is held by no VM that is known here (pid 812 "
+     "(qemu-system-x86))\n",
+     "error GP-E506 gpu/slot3: slot3 is not changed: slot3/7 is held by no VM that is known here (pid 812 "
+     "(qemu-system-x86))\n"},
+    {"a VM that no binding names where it is to be cut anew", stranger_on_the_way,
+     "slot3: GP-E206 slot3 is not changed: slot3/7 belongs to VM 'c', which no binding names\n"
+     "a: GP-E206 slot3 is not changed: slot3/7 belongs to VM 'c', which no binding names\n"
+     "b: GP-E206 slot3 is not changed: slot3/7 belongs to VM 'c', which no binding names\n"
+     "c: left alone\n",
+     "error GP-E206 gpu/slot3: slot3 is not changed: slot3/7 belongs to VM 'c', which no binding names\n"},
+    {"one GPU of two cannot be cut anew", one_of_two_on_the_way,
+     "slot3: GP-E507 slot3 is not changed: slot3/7 belongs to VM 'b', which may not be stopped: a backup is "
+     "running\n"
+     "slot4: partitioned 4 NVIDIA A2-4Q\na: slot4/0\n"
+     "b: GP-E507 slot3 is not changed: slot3/7 belongs to VM 'b', which may not be stopped: a backup is "
+     "running\n",
+     "error GP-E507 gpu/slot3: slot3 is not changed: slot3/7 belongs to VM 'b', which may not be stopped: a "
+     "backup is running\n"},
     {"held by the VM itself", held_by_itself,
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: slot3/0\n", ""},
     {"spread", spread,

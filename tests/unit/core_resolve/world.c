@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { VFS = 16 };
+
 static bool matches(const struct gp_gpu *gpu, const struct gp_layout *want)
 {
     if (want->mode == GP_MODE_NONE)
@@ -13,20 +15,63 @@ static bool matches(const struct gp_gpu *gpu, const struct gp_layout *want)
            gp_streq(gpu->profile, want->profile);
 }
 
+static void add(struct gp_steps *steps, enum gp_step_kind kind, const struct gp_gpu *gpu, uint32_t index,
+                const char *before, const char *after)
+{
+    struct gp_step *step = gp_steps_add(steps, kind, gpu->id);
+
+    step->partition = index;
+    step->reach = GP_REACH_GPU;
+    step->before = before;
+    step->after = step->profile = after;
+    step->timeout_ms = 1000;
+}
+
+/* All partitions go, and those that are wanted are made on the first VFs. */
 static struct gp_error *plan(const struct gp_gpu *gpu, const struct gp_layout *want,
                              struct gp_steps *steps)
 {
-    (void)gpu;
-    (void)steps;
-    if (want->mode == GP_MODE_PARTITIONED || want->mode == GP_MODE_NONE)
+    if (want->mode != GP_MODE_PARTITIONED && want->mode != GP_MODE_NONE)
+        return gp_error_new(GP_E_UNSUPPORTED, "no way to do it");
+    if (matches(gpu, want))
         return NULL;
-    return gp_error_new(GP_E_UNSUPPORTED, "no way to do it");
+    for (size_t n = 0; n < gpu->partition_count; n++)
+        if (gpu->partitions[n].live)
+            add(steps, GP_STEP_RELEASE_PARTITION, gpu, gpu->partitions[n].index, gpu->partitions[n].profile,
+                NULL);
+    for (uint32_t n = 0; n < want->count; n++)
+        add(steps, GP_STEP_CREATE_PARTITION, gpu, n, NULL, want->profile);
+    return NULL;
 }
 
-static const struct gp_mechanism *lookup(const char *name)
+static void predict(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp_step *step)
 {
-    static const struct gp_mechanism sim = {"sim", matches, plan, NULL};
-    static const struct gp_mechanism nvidia = {"nvidia-vfio", matches, plan, NULL};
+    struct gp_partition *partition = gp_gpu_partition(gpu, (uint32_t)step->partition);
+
+    if (!partition) {
+        partition = gp_push(mem, gpu->partitions, gpu->partition_count);
+        partition->index = (uint32_t)step->partition;
+        partition->device.kind = GP_DEVICE_PCI;
+        partition->device.pci = gp_pci_vf(gpu->address, gpu->vf_offset, gpu->vf_stride, partition->index);
+    }
+    partition->quarantined &= step->kind != GP_STEP_RELEASE_PARTITION; /* a new one is sound */
+    partition->live = step->kind == GP_STEP_CREATE_PARTITION;
+    partition->profile = partition->live ? step->profile : NULL;
+    gpu->count = 0;
+    gpu->profile = NULL;
+    for (size_t n = 0; n < gpu->partition_count; n++)
+        if (gpu->partitions[n].live) {
+            gpu->count++;
+            gpu->profile = gpu->partitions[n].profile;
+        }
+    gpu->mode = gpu->count ? GP_MODE_PARTITIONED : GP_MODE_NONE;
+    gpu->status = gpu->count ? GP_GPU_PARTITIONED : GP_GPU_PARTITIONABLE;
+}
+
+const struct gp_mechanism *world_mechanism(const char *name)
+{
+    static const struct gp_mechanism sim = {"sim", matches, plan, predict};
+    static const struct gp_mechanism nvidia = {"nvidia-vfio", matches, plan, predict};
 
     return gp_streq(name, "sim") ? &sim : gp_streq(name, "nvidia-vfio") ? &nvidia : NULL;
 }
@@ -60,13 +105,11 @@ struct gp_goal *world_resolve(struct world *world)
                                       .agent = &world->agent,
                                       .have = &world->have,
                                       .memory = &world->memory,
-                                      .mechanism = lookup,
+                                      .mechanism = world_mechanism,
                                       .allowed_removal = world->allowed_removal,
                                       .approved = &world->approved,
                                   });
 }
-
-enum { VFS = 16 };
 
 struct gp_gpu *world_gpu(struct world *world, uint8_t bus)
 {
@@ -81,6 +124,7 @@ struct gp_gpu *world_gpu(struct world *world, uint8_t bus)
     gpu->model = "NVIDIA A2";
     gpu->vram_mib = 16384;
     gpu->numa_node = -1;
+    gpu->group = bus * 32 + 31;
     gpu->mechanism = "sim";
     gpu->vf_total = VFS;
     gpu->vf_offset = 4;
@@ -98,6 +142,7 @@ struct gp_gpu *world_gpu(struct world *world, uint8_t bus)
             gp_push(world->mem, gpu->partitions, gpu->partition_count);
 
         partition->index = n;
+        partition->group = bus * 32 + (int32_t)n;
         partition->device.kind = GP_DEVICE_PCI;
         partition->device.pci = gp_pci_vf(gpu->address, gpu->vf_offset, gpu->vf_stride, n);
     }
@@ -229,10 +274,19 @@ static bool names_live_of(const struct world *world, const struct gp_vm *vm, con
     return false;
 }
 
+static bool runs_on(const struct world *world, struct gp_device device)
+{
+    for (size_t n = 0; n < world->have.vm_count; n++)
+        for (size_t d = 0; d < world->have.vms[n].live_count; d++)
+            if (gp_device_eq(world->have.vms[n].live[d].device, device))
+                return true;
+    return false;
+}
+
 static bool may_cut(const struct world *world, const struct gp_goal *goal, const struct gp_gpu *gpu)
 {
     for (size_t n = 0; n < gpu->partition_count; n++)
-        if (gpu->partitions[n].held != GP_HELD_NO)
+        if (gpu->partitions[n].held != GP_HELD_NO && !runs_on(world, gpu->partitions[n].device))
             return false;
     for (size_t n = 0; n < goal->vm_count; n++) {
         const struct gp_vm *vm = &world->have.vms[n];
@@ -285,6 +339,11 @@ static bool apply_vm(struct world *world, const struct gp_goal *goal, size_t n)
 
 bool world_apply(struct world *world, const struct gp_goal *goal)
 {
+    bool *held_before = gp_new_array(world->mem, bool, world->have.gpu_count * VFS);
+
+    for (size_t n = 0; n < world->have.gpu_count; n++)
+        for (size_t p = 0; p < world->have.gpus[n].partition_count; p++)
+            held_before[n * VFS + p] = runs_on(world, world->have.gpus[n].partitions[p].device);
     for (size_t n = 0; n < goal->gpu_count; n++) {
         struct gp_gpu *gpu = &world->have.gpus[n];
         const struct gp_goal_gpu *want = &goal->gpus[n];
@@ -294,8 +353,8 @@ bool world_apply(struct world *world, const struct gp_goal *goal)
         if (!matches(gpu, &want->want)) {
             if (!may_cut(world, goal, gpu))
                 return false;
-            for (size_t p = 0; gpu->count && p < gpu->partition_count; p++)
-                gpu->partitions[p].quarantined = false; /* made anew */
+            for (size_t p = 0; p < gpu->partition_count; p++)
+                gpu->partitions[p].quarantined &= !gpu->partitions[p].live; /* else made anew */
             world_cut(world, gpu, want->want.count, 0);
             gpu->profile = want->want.profile;
         }
@@ -304,6 +363,12 @@ bool world_apply(struct world *world, const struct gp_goal *goal)
     for (size_t n = 0; n < goal->vm_count; n++)
         if (!apply_vm(world, goal, n))
             return false;
+    /* Who held it as a known VM does no more. */
+    for (size_t n = 0; n < world->have.gpu_count; n++)
+        for (size_t p = 0; p < world->have.gpus[n].partition_count; p++)
+            if (held_before[n * VFS + p])
+                world->have.gpus[n].partitions[p].held =
+                    runs_on(world, world->have.gpus[n].partitions[p].device) ? GP_HELD_YES : GP_HELD_NO;
     return true;
 }
 
@@ -346,9 +411,12 @@ static void random_gpus(struct world *world, uint64_t *state)
         }
         if (one_in(state, 6))
             gpu->partitions[below(state, VFS)].quarantined = true;
-        if (one_in(state, 6))
-            gpu->partitions[below(state, VFS)].held =
-                one_in(state, 2) ? GP_HELD_YES : GP_HELD_UNKNOWN;
+        if (one_in(state, 6)) {
+            struct gp_partition *partition = &gpu->partitions[below(state, VFS)];
+
+            if (partition->live)
+                partition->held = one_in(state, 2) ? GP_HELD_YES : GP_HELD_UNKNOWN;
+        }
     }
 }
 
@@ -399,8 +467,12 @@ static void random_vm(struct world *world, uint64_t *state, uint32_t number)
     default:
         break;
     }
-    if (one_in(state, 2))
+    /* Only what exists can be run with, by one VM. */
+    if (one_in(state, 2) && (!vm->persistent_count || (gp_gpu_partition(gpu, index)->live &&
+                                                       gp_gpu_partition(gpu, index)->held == GP_HELD_NO)))
         world_run(world, vm);
+    if (vm->live_count)
+        gp_gpu_partition(gpu, index)->held = GP_HELD_YES;
     if (one_in(state, 20))
         vm->unstoppable = "a backup is running";
     if (one_in(state, 20) && vm->power == GP_POWER_RUNNING)
@@ -448,7 +520,8 @@ struct world *world_random(struct gp_arena *mem, uint64_t seed)
     random_pools(world, &state);
     for (uint32_t n = 0; n < vms; n++)
         random_vm(world, &state, n);
-    qsort(world->have.vms, world->have.vm_count, sizeof *world->have.vms, compare_vms);
+    if (vms)
+        qsort(world->have.vms, vms, sizeof *world->have.vms, compare_vms);
     random_bindings(world, &state);
     world->cluster.policy.prune_bindings = !one_in(&state, 5);
     return world;
@@ -481,6 +554,51 @@ const char *world_text(struct gp_arena *mem, const struct gp_goal *goal)
             gp_text_addf(&text, "%s: %s/%u\n", vm->name, vm->gpu, (unsigned)vm->partition);
         else
             gp_text_addf(&text, "%s: -\n", vm->name);
+    }
+    return gp_text_get(&text);
+}
+
+static void devices_text(struct gp_text *text, const struct gp_have *have, const char *kind,
+                         const struct gp_hostdev *devs, size_t count)
+{
+    for (size_t n = 0; n < count; n++) {
+        struct gp_gpu *gpu;
+        struct gp_partition *partition;
+
+        if (gp_have_find(have, devs[n].device, &gpu, &partition) && partition)
+            gp_text_addf(text, " %s %s/%u%s", kind, gpu->id, (unsigned)partition->index,
+                         devs[n].ours         ? ""
+                         : devs[n].stray_mark ? " (stray)"
+                                              : " (by hand)");
+    }
+}
+
+const char *world_have_text(struct gp_arena *mem, const struct gp_have *have)
+{
+    struct gp_text text = {.mem = mem};
+
+    for (size_t n = 0; n < have->gpu_count; n++) {
+        const struct gp_gpu *gpu = &have->gpus[n];
+
+        gp_text_addf(&text, "%s: %s;", gpu->id, gp_gpu_value(mem, gpu));
+        for (size_t p = 0; p < gpu->partition_count; p++) {
+            const struct gp_partition *partition = &gpu->partitions[p];
+
+            if (partition->live || partition->quarantined || partition->held != GP_HELD_NO)
+                gp_text_addf(&text, " %u%s%s%s", (unsigned)partition->index, partition->live ? "" : " not live",
+                             partition->quarantined ? " quarantined" : "",
+                             partition->held != GP_HELD_NO ? " held" : "");
+        }
+        gp_text_add(&text, "\n");
+    }
+    for (size_t n = 0; n < have->vm_count; n++) {
+        const struct gp_vm *vm = &have->vms[n];
+
+        gp_text_addf(&text, "%s: %s%s;", vm->name, gp_power_name(vm->power),
+                     vm->unstoppable ? ", cannot be stopped" : "");
+        devices_text(&text, have, "runs with", vm->live, vm->live_count);
+        devices_text(&text, have, "has", vm->persistent_devs, vm->persistent_count);
+        gp_text_add(&text, "\n");
     }
     return gp_text_get(&text);
 }

@@ -3,6 +3,13 @@
 
 #include "plan.h"
 
+/* How many states a law is tried on; the sanitizers make each ten times as slow. */
+#ifdef GP_SANITIZE
+enum { STATES = 4000 };
+#else
+enum { STATES = 20000 };
+#endif
+
 struct world {
     struct gp_arena *mem;
     struct gp_agent_decl agent;
@@ -18,6 +25,7 @@ struct world {
 /* Host kvm-a of cluster "c", with nothing in it. */
 struct world *world_new(struct gp_arena *mem);
 struct gp_goal *world_resolve(struct world *world);
+const struct gp_mechanism *world_mechanism(const char *name);
 
 /* A GPU of 16 GiB with 16 VFs at bus @bus, id "slot<bus>", that can be cut into 1, 2, 4, 8 or 16 with profiles
  * A, C and Q of each: "NVIDIA A2-4Q" is one of 4. */
@@ -47,4 +55,6 @@ uint64_t world_next(uint64_t *state); /* xorshift64 */
 
 /* One line for each GPU and VM. */
 const char *world_text(struct gp_arena *mem, const struct gp_goal *goal);
+/* What is there, as far as it matters to whom a partition is given. */
+const char *world_have_text(struct gp_arena *mem, const struct gp_have *have);
 const char *world_findings(struct gp_arena *mem, const struct gp_goal *goal);
