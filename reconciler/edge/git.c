@@ -10,10 +10,12 @@ void gp_git_begin(void)
 {
     (void)git_libgit2_init();
     for (int level = GIT_CONFIG_LEVEL_PROGRAMDATA; level <= GIT_CONFIG_LEVEL_GLOBAL; level++)
-        /* What some user's or the host's gitconfig says (url.*.insteadOf, http.proxy) is not for us. */
+        /* What some user's or the host's gitconfig says (url.*.insteadOf, http.proxy) is not for
+         * us. */
         (void)git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, "");
-    /* libgit2 refuses a repository that belongs to another user, since git would run what its configuration names.
-     * libgit2 runs nothing, and root reads a remote of user git's, and anybody the mirror that root keeps. */
+    /* libgit2 refuses a repository that belongs to another user, since git would run what its
+     * configuration names. libgit2 runs nothing, and root reads a remote of user git's, and anybody
+     * the mirror that root keeps. */
     (void)git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
     (void)git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
 }
@@ -33,8 +35,9 @@ struct gp_error *gp_git_fail(enum gp_errc code, const char *format, ...)
     va_start(args, format);
     message = gp_vprintf(mem, format, args);
     va_end(args);
-    return gp_error_wrap(gp_error_new(code, "%s", last && last->message ? last->message : "no reason told"),
-                         "%s", message);
+    return gp_error_wrap(
+        gp_error_new(code, "%s", last && last->message ? last->message : "no reason told"), "%s",
+        message);
 }
 
 static uint64_t monotonic_ms(void)
@@ -52,12 +55,13 @@ static uint32_t timeout_of(const struct gp_git_options *options)
     return options->timeout_ms ? options->timeout_ms : DEFAULT_MS;
 }
 
-/* What is left until @deadline_ms, shared among the remotes not yet asked: one that is silent must not use up the time
- * of the next. */
+/* What is left until @deadline_ms, shared among the remotes not yet asked: one that is silent must
+ * not use up the time of the next. */
 static uint32_t share(uint64_t deadline_ms, size_t remotes_left)
 {
     enum { LEAST_MS = 100 };
-    uint64_t now = monotonic_ms(), left = deadline_ms > now ? (deadline_ms - now) / remotes_left : 0;
+    uint64_t now = monotonic_ms(),
+             left = deadline_ms > now ? (deadline_ms - now) / remotes_left : 0;
 
     return left > LEAST_MS ? (uint32_t)left : LEAST_MS;
 }
@@ -66,7 +70,8 @@ static uint32_t share(uint64_t deadline_ms, size_t remotes_left)
 
 enum descent { DESCENDS, LAGS, UNRELATED, UNKNOWN };
 
-/* How @head stands to @anchor. UNKNOWN: the anchor is not in the repository, so nothing here leads to it. */
+/* How @head stands to @anchor. UNKNOWN: the anchor is not in the repository, so nothing here leads
+ * to it. */
 static struct gp_error *compare(git_repository *repo, const git_oid *head, const char *anchor,
                                 enum descent *ret)
 {
@@ -115,12 +120,13 @@ static struct gp_error *to_commit(git_repository *repo, const char *id, git_oid 
 static struct gp_error *not_a_descendant(const char *head, const char *anchor, const char *what,
                                          const char *url, enum descent descent)
 {
-    return gp_error_new(GP_E_REFUSED,
-                        "GP-E403: commit %.12s, the head at %s, does not descend from %s commit %.12s%s: the history "
-                        "was rewritten, or it is another repository. Look at it, and if it is meant: "
-                        "gpupart trust --reset-to %s --reason \"...\"",
-                        head, url, what, anchor,
-                        descent == UNKNOWN ? ", which no remote has" : "", head);
+    return gp_error_new(
+        GP_E_REFUSED,
+        "GP-E403: commit %.12s, the head at %s, does not descend from %s commit %.12s%s: the "
+        "history "
+        "was rewritten, or it is another repository. Look at it, and if it is meant: "
+        "gpupart trust --reset-to %s --reason \"...\"",
+        head, url, what, anchor, descent == UNKNOWN ? ", which no remote has" : "", head);
 }
 
 /* ---- one round over the remotes ---- */
@@ -134,7 +140,8 @@ struct round {
     const char *commit; /* the head to use, NULL: none yet */
     const char **heads; /* of each remote, NULL: it gave none */
     bool fresh;         /* the mirror was just made: what it does not hold, no remote gave */
-    bool damaged;       /* what the mirror should hold it does not, or a fetch failed that may be its fault */
+    bool damaged; /* what the mirror should hold it does not, or a fetch failed that may be its
+                     fault */
 };
 
 static void add_why(struct round *round, size_t index, const char *format, ...)
@@ -152,7 +159,8 @@ static void add_why(struct round *round, size_t index, const char *format, ...)
     va_end(args);
 }
 
-/* Judges the head of one remote against both anchors. @last: there is no remote left that could bring the anchor. */
+/* Judges the head of one remote against both anchors. @last: there is no remote left that could
+ * bring the anchor. */
 static struct gp_error *judge(struct round *round, size_t index, bool last)
 {
     const struct {
@@ -180,16 +188,16 @@ static struct gp_error *judge(struct round *round, size_t index, bool last)
         }
         if (descent == UNKNOWN && last && i == 0 && !round->fresh) {
             round->damaged = true; /* the verified commit was here once */
-            return gp_error_new(GP_E_IO, "the verified commit %.12s is not in %s", anchors[i].commit,
-                                round->options->dir);
+            return gp_error_new(GP_E_IO, "the verified commit %.12s is not in %s",
+                                anchors[i].commit, round->options->dir);
         }
         if (descent == UNRELATED || (descent == UNKNOWN && last))
             return not_a_descendant(head, anchors[i].commit, anchors[i].what, url.shown, descent);
         if (descent == UNKNOWN)
             return NULL; /* asked again when the others have brought what they have */
         if (descent == LAGS) {
-            add_why(round, index, "it lags behind: its head %.12s is older than %s commit %.12s", head,
-                    anchors[i].what, anchors[i].commit);
+            add_why(round, index, "it lags behind: its head %.12s is older than %s commit %.12s",
+                    head, anchors[i].what, anchors[i].commit);
             round->heads[index] = NULL;
             return NULL;
         }
@@ -238,14 +246,19 @@ static struct gp_error *go_round(struct round *round)
     return NULL;
 }
 
-/* One round with the mirror as it is. *ret_damaged, set always: another one with a new mirror may do better. */
-static struct gp_error *sync_once(const struct gp_git_options *options, bool fresh, uint64_t deadline_ms,
-                                  struct gp_arena *mem, enum gp_git_state *ret_state,
-                                  const char **ret_commit, const char **ret_why, bool *ret_damaged)
+/* One round with the mirror as it is. *ret_damaged, set always: another one with a new mirror may
+ * do better. */
+static struct gp_error *sync_once(const struct gp_git_options *options, bool fresh,
+                                  uint64_t deadline_ms, struct gp_arena *mem,
+                                  enum gp_git_state *ret_state, const char **ret_commit,
+                                  const char **ret_why, bool *ret_damaged)
 {
     gp_cleanup(gp_git_repository_p) git_repository *repo = NULL;
-    struct round round = {
-        .options = options, .mem = mem, .deadline_ms = deadline_ms, .why = {.mem = mem}, .fresh = fresh};
+    struct round round = {.options = options,
+                          .mem = mem,
+                          .deadline_ms = deadline_ms,
+                          .why = {.mem = mem},
+                          .fresh = fresh};
     struct gp_error *err = gp_git_mirror_open(options->dir, &repo);
     const char *commit;
 
@@ -259,8 +272,9 @@ static struct gp_error *sync_once(const struct gp_git_options *options, bool fre
         return err;
     commit = round.commit ? round.commit : options->verified;
     if (!commit)
-        return gp_error_new(GP_E_IO, "no remote gave a head, and no commit was ever verified on this host: %s",
-                            gp_text_get(&round.why));
+        return gp_error_new(
+            GP_E_IO, "no remote gave a head, and no commit was ever verified on this host: %s",
+            gp_text_get(&round.why));
     if (!gp_git_mirror_holds(repo, commit, options->path)) {
         *ret_damaged = round.damaged || round.commit;
         return gp_error_new(GP_E_IO, "commit %.12s is not whole in %s%s%s", commit, options->dir,
@@ -274,8 +288,8 @@ static struct gp_error *sync_once(const struct gp_git_options *options, bool fre
     return NULL;
 }
 
-/* The same with a new mirror, made beside the damaged one: that is given up only for one that is whole, since it may be
- * the last to hold the verified commit. */
+/* The same with a new mirror, made beside the damaged one: that is given up only for one that is
+ * whole, since it may be the last to hold the verified commit. */
 static struct gp_error *sync_anew(const struct gp_git_options *options, uint64_t deadline_ms,
                                   struct gp_arena *mem, enum gp_git_state *ret_state,
                                   const char **ret_commit, const char **ret_why)
@@ -301,7 +315,8 @@ static struct gp_error *sync_anew(const struct gp_git_options *options, uint64_t
 }
 
 struct gp_error *gp_git_sync(const struct gp_git_options *options, struct gp_arena *mem,
-                             enum gp_git_state *ret_state, const char **ret_commit, const char **ret_why)
+                             enum gp_git_state *ret_state, const char **ret_commit,
+                             const char **ret_why)
 {
     GP_GIT_SCOPE;
     const uint64_t deadline = monotonic_ms() + timeout_of(options);
@@ -309,7 +324,8 @@ struct gp_error *gp_git_sync(const struct gp_git_options *options, struct gp_are
     struct gp_error *err, *again;
 
     if (options->remote_count == 0)
-        return gp_error_new(GP_E_CONFIG, "no git remote is configured: spec.git.remotes of GpuAgent");
+        return gp_error_new(GP_E_CONFIG,
+                            "no git remote is configured: spec.git.remotes of GpuAgent");
     err = sync_once(options, false, deadline, mem, ret_state, ret_commit, ret_why, &damaged);
     if (!damaged)
         return err;
@@ -332,8 +348,8 @@ struct gp_error *gp_git_moved(const struct gp_git_options *options, const char *
         gp_cleanup(gp_free_p) char *line = NULL;
         const char *id;
         bool listed;
-        struct gp_error *err =
-            gp_git_ask(options, i, false, share(deadline, options->remote_count - i), mem, &id, &listed);
+        struct gp_error *err = gp_git_ask(
+            options, i, false, share(deadline, options->remote_count - i), mem, &id, &listed);
 
         if (!err) {
             *ret = !gp_streq(id, commit);

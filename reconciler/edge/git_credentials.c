@@ -37,10 +37,12 @@ static int ssh_credential(git_credential **out, const char *user, unsigned allow
         return git_credential_username_new(out, user);
     if (!(allowed_types & GIT_CREDENTIAL_SSH_KEY))
         return no(access, GIT_EAUTH,
-                  gp_printf(access->mem, "%s takes no keys, and gpupart has nothing else", access->url.host));
+                  gp_printf(access->mem, "%s takes no keys, and gpupart has nothing else",
+                            access->url.host));
     if (!identity)
         return no(access, GIT_EAUTH,
-                  gp_printf(access->mem, "%s wants a key, and the remote names no identity", access->url.host));
+                  gp_printf(access->mem, "%s wants a key, and the remote names no identity",
+                            access->url.host));
     if (euidaccess(identity, R_OK) < 0)
         return no(access, GIT_EAUTH,
                   gp_printf(access->mem, "the identity %s cannot be read: %s", identity,
@@ -60,7 +62,8 @@ static int https_credential(git_credential **out, const char *user, unsigned all
                             access->url.host));
     token = read_token(file, access->mem);
     if (!token)
-        return no(access, GIT_EAUTH, gp_printf(access->mem, "%s cannot be read or holds no token", file));
+        return no(access, GIT_EAUTH,
+                  gp_printf(access->mem, "%s cannot be read or holds no token", file));
     /* Forges look at the token alone; some want any name at all beside it. */
     user = user && *user ? user : access->url.user ? access->url.user : "gpupart";
     access->given = true;
@@ -74,11 +77,12 @@ int gp_git_credentials(git_credential **out, const char *url, const char *user_f
     bool ssh = access->url.scheme == GP_GIT_SSH;
 
     (void)url;
-    /* Asked again after the key or the token: the server does not take it, and libgit2 would go on asking. The user's
-     * name is asked for by itself, before. */
+    /* Asked again after the key or the token: the server does not take it, and libgit2 would go on
+     * asking. The user's name is asked for by itself, before. */
     if (access->given)
         return no(access, GIT_EAUTH,
-                  gp_printf(access->mem, "%s refuses the %s %s", access->url.host, ssh ? "identity" : "token in",
+                  gp_printf(access->mem, "%s refuses the %s %s", access->url.host,
+                            ssh ? "identity" : "token in",
                             ssh ? access->remote->identity : access->remote->token_file));
     return ssh ? ssh_credential(out, user_from_url, allowed_types, access)
                : https_credential(out, user_from_url, allowed_types, access);
@@ -86,7 +90,8 @@ int gp_git_credentials(git_credential **out, const char *url, const char *user_f
 
 /* ---- who answers ---- */
 
-static struct gp_error *read_file(const char *file, struct gp_arena *mem, const char **ret, size_t *ret_size)
+static struct gp_error *read_file(const char *file, struct gp_arena *mem, const char **ret,
+                                  size_t *ret_size)
 {
     enum { MAX_SIZE = 16 << 20 };
     gp_cleanup(gp_close_p) int fd = open(file, O_RDONLY | O_CLOEXEC);
@@ -111,7 +116,8 @@ static int check_host_key(const git_cert_hostkey *cert, struct gp_git_access *ac
 {
     static const char *const verdicts[] = {
         [GP_KNOWN_NO] = "is not known",
-        [GP_KNOWN_CHANGED] = "is not the one that is known: it was changed, or another machine answers",
+        [GP_KNOWN_CHANGED] =
+            "is not the one that is known: it was changed, or another machine answers",
         [GP_KNOWN_REVOKED] = "is revoked",
     };
     const char *file = access->remote->known_hosts, *text;
@@ -120,7 +126,8 @@ static int check_host_key(const git_cert_hostkey *cert, struct gp_git_access *ac
     struct gp_error *err;
 
     if (!(cert->type & GIT_CERT_SSH_RAW))
-        return no(access, GIT_ECERTIFICATE, "the host key cannot be compared: libgit2 did not hand it out");
+        return no(access, GIT_ECERTIFICATE,
+                  "the host key cannot be compared: libgit2 did not hand it out");
     if (!file)
         return no(access, GIT_ECERTIFICATE,
                   gp_printf(access->mem, "the remote names no knownHosts, and %s has the %s key %s",
@@ -141,8 +148,8 @@ static int check_host_key(const git_cert_hostkey *cert, struct gp_git_access *ac
     return no(access, GIT_ECERTIFICATE,
               gp_printf(access->mem, "the %s key %s of %s port %u %s in %s",
                         gp_ssh_key_type(access->mem, cert->hostkey, cert->hostkey_len),
-                        gp_ssh_fingerprint(access->mem, cert->hostkey, cert->hostkey_len), access->url.host,
-                        access->url.port, verdicts[known], file));
+                        gp_ssh_fingerprint(access->mem, cert->hostkey, cert->hostkey_len),
+                        access->url.host, access->url.port, verdicts[known], file));
 }
 
 int gp_git_certificate(git_cert *cert, int valid, const char *host, void *data)
@@ -153,19 +160,23 @@ int gp_git_certificate(git_cert *cert, int valid, const char *host, void *data)
         return check_host_key((const git_cert_hostkey *)cert, access);
     if (valid)
         return 0;
-    return no(access, GIT_ECERTIFICATE,
-              gp_printf(access->mem, "the certificate of %s is not signed by %s, has expired, or is for another name",
-                        host, access->remote->ca_file ? access->remote->ca_file : "a CA that this host trusts"));
+    return no(
+        access, GIT_ECERTIFICATE,
+        gp_printf(
+            access->mem,
+            "the certificate of %s is not signed by %s, has expired, or is for another name", host,
+            access->remote->ca_file ? access->remote->ca_file : "a CA that this host trusts"));
 }
 
-/* libgit2 asks a server for the kinds of key that it finds in $HOME/.ssh/known_hosts. Without that a
- * server with several keys may show one of a kind that the named file does not have. Only the
+/* libgit2 asks a server for the kinds of key that it finds in $HOME/.ssh/known_hosts. Without that
+ * a server with several keys may show one of a kind that the named file does not have. Only the
  * choice comes from there; the verdict is check_host_key()'s. */
 static void offer_known_hosts(const char *known_hosts, const char *scratch)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
     gp_cleanup(gp_free_p) char *target = realpath(known_hosts, NULL);
-    const char *folder = gp_printf(mem, "%s/.ssh", scratch), *link = gp_printf(mem, "%s/known_hosts", folder);
+    const char *folder = gp_printf(mem, "%s/.ssh", scratch),
+               *link = gp_printf(mem, "%s/known_hosts", folder);
 
     if (!target)
         return;

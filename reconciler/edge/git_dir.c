@@ -22,7 +22,8 @@ static void closedir_p(DIR **dir)
         (void)closedir(*dir);
 }
 
-/* Files and links of @dir and below. Links to directories are not followed: they can lead in circles. */
+/* Files and links of @dir and below. Links to directories are not followed: they can lead in
+ * circles. */
 static struct gp_error *list(struct walk *walk, const char *dir)
 {
     enum { MAX_DEPTH = 64 };

@@ -26,7 +26,8 @@ static void remote_p(git_remote **remote)
 }
 
 /* What the remote has in place of the ref that is not there. */
-static const char *what_it_has(const git_remote_head *const *heads, size_t count, struct gp_arena *mem)
+static const char *what_it_has(const git_remote_head *const *heads, size_t count,
+                               struct gp_arena *mem)
 {
     enum { SHOWN = 5 };
     struct gp_text text = {.mem = mem};
@@ -40,10 +41,10 @@ static const char *what_it_has(const git_remote_head *const *heads, size_t count
     return shown ? gp_text_get(&text) : "; it has no branch at all";
 }
 
-/* The id of the ref at the remote that is connected: of the tag where it is one, and *ret_peeled of what that leads
- * to. */
-static struct gp_error *list(git_remote *remote, const struct gp_git_access *access, const char *ref,
-                             git_oid *ret, git_oid *ret_peeled)
+/* The id of the ref at the remote that is connected: of the tag where it is one, and *ret_peeled of
+ * what that leads to. */
+static struct gp_error *list(git_remote *remote, const struct gp_git_access *access,
+                             const char *ref, git_oid *ret, git_oid *ret_peeled)
 {
     const char *peeled = gp_printf(access->mem, "%s^{}", ref);
     const git_remote_head **heads;
@@ -67,15 +68,16 @@ static struct gp_error *list(git_remote *remote, const struct gp_git_access *acc
                         what_it_has((const git_remote_head *const *)heads, count, access->mem));
 }
 
-/* Whether a ref of an earlier fetch is at @id: then all that it leads to is there, since a ref is moved only after its
- * pack is complete. */
+/* Whether a ref of an earlier fetch is at @id: then all that it leads to is there, since a ref is
+ * moved only after its pack is complete. */
 static bool have(git_repository *repo, const struct gp_git_options *options, const git_oid *id,
                  struct gp_arena *mem)
 {
     for (size_t i = 0; i < options->remote_count; i++) {
         git_oid there;
 
-        if (git_reference_name_to_id(&there, repo, gp_printf(mem, "refs/gpupart/remote/%zu", i)) == 0 &&
+        if (git_reference_name_to_id(&there, repo, gp_printf(mem, "refs/gpupart/remote/%zu", i)) ==
+                0 &&
             git_oid_equal(&there, id))
             return true;
     }
@@ -210,8 +212,8 @@ static bool read_answer(int in, char *line, size_t size, uint64_t deadline_ms)
     }
 }
 
-/* Waits until @pid has ended, which a process that hangs in the kernel (a dead network file system below file://) may
- * never do: then false, and its parent's end collects it. */
+/* Waits until @pid has ended, which a process that hangs in the kernel (a dead network file system
+ * below file://) may never do: then false, and its parent's end collects it. */
 static bool reap(pid_t pid, int *ret_status)
 {
     enum { WAIT_MS = 2000, PAUSE_MS = 5 };
@@ -229,8 +231,8 @@ static bool reap(pid_t pid, int *ret_status)
     }
 }
 
-static struct gp_error *understand(char *line, int status, struct gp_arena *mem, const char **ret_id,
-                                   bool *ret_listed)
+static struct gp_error *understand(char *line, int status, struct gp_arena *mem,
+                                   const char **ret_id, bool *ret_listed)
 {
     char *code = strchr(line, ' '), *message = code ? strchr(code + 1, ' ') : NULL;
     unsigned long number;
@@ -286,7 +288,7 @@ struct gp_error *gp_git_ask(const struct gp_git_options *options, size_t index, 
     if (!reap(pid, &status))
         return gp_error_new(GP_E_HUNG, "the process %d that asks it cannot be killed", (int)pid);
     if (!answered)
-        return gp_error_new(GP_E_TIMEOUT, "it did not answer within %u.%u s", (timeout_ms + 50) / 1000,
-                            (timeout_ms + 50) % 1000 / 100);
+        return gp_error_new(GP_E_TIMEOUT, "it did not answer within %u.%u s",
+                            (timeout_ms + 50) / 1000, (timeout_ms + 50) % 1000 / 100);
     return understand(line, status, mem, ret_id, ret_listed);
 }

@@ -26,10 +26,11 @@ struct gp_error *gp_file_budget_take(struct gp_file_budget *budget, const char *
     budget->files++;
     budget->bytes += size;
     if (budget->files > MAX_FILES || budget->bytes > MAX_ALL)
-        return gp_error_new(GP_E_INVALID,
-                            "the declaration is too large: %d files and %d MiB are taken, and more than that comes "
-                            "with %s",
-                            MAX_FILES, MAX_ALL >> 20, name);
+        return gp_error_new(
+            GP_E_INVALID,
+            "the declaration is too large: %d files and %d MiB are taken, and more than that comes "
+            "with %s",
+            MAX_FILES, MAX_ALL >> 20, name);
     return NULL;
 }
 

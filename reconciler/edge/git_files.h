@@ -1,5 +1,5 @@
-/* Which files of a commit or a directory are declarations, and how much of them is taken. The same for both, so that
- * what an author's working tree says is what the commit will say. */
+/* Which files of a commit or a directory are declarations, and how much of them is taken. The same
+ * for both, so that what an author's working tree says is what the commit will say. */
 #pragma once
 
 #include "schema.h"
@@ -17,6 +17,7 @@ struct gp_file_budget {
 struct gp_error *gp_file_budget_take(struct gp_file_budget *budget, const char *name,
                                      uint64_t size) GP_MUST_CHECK;
 /* Adds the finding that @name was not read since it is @what. */
-void gp_file_not_read(struct gp_load *load, const char *name, const char *what, enum gp_level level);
+void gp_file_not_read(struct gp_load *load, const char *name, const char *what,
+                      enum gp_level level);
 /* @size bytes of @data and a NUL; in @mem. */
 char *gp_strndup_bytes(struct gp_arena *mem, const void *data, size_t size);

@@ -68,7 +68,8 @@ static bool names_match(const char *names, size_t size, const char *name)
         abort();
     if (strncmp(copy, "|1|", 3) == 0)
         return hashed_matches(copy + 3, size - 3, name);
-    for (char *pattern = strtok_r(copy, ",", &save); pattern; pattern = strtok_r(NULL, ",", &save)) {
+    for (char *pattern = strtok_r(copy, ",", &save); pattern;
+         pattern = strtok_r(NULL, ",", &save)) {
         for (char *c = pattern; *c; c++)
             *c = (char)tolower((unsigned char)*c);
         if (*pattern == '!' && gp_glob_match(pattern + 1, name))
@@ -106,7 +107,8 @@ enum gp_known gp_known_hosts_check(const char *text, size_t size, const char *ho
         matches = names_match(word, word_size, name);
         revoked = marker && marker_size == 8 && strncmp(marker, "@revoked", 8) == 0;
         if (!matches || (marker && !revoked) || !next_word(&at, end, &word, &word_size) ||
-            !next_word(&at, end, &word, &word_size) || !decode(word, word_size, &bytes, &bytes_size))
+            !next_word(&at, end, &word, &word_size) ||
+            !decode(word, word_size, &bytes, &bytes_size))
             continue;
         matches = bytes_size == key_size && memcmp(bytes, key, key_size) == 0;
         if (matches && revoked)

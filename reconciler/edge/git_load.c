@@ -13,7 +13,7 @@ struct found {
         const char *path; /* below the repository's root */
         git_oid id;
         git_filemode_t mode;
-    } *files;
+    } * files;
     size_t count;
 };
 
@@ -51,7 +51,8 @@ static const char *nearest_path(git_repository *repo, const git_tree *root, cons
 
     if (slash) {
         parent = gp_strndup(mem, path, (size_t)(slash - path));
-        if (git_object_lookup_bypath(&object, (const git_object *)root, parent, GIT_OBJECT_TREE) < 0 ||
+        if (git_object_lookup_bypath(&object, (const git_object *)root, parent, GIT_OBJECT_TREE) <
+                0 ||
             git_tree_lookup(&tree, repo, git_object_id(object)) < 0)
             return nearest_path(repo, root, parent, mem);
     }
@@ -65,11 +66,12 @@ static const char *nearest_path(git_repository *repo, const git_tree *root, cons
     near = gp_nearest(slash ? slash + 1 : path, names);
     if (!near)
         return "";
-    return slash ? gp_printf(mem, "; there is '%s/%s'", parent, near) : gp_printf(mem, "; there is '%s'", near);
+    return slash ? gp_printf(mem, "; there is '%s/%s'", parent, near)
+                 : gp_printf(mem, "; there is '%s'", near);
 }
 
-static struct gp_error *find(git_repository *repo, const git_tree *root, const char *commit, const char *path,
-                             struct found *found)
+static struct gp_error *find(git_repository *repo, const git_tree *root, const char *commit,
+                             const char *path, struct found *found)
 {
     gp_cleanup(gp_git_tree_p) git_tree *tree = NULL;
     git_tree_entry *entry = NULL;
@@ -109,8 +111,9 @@ static void blob_p(git_blob **blob)
     git_blob_free(*blob);
 }
 
-static struct gp_error *load_blob(git_repository *repo, const char *name, const struct gp_git_file *file,
-                                  struct gp_file_budget *budget, struct gp_load *load)
+static struct gp_error *load_blob(git_repository *repo, const char *name,
+                                  const struct gp_git_file *file, struct gp_file_budget *budget,
+                                  struct gp_load *load)
 {
     gp_cleanup(blob_p) git_blob *blob = NULL;
     git_odb *odb;
@@ -148,16 +151,19 @@ static struct gp_error *load_tree(git_repository *repo, const git_tree *root, co
         const char *name = gp_printf(load->mem, "%.7s:%s", commit, file->path);
 
         if (file->mode == GIT_FILEMODE_COMMIT)
-            gp_file_not_read(load, name, "a submodule: what is in it is not read", GP_LEVEL_WARNING);
+            gp_file_not_read(load, name, "a submodule: what is in it is not read",
+                             GP_LEVEL_WARNING);
         else if (file->mode == GIT_FILEMODE_LINK)
-            gp_file_not_read(load, name, "a symbolic link: put the file itself there", GP_LEVEL_ERROR);
+            gp_file_not_read(load, name, "a symbolic link: put the file itself there",
+                             GP_LEVEL_ERROR);
         else
             err = load_blob(repo, name, file, &budget, load);
     }
     return err;
 }
 
-struct gp_error *gp_git_load(const char *dir, const char *commit, const char *path, struct gp_load *load)
+struct gp_error *gp_git_load(const char *dir, const char *commit, const char *path,
+                             struct gp_load *load)
 {
     GP_GIT_SCOPE;
     gp_cleanup(gp_git_repository_p) git_repository *repo = NULL;

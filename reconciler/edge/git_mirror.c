@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Stands in every repository that gpupart made, and in no other: only such a one is ever removed. */
+/* Stands in every repository that gpupart made, and in no other: only such a one is ever removed.
+ */
 static const char marker[] = "gpupart-mirror";
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -35,7 +36,8 @@ static struct gp_error *make(const char *dir)
     /* rmdir() tells an empty folder from one that somebody uses; git makes it again. */
     if (rmdir(dir) < 0 && errno != ENOENT)
         return gp_error_new(GP_E_CONFIG,
-                            "%s is not a repository that gpupart made, and not empty: move it away", dir);
+                            "%s is not a repository that gpupart made, and not empty: move it away",
+                            dir);
     if (git_repository_init(&repo, dir, true) < 0)
         return gp_git_fail(GP_E_IO, "the repository %s could not be made", dir);
     fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -48,13 +50,14 @@ struct gp_error *gp_git_mirror_remove(const char *dir)
 {
     enum { OPEN_FOLDERS = 16 };
 
-    if (has_marker(dir) && nftw(dir, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0)
+    if (has_marker(dir) &&
+        nftw(dir, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0)
         return gp_error_errno(errno, "the damaged repository %s could not be removed", dir);
     return NULL;
 }
 
-/* A child that was killed leaves lock files, which would make every later fetch fail, and halves of packs. The pass
- * lock says that no fetch runs now. */
+/* A child that was killed leaves lock files, which would make every later fetch fail, and halves of
+ * packs. The pass lock says that no fetch runs now. */
 static void sweep(const char *dir, bool (*stale)(int dirfd, const char *name))
 {
     DIR *folder = opendir(dir);
@@ -85,7 +88,8 @@ static bool is_half_pack(int folder, const char *name)
 /* A ref that holds no id would make every fetch fail; without it, it is only fetched once more. */
 static bool is_no_ref(int folder, const char *name)
 {
-    gp_cleanup(gp_close_p) int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    gp_cleanup(gp_close_p) int fd =
+        openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     char id[GIT_OID_HEXSZ + 1] = "";
 
     return fd < 0 || read(fd, id, GIT_OID_HEXSZ) != GIT_OID_HEXSZ ||

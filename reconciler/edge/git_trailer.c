@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* The last paragraph of @message that is not its first (a subject is no trailer), as lines without the blank ones
- * around it; "" if there is none. */
+/* The last paragraph of @message that is not its first (a subject is no trailer), as lines without
+ * the blank ones around it; "" if there is none. */
 static char *last_paragraph(const char *message, struct gp_arena *mem)
 {
     char *text = gp_strdup(mem, message), *paragraph = NULL;
@@ -64,8 +64,8 @@ const char *gp_trailer_parse(const char *message, const char *key, struct gp_are
     return value ? gp_strndup(mem, value, size) : NULL;
 }
 
-struct gp_error *gp_git_trailer(const char *dir, const char *commit, const char *key, struct gp_arena *mem,
-                                const char **ret)
+struct gp_error *gp_git_trailer(const char *dir, const char *commit, const char *key,
+                                struct gp_arena *mem, const char **ret)
 {
     GP_GIT_SCOPE;
     gp_cleanup(gp_git_repository_p) git_repository *repo = NULL;

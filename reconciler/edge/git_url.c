@@ -6,14 +6,16 @@
 
 static struct gp_error *wrong(const char *shown)
 {
-    return gp_error_new(GP_E_CONFIG,
-                        "'%s' is no remote that gpupart takes: https://HOST/PATH, ssh://USER@HOST/PATH, "
-                        "USER@HOST:PATH, file:///PATH or a path",
-                        shown);
+    return gp_error_new(
+        GP_E_CONFIG,
+        "'%s' is no remote that gpupart takes: https://HOST/PATH, ssh://USER@HOST/PATH, "
+        "USER@HOST:PATH, file:///PATH or a path",
+        shown);
 }
 
 /* USER:PASSWORD@HOST:PORT or [ADDRESS]:PORT, up to @end. */
-static bool parse_authority(const char *from, const char *end, struct gp_arena *mem, struct gp_git_url *ret)
+static bool parse_authority(const char *from, const char *end, struct gp_arena *mem,
+                            struct gp_git_url *ret)
 {
     const char *at = memrchr(from, '@', (size_t)(end - from)), *port = NULL, *host_end = end;
 

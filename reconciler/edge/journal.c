@@ -11,7 +11,8 @@
 #include <syslog.h>
 #include <time.h>
 
-/* The ids are ours for ever: one that changes takes its catalogue entry and everybody's filters with it. */
+/* The ids are ours for ever: one that changes takes its catalogue entry and everybody's filters
+ * with it. */
 static const struct {
     const char *name, *id;
     int priority;
@@ -52,8 +53,8 @@ int gp_event_priority(enum gp_event event)
 
 /* ---- one datagram in the journal's native protocol ---- */
 
-/* systemd's "Native Journal Protocol": "NAME=value\n", or, where the value has a newline, "NAME\n", its size as 64
- * bits little-endian, the value, "\n". */
+/* systemd's "Native Journal Protocol": "NAME=value\n", or, where the value has a newline, "NAME\n",
+ * its size as 64 bits little-endian, the value, "\n". */
 static void add_field(struct gp_text *text, const char *name, const char *value)
 {
     size_t size;
@@ -81,7 +82,8 @@ static void add_entry(struct gp_text *text, const struct gp_entry *entry)
 
     add_field(text, "MESSAGE", entry->message ? entry->message : events[entry->event].name);
     add_field(text, "MESSAGE_ID", events[entry->event].id);
-    add_field(text, "PRIORITY", gp_printf(text->mem, "%d", priority > LOG_DEBUG ? LOG_DEBUG : priority));
+    add_field(text, "PRIORITY",
+              gp_printf(text->mem, "%d", priority > LOG_DEBUG ? LOG_DEBUG : priority));
     add_field(text, "SYSLOG_IDENTIFIER", "gpupart");
     add_field(text, "GPUPART_EVENT", events[entry->event].name);
     add_field(text, "GPUPART_CLUSTER", entry->cluster);
@@ -127,8 +129,8 @@ static bool send_until(int fd, const char *data, size_t size, uint64_t deadline_
 
 bool gp_journal_send(const char *socket_path, const struct gp_entry *entry)
 {
-    /* A journald that does not take entries would cost each of a pass's hundred entries its second: after one
-     * that was not taken, the next ones are only tried for a while. */
+    /* A journald that does not take entries would cost each of a pass's hundred entries its second:
+     * after one that was not taken, the next ones are only tried for a while. */
     enum { WAIT_MS = 1000, GIVE_UP_MS = 10000, ROOM = 8 << 20 };
     static uint64_t full_until_ms;
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
@@ -166,7 +168,8 @@ void gp_journal(const struct gp_entry *entry)
     message = strdup(entry->message ? entry->message : "");
     if (!message)
         abort();
-    /* One line, and nothing in it that a terminal could take for a command: names come from guests and git. */
+    /* One line, and nothing in it that a terminal could take for a command: names come from guests
+     * and git. */
     for (char *c = message; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = *c == '\n' ? ' ' : '?';

@@ -33,12 +33,13 @@ struct gp_entry {
     enum gp_event event;
     int priority; /* 0 … 7 as syslog; -1: the event's own */
     const char *message;
-    const char *cluster, *host, *commit, *plan, *rule, *gpu, *vm, *partition, *before, *after, *class;
+    const char *cluster, *host, *commit, *plan, *rule, *gpu, *vm, *partition, *before, *after,
+        *class;
 };
-/* Writes to the journal's socket; where there is none (or it does not take it within a second), one line to
- * stderr. Never fails, never blocks for longer. Speaks the journal's protocol itself: sd_journal_send() says
- * success with no socket, and blocks for as long as journald is stopped. */
+/* Writes to the journal's socket; where there is none (or it does not take it within a second), one
+ * line to stderr. Never fails, never blocks for longer. Speaks the journal's protocol itself:
+ * sd_journal_send() says success with no socket, and blocks for as long as journald is stopped. */
 void gp_journal(const struct gp_entry *entry);
-/* The same to the socket at @socket_path. False with errno if it did not take it within a second; ETIMEDOUT
- * makes the entries of the next ten seconds not wait at all. */
+/* The same to the socket at @socket_path. False with errno if it did not take it within a second;
+ * ETIMEDOUT makes the entries of the next ten seconds not wait at all. */
 bool gp_journal_send(const char *socket_path, const struct gp_entry *entry);

@@ -23,8 +23,8 @@ uint64_t gp_state_now_us(void)
 
 /* ---- documents ---- */
 
-/* What every entry of a document must look like: a needed text, an optional one, a number, true or false, a
- * layout. */
+/* What every entry of a document must look like: a needed text, an optional one, a number, true or
+ * false, a layout. */
 enum field_kind { NEED, TEXT, NUMBER, BOOL, LAYOUT };
 struct field {
     const char *name;
@@ -51,14 +51,14 @@ static const struct doc {
                          {"reason", TEXT},
                          {"sinceUs", NUMBER},
                          {"toldUs", NUMBER}}},
-    [GP_STATE_CONDITIONS] = {"conditions",
-                             {{"object", NEED}, {"type", NEED}, {"reason", TEXT}, {"sinceUs", NUMBER}}},
-    [GP_STATE_PAUSES] = {"pauses",
-                         {{"user", TEXT}, {"reason", TEXT}, {"sinceUs", NUMBER}, {"untilUs", NUMBER}}},
-    [GP_STATE_APPROVALS] = {"approvals",
-                            {{"user", TEXT}, {"reason", TEXT}, {"sinceUs", NUMBER}, {"untilUs", NUMBER}}},
-    [GP_STATE_FAILURES] = {"failures",
-                           {{"commit", TEXT}, {"reason", TEXT}, {"count", NUMBER}, {"untilUs", NUMBER}}},
+    [GP_STATE_CONDITIONS] =
+        {"conditions", {{"object", NEED}, {"type", NEED}, {"reason", TEXT}, {"sinceUs", NUMBER}}},
+    [GP_STATE_PAUSES] =
+        {"pauses", {{"user", TEXT}, {"reason", TEXT}, {"sinceUs", NUMBER}, {"untilUs", NUMBER}}},
+    [GP_STATE_APPROVALS] =
+        {"approvals", {{"user", TEXT}, {"reason", TEXT}, {"sinceUs", NUMBER}, {"untilUs", NUMBER}}},
+    [GP_STATE_FAILURES] =
+        {"failures", {{"commit", TEXT}, {"reason", TEXT}, {"count", NUMBER}, {"untilUs", NUMBER}}},
 };
 _Static_assert(sizeof docs / sizeof *docs == GP_STATE_DOC_COUNT, "a row for each document");
 
@@ -129,7 +129,8 @@ struct gp_error *gp_state_parse(const char *what, const char *text, size_t size,
                                 json_t **ret, char **ret_why)
 {
     json_error_t json_error;
-    gp_cleanup(gp_json_p) json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &json_error);
+    gp_cleanup(gp_json_p) json_t *root =
+        json_loadb(text, size, JSON_REJECT_DUPLICATES, &json_error);
     json_int_t version = json_integer_value(json_object_get(root, "formatVersion"));
     json_t *body = json_object_get(root, name);
     int rc = 0;
@@ -137,10 +138,11 @@ struct gp_error *gp_state_parse(const char *what, const char *text, size_t size,
     *ret = NULL;
     *ret_why = NULL;
     if (version > GP_STATE_FORMAT)
-        return gp_error_new(GP_E_CONFIG,
-                            "%s was written by a newer gpupart (formatVersion %lld, this one knows up to %d): "
-                            "run that version again",
-                            what, (long long)version, GP_STATE_FORMAT);
+        return gp_error_new(
+            GP_E_CONFIG,
+            "%s was written by a newer gpupart (formatVersion %lld, this one knows up to %d): "
+            "run that version again",
+            what, (long long)version, GP_STATE_FORMAT);
     if (!root)
         rc = asprintf(ret_why, "line %d: %s", json_error.line, json_error.text);
     else if (version < 1)
@@ -197,8 +199,8 @@ struct gp_error *gp_state_doc_read(struct gp_state *state, enum gp_state_doc doc
             return gp_error_wrap(err, "%s is corrupt (%s) and could not be kept aside", what, why);
     }
     if (warning)
-        gp_text_addf(warning, "%s%s is corrupt (%s): taken as empty%s", warning->size ? "\n" : "", what, why,
-                     own ? ", kept aside with the ending .corrupt" : "");
+        gp_text_addf(warning, "%s%s is corrupt (%s): taken as empty%s", warning->size ? "\n" : "",
+                     what, why, own ? ", kept aside with the ending .corrupt" : "");
     *ret = gp_json_object();
     return NULL;
 }
@@ -247,18 +249,19 @@ static struct gp_error *locked_error(const struct gp_state *state, int fd)
 
     read_holder(fd, holder, sizeof holder);
     if (sscanf(holder, "pid %d", &pid) == 1 && pid > 0 && kill(pid, 0) < 0 && errno == ESRCH)
-        return gp_error_new(GP_E_LOCKED,
-                            "the state in %s is locked by what a pass left behind (%s, which is gone): a process "
-                            "that it started still runs",
-                            state->dir, holder);
-    return gp_error_new(GP_E_LOCKED, "another pass holds the lock of the state in %s: %s", state->dir,
-                        *holder ? holder : "it has not said yet who it is");
+        return gp_error_new(
+            GP_E_LOCKED,
+            "the state in %s is locked by what a pass left behind (%s, which is gone): a process "
+            "that it started still runs",
+            state->dir, holder);
+    return gp_error_new(GP_E_LOCKED, "another pass holds the lock of the state in %s: %s",
+                        state->dir, *holder ? holder : "it has not said yet who it is");
 }
 
 static struct gp_error *take_lock(struct gp_state *state)
 {
-    /* Of the open file, not of the process: a worker that hangs in the kernel keeps the lock of its pass, so that
-     * no other pass works beside its unfinished write. */
+    /* Of the open file, not of the process: a worker that hangs in the kernel keeps the lock of its
+     * pass, so that no other pass works beside its unfinished write. */
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     gp_cleanup(gp_close_p) int fd =
         openat(state->dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -312,8 +315,8 @@ static struct gp_error *load(struct gp_state *state, bool lock, struct gp_text *
     return gp_state_check_records(state, lock, warning);
 }
 
-struct gp_error *gp_state_open(const char *dir, bool lock, struct gp_arena *mem, struct gp_state **ret,
-                               const char **ret_warning)
+struct gp_error *gp_state_open(const char *dir, bool lock, struct gp_arena *mem,
+                               struct gp_state **ret, const char **ret_warning)
 {
     gp_cleanup(gp_state_close_p) struct gp_state *state = calloc(1, sizeof *state);
     struct gp_text warning = {.mem = mem};
@@ -397,29 +400,29 @@ static void rebuild(struct gp_state *state)
     gp_arena_free(state->mem);
     state->mem = mem;
     *memory = (struct gp_memory){0};
-    json_object_foreach(state->docs[GP_STATE_APPLIED], key, entry)
-        *gp_push(mem, memory->applied, memory->applied_count) = (struct gp_applied){
-            .key = gp_strdup(mem, key),
-            .value = gp_json_text(&reader, entry, "value"),
-            .commit = gp_json_text(&reader, entry, "commit"),
-            .since_us = gp_json_number(&reader, entry, "sinceUs", UINT64_MAX),
-        };
-    json_object_foreach(state->docs[GP_STATE_OWED], key, entry)
-        *gp_push(mem, memory->owed, memory->owed_count) = (struct gp_owed){
-            .vm = gp_strdup(mem, key),
-            .name = gp_json_text(&reader, entry, "name"),
-            .until_us = gp_json_number(&reader, entry, "untilUs", UINT64_MAX),
-            .stop_requested = gp_json_bool(&reader, entry, "stopRequested"),
-        };
-    json_object_foreach(state->docs[GP_STATE_QUARANTINED], key, entry)
-        *gp_push(mem, memory->quarantined.items, memory->quarantined.count) = gp_strdup(mem, key);
+    json_object_foreach(state->docs[GP_STATE_APPLIED], key, entry) *
+        gp_push(mem, memory->applied, memory->applied_count) = (struct gp_applied){
+        .key = gp_strdup(mem, key),
+        .value = gp_json_text(&reader, entry, "value"),
+        .commit = gp_json_text(&reader, entry, "commit"),
+        .since_us = gp_json_number(&reader, entry, "sinceUs", UINT64_MAX),
+    };
+    json_object_foreach(state->docs[GP_STATE_OWED], key, entry) *
+        gp_push(mem, memory->owed, memory->owed_count) = (struct gp_owed){
+        .vm = gp_strdup(mem, key),
+        .name = gp_json_text(&reader, entry, "name"),
+        .until_us = gp_json_number(&reader, entry, "untilUs", UINT64_MAX),
+        .stop_requested = gp_json_bool(&reader, entry, "stopRequested"),
+    };
+    json_object_foreach(state->docs[GP_STATE_QUARANTINED], key, entry) *
+        gp_push(mem, memory->quarantined.items, memory->quarantined.count) = gp_strdup(mem, key);
     if (memory->applied_count)
         qsort(memory->applied, memory->applied_count, sizeof *memory->applied, by_key);
     if (memory->owed_count)
         qsort(memory->owed, memory->owed_count, sizeof *memory->owed, by_vm);
     if (memory->quarantined.count)
-        qsort(memory->quarantined.items, memory->quarantined.count, sizeof *memory->quarantined.items,
-              by_text);
+        qsort(memory->quarantined.items, memory->quarantined.count,
+              sizeof *memory->quarantined.items, by_text);
     state->verified = gp_json_text(&reader, verified, "commit");
     state->verified_since_us = gp_json_number(&reader, verified, "sinceUs", UINT64_MAX);
 }
@@ -441,9 +444,10 @@ uint64_t gp_state_verified_since_us(const struct gp_state *state)
 
 /* ---- changes ---- */
 
-/* Puts @entry (taken; NULL removes) under @key. Nothing is written where nothing changes: a pass at rest costs
- * no fsync. */
-static struct gp_error *change(struct gp_state *state, enum gp_state_doc doc, const char *key, json_t *entry)
+/* Puts @entry (taken; NULL removes) under @key. Nothing is written where nothing changes: a pass at
+ * rest costs no fsync. */
+static struct gp_error *change(struct gp_state *state, enum gp_state_doc doc, const char *key,
+                               json_t *entry)
 {
     gp_cleanup(gp_json_p) json_t *mine = entry;
     const json_t *old = json_object_get(state->docs[doc], key);
@@ -463,8 +467,8 @@ static struct gp_error *change(struct gp_state *state, enum gp_state_doc doc, co
 }
 
 /* The "sinceUs" of what is there under @key if its member @same says @value, else now. */
-static uint64_t since(const struct gp_state *state, enum gp_state_doc doc, const char *key, const char *same,
-                      const char *value)
+static uint64_t since(const struct gp_state *state, enum gp_state_doc doc, const char *key,
+                      const char *same, const char *value)
 {
     const json_t *old = json_object_get(state->docs[doc], key);
 
@@ -522,11 +526,13 @@ struct gp_error *gp_state_set_verified(struct gp_state *state, const char *commi
     json_t *entry = gp_json_object();
 
     gp_json_put_text(entry, "commit", commit);
-    gp_json_put_number(entry, "sinceUs", since(state, GP_STATE_VERIFIED, "newest", "commit", commit));
+    gp_json_put_number(entry, "sinceUs",
+                       since(state, GP_STATE_VERIFIED, "newest", "commit", commit));
     return change(state, GP_STATE_VERIFIED, "newest", entry);
 }
 
-struct gp_error *gp_state_set_boot(struct gp_state *state, const struct gp_boot_gpu *gpus, size_t count)
+struct gp_error *gp_state_set_boot(struct gp_state *state, const struct gp_boot_gpu *gpus,
+                                   size_t count)
 {
     struct gp_error *err = gp_state_writable(state);
     json_t *body;

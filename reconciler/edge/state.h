@@ -1,9 +1,10 @@
-/* What this host remembers: applied per object, records of unfinished sets, starts that are owed, the newest
- * verified commit. Files below the state directory (default /var/lib/gpupart), JSON, each replaced
- * atomically: written beside, fsync, rename, fsync of the directory.
+/* What this host remembers: applied per object, records of unfinished sets, starts that are owed,
+ * the newest verified commit. Files below the state directory (default /var/lib/gpupart), JSON,
+ * each replaced atomically: written beside, fsync, rename, fsync of the directory.
  *
- * Changes return GP_E_IO where the disk is full or read-only (what was there before is kept, in the file and in
- * memory) and GP_E_BUG for a state opened without the lock; pauses and approvals need no lock. */
+ * Changes return GP_E_IO where the disk is full or read-only (what was there before is kept, in the
+ * file and in memory) and GP_E_BUG for a state opened without the lock; pauses and approvals need
+ * no lock. */
 #pragma once
 
 #include "model.h"
@@ -11,10 +12,11 @@
 
 struct gp_state;
 
-/* With @lock opens (and makes) the directory and takes the pass lock: GP_E_LOCKED names the holder (pid, since).
- * Without it the use is read-only: nothing is made or renamed, a directory that does not exist is an empty
- * memory, and no right beyond reading is needed. A state written by a newer formatVersion is GP_E_CONFIG; a
- * file that is not what gpupart writes is kept aside as NAME.corrupt (with @lock), told in *ret_warning (from
+/* With @lock opens (and makes) the directory and takes the pass lock: GP_E_LOCKED names the holder
+ * (pid, since). Without it the use is read-only: nothing is made or renamed, a directory that does
+ * not exist is an empty memory, and no right beyond reading is needed. A state written by a newer
+ * formatVersion is GP_E_CONFIG; a file that is not what gpupart writes is kept aside as
+ * NAME.corrupt (with @lock), told in *ret_warning (from
  * @mem, NULL: nothing to tell; one line a file), and taken as empty. */
 struct gp_error *gp_state_open(const char *dir, bool lock, struct gp_arena *mem,
                                struct gp_state **ret, const char **ret_warning) GP_MUST_CHECK;
@@ -25,22 +27,26 @@ const char *gp_state_dir(const struct gp_state *state);
 /* The memory the core reads; owned by the state, valid until the next change. */
 const struct gp_memory *gp_state_memory(const struct gp_state *state);
 
-/* Changes; durable when they return; one that changes nothing writes nothing. Since is kept while the value
- * stays. */
+/* Changes; durable when they return; one that changes nothing writes nothing. Since is kept while
+ * the value stays. */
 struct gp_error *gp_state_set_applied(struct gp_state *state, const char *key, const char *value,
                                       const char *commit) GP_MUST_CHECK;
 struct gp_error *gp_state_forget_applied(struct gp_state *state, const char *key) GP_MUST_CHECK;
-struct gp_error *gp_state_set_owed(struct gp_state *state, const struct gp_owed *owed) GP_MUST_CHECK;
+struct gp_error *gp_state_set_owed(struct gp_state *state,
+                                   const struct gp_owed *owed) GP_MUST_CHECK;
 struct gp_error *gp_state_clear_owed(struct gp_state *state, const char *vm) GP_MUST_CHECK;
-struct gp_error *gp_state_set_quarantined(struct gp_state *state, const char *partition, bool on) GP_MUST_CHECK;
+struct gp_error *gp_state_set_quarantined(struct gp_state *state, const char *partition,
+                                          bool on) GP_MUST_CHECK;
 const char *gp_state_verified(const struct gp_state *state); /* newest verified commit, or NULL */
 uint64_t gp_state_verified_since_us(const struct gp_state *state);
 struct gp_error *gp_state_set_verified(struct gp_state *state, const char *commit) GP_MUST_CHECK;
 
-/* The resolved layout of this host as last verified, for the boot unit, which has neither git nor libvirt. */
+/* The resolved layout of this host as last verified, for the boot unit, which has neither git nor
+ * libvirt. */
 struct gp_boot_gpu {
     const char *id;
-    const char *identity; /* whatever tells this card from another in its slot, compared as text; or NULL */
+    const char *
+        identity; /* whatever tells this card from another in its slot, compared as text; or NULL */
     struct gp_layout layout; /* with exactly: partition to device */
 };
 /* Replaces all. */
@@ -50,62 +56,74 @@ struct gp_error *gp_state_set_boot(struct gp_state *state, const struct gp_boot_
 void gp_state_boot(const struct gp_state *state, struct gp_arena *mem, struct gp_boot_gpu **ret,
                    size_t *ret_count);
 
-/* The record of one set, written before its first disturbing step and removed when it is done or restored. */
+/* The record of one set, written before its first disturbing step and removed when it is done or
+ * restored. */
 struct gp_record {
-    const char *set;    /* gp_set.id */
+    const char *set; /* gp_set.id */
     const char *commit, *plan;
     uint64_t since_us;
-    uint32_t attempts;  /* recoveries begun so far */
+    uint32_t attempts; /* recoveries begun so far */
     struct gp_snapshot *snapshot;
-    const char *goal_values; /* the goal's values of its objects, one "key value" a line: is it still wanted? */
+    const char *goal_values; /* the goal's values of its objects, one "key value" a line: is it
+                                still wanted? */
 };
-struct gp_error *gp_state_write_record(struct gp_state *state, const struct gp_record *record) GP_MUST_CHECK;
+struct gp_error *gp_state_write_record(struct gp_state *state,
+                                       const struct gp_record *record) GP_MUST_CHECK;
 struct gp_error *gp_state_remove_record(struct gp_state *state, const char *set) GP_MUST_CHECK;
 /* By set id; from @mem. Those that are corrupt were told and kept aside by gp_state_open(). */
 struct gp_error *gp_state_records(struct gp_state *state, struct gp_arena *mem,
                                   struct gp_record **ret, size_t *ret_count) GP_MUST_CHECK;
 
-/* Drift as it was last told, so that it is logged when it appears, changes or clears and then once a day. */
+/* Drift as it was last told, so that it is logged when it appears, changes or clears and then once
+ * a day. */
 enum gp_drift_news { GP_DRIFT_OLD, GP_DRIFT_NEW, GP_DRIFT_CHANGED, GP_DRIFT_AGAIN };
-/* A drift is known by its key, path and rule; it changed if before, after or object did. Needs the lock only if
- * there is news to remember. Compares @drift with what was told before, remembers it, and returns news[i] for each and those that
- * cleared (from @mem). ret_since_us[i]: when it first appeared. */
+/* A drift is known by its key, path and rule; it changed if before, after or object did. Needs the
+ * lock only if there is news to remember. Compares @drift with what was told before, remembers it,
+ * and returns news[i] for each and those that cleared (from @mem). ret_since_us[i]: when it first
+ * appeared. */
 struct gp_error *gp_state_tell_drift(struct gp_state *state, struct gp_arena *mem,
-                                     const struct gp_difference *drift, size_t count, uint64_t now_us,
-                                     enum gp_drift_news *ret_news, uint64_t *ret_since_us,
-                                     struct gp_difference **ret_cleared, size_t *ret_cleared_count) GP_MUST_CHECK;
+                                     const struct gp_difference *drift, size_t count,
+                                     uint64_t now_us, enum gp_drift_news *ret_news,
+                                     uint64_t *ret_since_us, struct gp_difference **ret_cleared,
+                                     size_t *ret_cleared_count) GP_MUST_CHECK;
 
-/* The last 1,000 results, oldest first, one JSON object each as text. GP_E_BUG for a line that is no JSON object
- * or more than one line. A line that a crash cut short is left out. */
+/* The last 1,000 results, oldest first, one JSON object each as text. GP_E_BUG for a line that is
+ * no JSON object or more than one line. A line that a crash cut short is left out. */
 struct gp_error *gp_state_add_history(struct gp_state *state, const char *json_line) GP_MUST_CHECK;
-struct gp_error *gp_state_history(struct gp_state *state, struct gp_arena *mem, struct gp_strings *ret) GP_MUST_CHECK;
+struct gp_error *gp_state_history(struct gp_state *state, struct gp_arena *mem,
+                                  struct gp_strings *ret) GP_MUST_CHECK;
 
-/* Conditions of objects with reason and since ("GitStale", "Degraded", "NotDeclared", …) for status. */
+/* Conditions of objects with reason and since ("GitStale", "Degraded", "NotDeclared", …) for
+ * status. */
 struct gp_condition {
     const char *object, *type, *reason;
     uint64_t since_us;
 };
 /* Replaces all; since is kept for those that stay. */
-struct gp_error *gp_state_set_conditions(struct gp_state *state, const struct gp_condition *conditions,
-                                         size_t count, uint64_t now_us) GP_MUST_CHECK;
+struct gp_error *gp_state_set_conditions(struct gp_state *state,
+                                         const struct gp_condition *conditions, size_t count,
+                                         uint64_t now_us) GP_MUST_CHECK;
 struct gp_error *gp_state_conditions(struct gp_state *state, struct gp_arena *mem,
                                      struct gp_condition **ret, size_t *ret_count) GP_MUST_CHECK;
 
-/* Pauses and approvals: time-boxed, with user and reason. Always read afresh, and changed under a lock of their
- * own that is held for a moment: so somebody can pause a host while a pass works, and the pass sees it.
- * GP_E_LOCKED if that lock is not free within five seconds. Setting one forgets those that ended before it
- * began. */
+/* Pauses and approvals: time-boxed, with user and reason. Always read afresh, and changed under a
+ * lock of their own that is held for a moment: so somebody can pause a host while a pass works, and
+ * the pass sees it. GP_E_LOCKED if that lock is not free within five seconds. Setting one forgets
+ * those that ended before it began. */
 struct gp_pause {
-    const char *object, *user, *reason; /* "host", "vm/NAME", "gpu/ID", or a plan id for an approval */
+    const char *object, *user,
+        *reason; /* "host", "vm/NAME", "gpu/ID", or a plan id for an approval */
     uint64_t since_us, until_us;
 };
-struct gp_error *gp_state_set_pause(struct gp_state *state, bool approval, const struct gp_pause *pause) GP_MUST_CHECK;
-struct gp_error *gp_state_clear_pause(struct gp_state *state, bool approval, const char *object) GP_MUST_CHECK;
+struct gp_error *gp_state_set_pause(struct gp_state *state, bool approval,
+                                    const struct gp_pause *pause) GP_MUST_CHECK;
+struct gp_error *gp_state_clear_pause(struct gp_state *state, bool approval,
+                                      const char *object) GP_MUST_CHECK;
 struct gp_error *gp_state_pauses(struct gp_state *state, bool approvals, struct gp_arena *mem,
                                  struct gp_pause **ret, size_t *ret_count) GP_MUST_CHECK;
 
-/* Sets that failed and were restored: not begun again before until_us, unless another commit is wanted. The wait
- * doubles from a minute to an hour while the same commit keeps failing. */
+/* Sets that failed and were restored: not begun again before until_us, unless another commit is
+ * wanted. The wait doubles from a minute to an hour while the same commit keeps failing. */
 struct gp_failure {
     const char *commit, *reason;
     uint32_t count;

@@ -2,8 +2,9 @@
 #include "state_json.h"
 #include "state_priv.h"
 
-struct gp_error *gp_state_set_conditions(struct gp_state *state, const struct gp_condition *conditions,
-                                         size_t count, uint64_t now_us)
+struct gp_error *gp_state_set_conditions(struct gp_state *state,
+                                         const struct gp_condition *conditions, size_t count,
+                                         uint64_t now_us)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
     gp_cleanup(gp_json_p) json_t *body = gp_json_object();
@@ -21,7 +22,8 @@ struct gp_error *gp_state_set_conditions(struct gp_state *state, const struct gp
         gp_json_put_text(entry, "type", conditions[i].type);
         gp_json_put_text(entry, "reason", conditions[i].reason);
         gp_json_put_number(entry, "sinceUs",
-                           old ? (uint64_t)json_integer_value(json_object_get(old, "sinceUs")) : now_us);
+                           old ? (uint64_t)json_integer_value(json_object_get(old, "sinceUs"))
+                               : now_us);
         gp_json_put(body, name, entry);
     }
     if (json_equal(before, body))
@@ -37,8 +39,8 @@ static int by_object(const void *a, const void *b)
     return order ? order : gp_strcmp(x->type, y->type);
 }
 
-struct gp_error *gp_state_conditions(struct gp_state *state, struct gp_arena *mem, struct gp_condition **ret,
-                                     size_t *ret_count)
+struct gp_error *gp_state_conditions(struct gp_state *state, struct gp_arena *mem,
+                                     struct gp_condition **ret, size_t *ret_count)
 {
     struct gp_json_reader reader = {.mem = mem};
     struct gp_condition *conditions = NULL;
@@ -46,13 +48,13 @@ struct gp_error *gp_state_conditions(struct gp_state *state, struct gp_arena *me
     const char *name;
     json_t *entry;
 
-    json_object_foreach(state->docs[GP_STATE_CONDITIONS], name, entry)
-        *gp_push(mem, conditions, count) = (struct gp_condition){
-            .object = gp_json_text(&reader, entry, "object"),
-            .type = gp_json_text(&reader, entry, "type"),
-            .reason = gp_json_text(&reader, entry, "reason"),
-            .since_us = gp_json_number(&reader, entry, "sinceUs", UINT64_MAX),
-        };
+    json_object_foreach(state->docs[GP_STATE_CONDITIONS], name, entry) *
+        gp_push(mem, conditions, count) = (struct gp_condition){
+        .object = gp_json_text(&reader, entry, "object"),
+        .type = gp_json_text(&reader, entry, "type"),
+        .reason = gp_json_text(&reader, entry, "reason"),
+        .since_us = gp_json_number(&reader, entry, "sinceUs", UINT64_MAX),
+    };
     if (count)
         qsort(conditions, count, sizeof *conditions, by_object);
     *ret = conditions;

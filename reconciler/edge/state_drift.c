@@ -29,7 +29,8 @@ static bool same(const json_t *old, const json_t *new, const char *member)
     return a && b ? json_equal(a, b) : a == b;
 }
 
-/* Puts @drift into @body under a name of its own: alike ones are numbered. Returns its entry of last time. */
+/* Puts @drift into @body under a name of its own: alike ones are numbered. Returns its entry of
+ * last time. */
 static const json_t *place(json_t *body, const json_t *before, const struct gp_difference *drift,
                            struct gp_arena *mem, const char **ret_name)
 {
@@ -82,9 +83,10 @@ static void collect_cleared(const json_t *before, const json_t *now, struct gp_a
 }
 
 struct gp_error *gp_state_tell_drift(struct gp_state *state, struct gp_arena *mem,
-                                     const struct gp_difference *drift, size_t count, uint64_t now_us,
-                                     enum gp_drift_news *ret_news, uint64_t *ret_since_us,
-                                     struct gp_difference **ret_cleared, size_t *ret_cleared_count)
+                                     const struct gp_difference *drift, size_t count,
+                                     uint64_t now_us, enum gp_drift_news *ret_news,
+                                     uint64_t *ret_since_us, struct gp_difference **ret_cleared,
+                                     size_t *ret_cleared_count)
 {
     gp_cleanup(gp_json_p) json_t *body = gp_json_object();
     const json_t *before = state->docs[GP_STATE_DRIFT];
@@ -95,13 +97,15 @@ struct gp_error *gp_state_tell_drift(struct gp_state *state, struct gp_arena *me
     for (size_t i = 0; i < count; i++) {
         const char *name;
         const json_t *old = place(body, before, &drift[i], mem, &name);
-        uint64_t since = old ? (uint64_t)json_integer_value(json_object_get(old, "sinceUs")) : now_us;
+        uint64_t since =
+            old ? (uint64_t)json_integer_value(json_object_get(old, "sinceUs")) : now_us;
         uint64_t told = old ? (uint64_t)json_integer_value(json_object_get(old, "toldUs")) : now_us;
         json_t *entry = remember(&drift[i], since, told);
 
         if (!old)
             ret_news[i] = GP_DRIFT_NEW;
-        else if (!same(old, entry, "before") || !same(old, entry, "after") || !same(old, entry, "object"))
+        else if (!same(old, entry, "before") || !same(old, entry, "after") ||
+                 !same(old, entry, "object"))
             ret_news[i] = GP_DRIFT_CHANGED;
         else if (now_us >= told && now_us - told >= DAY_US)
             ret_news[i] = GP_DRIFT_AGAIN;

@@ -1,4 +1,5 @@
-/* Sets that failed and were restored: tried again with back-off, per commit. A new commit begins anew. */
+/* Sets that failed and were restored: tried again with back-off, per commit. A new commit begins
+ * anew. */
 #include "cleanup.h"
 #include "state_json.h"
 #include "state_priv.h"

@@ -15,9 +15,9 @@ struct gp_error *gp_state_file_error(int errnum, const char *dir, const char *na
     switch (errnum) {
     case ENOSPC:
     case EDQUOT:
-        return gp_error_wrap(gp_error_errno(errnum, "%s", name),
-                             "no room in the state directory %s: what was there is kept, make room there",
-                             dir);
+        return gp_error_wrap(
+            gp_error_errno(errnum, "%s", name),
+            "no room in the state directory %s: what was there is kept, make room there", dir);
     case EROFS:
         return gp_error_wrap(
             gp_error_errno(errnum, "%s", name),
@@ -35,7 +35,8 @@ struct gp_error *gp_state_file_error(int errnum, const char *dir, const char *na
 struct gp_error *gp_state_file_read(int dirfd, const char *dir, const char *name, char **ret_text,
                                     size_t *ret_size)
 {
-    gp_cleanup(gp_close_p) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    gp_cleanup(gp_close_p) int fd =
+        openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     gp_cleanup(gp_free_p) char *text = NULL;
     struct stat st;
     size_t size = 0;
@@ -48,7 +49,8 @@ struct gp_error *gp_state_file_read(int dirfd, const char *dir, const char *name
     if (fd < 0 || fstat(fd, &st) < 0)
         return gp_error_errno(errno, "%s/%s could not be read", dir, name);
     if (!S_ISREG(st.st_mode) || st.st_size > MAX_SIZE)
-        return gp_error_new(GP_E_CONFIG, "%s/%s is not a file of gpupart's: move it away", dir, name);
+        return gp_error_new(GP_E_CONFIG, "%s/%s is not a file of gpupart's: move it away", dir,
+                            name);
     text = malloc((size_t)st.st_size + 1);
     if (!text)
         abort();
@@ -83,20 +85,22 @@ static int write_whole(int fd, const char *text, size_t size)
     return 0;
 }
 
-struct gp_error *gp_state_file_replace(int dirfd, const char *dir, const char *name, const char *text,
-                                       size_t size)
+struct gp_error *gp_state_file_replace(int dirfd, const char *dir, const char *name,
+                                       const char *text, size_t size)
 {
     char temp[NAME_MAX + 1];
     struct gp_error *err;
     int fd, errnum;
 
-    /* One fixed name for each file: what a crash left of an earlier try is overwritten, not collected. */
+    /* One fixed name for each file: what a crash left of an earlier try is overwritten, not
+     * collected. */
     if (snprintf(temp, sizeof temp, ".%s.new", name) >= (int)sizeof temp)
         return gp_error_new(GP_E_BUG, "state file name too long: %s", name);
     fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)
         return gp_state_file_error(errno, dir, name);
-    /* Some file systems tell a full disk or an I/O error only at fsync() or close(): all three are asked. */
+    /* Some file systems tell a full disk or an I/O error only at fsync() or close(): all three are
+     * asked. */
     if (fchmod(fd, 0644) < 0 || write_whole(fd, text, size) < 0 || fsync(fd) < 0) {
         errnum = errno;
         (void)close(fd);
@@ -170,7 +174,8 @@ struct gp_error *gp_state_file_make_dir(const char *dir)
         if (kept != '/' && kept != '\0')
             continue;
         path[i] = '\0';
-        /* On a read-only file system an existing directory may answer EROFS: what matters is that it is there. */
+        /* On a read-only file system an existing directory may answer EROFS: what matters is that
+         * it is there. */
         if (mkdir(path, 0755) == 0) {
             err = fsync_parent(path);
             if (err)

@@ -8,12 +8,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Lines are appended; the file is written anew only when it holds twice as many as are kept, so that a result
- * costs one small write and one fdatasync(). */
+/* Lines are appended; the file is written anew only when it holds twice as many as are kept, so
+ * that a result costs one small write and one fdatasync(). */
 static const char file[] = "history.jsonl";
 enum { KEPT = 1000 };
 
-/* What is in the file up to the last line that has its end; malloc()ed, and a line a crash cut short is gone. */
+/* What is in the file up to the last line that has its end; malloc()ed, and a line a crash cut
+ * short is gone. */
 static struct gp_error *read_lines(const struct gp_state *state, char **ret_text, size_t *ret_size,
                                    size_t *ret_lines)
 {
@@ -41,7 +42,8 @@ static const char *last_lines(const char *text, size_t lines, size_t keep)
     return text;
 }
 
-/* Counts the lines once, and cuts off what a crash left of one; writes anew what became too long. */
+/* Counts the lines once, and cuts off what a crash left of one; writes anew what became too long.
+ */
 static struct gp_error *tidy(struct gp_state *state)
 {
     gp_cleanup(gp_free_p) char *text = NULL;
@@ -62,7 +64,8 @@ static struct gp_error *tidy(struct gp_state *state)
                 text[i] = '?';
         text[size] = '\0';
         kept = last_lines(text, lines, KEPT);
-        err = gp_state_file_replace(state->dirfd, state->dir, file, kept, size - (size_t)(kept - text));
+        err = gp_state_file_replace(state->dirfd, state->dir, file, kept,
+                                    size - (size_t)(kept - text));
         lines = KEPT;
     } else if (text) {
         fd = openat(state->dirfd, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -87,8 +90,9 @@ static struct gp_error *append(const struct gp_state *state, const char *text, s
     n = write(fd, text, size);
     if (n == (ssize_t)size && fdatasync(fd) == 0)
         /* The name of a file just made is durable only with its directory. */
-        return st.st_size > 0 || fsync(state->dirfd) == 0 ? NULL
-                                                          : gp_state_file_error(errno, state->dir, file);
+        return st.st_size > 0 || fsync(state->dirfd) == 0
+                   ? NULL
+                   : gp_state_file_error(errno, state->dir, file);
     {
         int errnum = n < 0 ? errno : n < (ssize_t)size ? ENOSPC : errno;
 
@@ -120,7 +124,8 @@ struct gp_error *gp_state_add_history(struct gp_state *state, const char *json_l
     return err;
 }
 
-struct gp_error *gp_state_history(struct gp_state *state, struct gp_arena *mem, struct gp_strings *ret)
+struct gp_error *gp_state_history(struct gp_state *state, struct gp_arena *mem,
+                                  struct gp_strings *ret)
 {
     gp_cleanup(gp_free_p) char *text = NULL;
     struct gp_strings lines = {0};

@@ -57,7 +57,8 @@ void gp_json_put_text(json_t *object, const char *key, const char *text)
 void gp_json_put_number(json_t *object, const char *key, uint64_t number)
 {
     /* JSON's integers end at 63 bits here; "no end" (UINT64_MAX) is kept as the largest. */
-    gp_json_put(object, key, made(json_integer(number > INT64_MAX ? INT64_MAX : (json_int_t)number)));
+    gp_json_put(object, key,
+                made(json_integer(number > INT64_MAX ? INT64_MAX : (json_int_t)number)));
 }
 
 void gp_json_misfit(struct gp_json_reader *reader, const char *key, const char *wanted)
@@ -72,7 +73,8 @@ const char *gp_json_why(const struct gp_json_reader *reader)
 {
     if (!reader->wrong)
         return NULL;
-    return gp_printf(reader->mem, "%s: '%s' is not %s", reader->where, reader->wrong, reader->wanted);
+    return gp_printf(reader->mem, "%s: '%s' is not %s", reader->where, reader->wrong,
+                     reader->wanted);
 }
 
 const char *gp_json_text(struct gp_json_reader *reader, const json_t *object, const char *key)
@@ -97,8 +99,8 @@ const char *gp_json_need_text(struct gp_json_reader *reader, const json_t *objec
     return text ? text : "";
 }
 
-int64_t gp_json_signed(struct gp_json_reader *reader, const json_t *object, const char *key, int64_t min,
-                       int64_t max)
+int64_t gp_json_signed(struct gp_json_reader *reader, const json_t *object, const char *key,
+                       int64_t min, int64_t max)
 {
     const json_t *value = json_object_get(object, key);
     int64_t number = json_integer_value(value);
@@ -112,7 +114,8 @@ int64_t gp_json_signed(struct gp_json_reader *reader, const json_t *object, cons
     return number;
 }
 
-uint64_t gp_json_number(struct gp_json_reader *reader, const json_t *object, const char *key, uint64_t max)
+uint64_t gp_json_number(struct gp_json_reader *reader, const json_t *object, const char *key,
+                        uint64_t max)
 {
     int64_t number =
         gp_json_signed(reader, object, key, 0, max > INT64_MAX ? INT64_MAX : (int64_t)max);
@@ -165,7 +168,8 @@ static void put_device(json_t *object, const char *key, struct gp_device device)
     gp_arena_free(mem);
 }
 
-static struct gp_device device_of(struct gp_json_reader *reader, const json_t *object, const char *key)
+static struct gp_device device_of(struct gp_json_reader *reader, const json_t *object,
+                                  const char *key)
 {
     const char *text = gp_json_text(reader, object, key);
     struct gp_device device = {.kind = GP_DEVICE_NONE};
@@ -195,7 +199,8 @@ static json_t *json_of_partition(const struct gp_partition *partition)
     return json;
 }
 
-static void partition_of(struct gp_json_reader *reader, const json_t *json, struct gp_partition *ret)
+static void partition_of(struct gp_json_reader *reader, const json_t *json,
+                         struct gp_partition *ret)
 {
     const char *held = gp_json_need_text(reader, json, "held");
 
@@ -254,7 +259,8 @@ void gp_json_layout(struct gp_json_reader *reader, const json_t *object, struct 
     };
     if (exactly) {
         /* One more than needed: an empty array must not become NULL. */
-        struct gp_partition *items = gp_new_array(reader->mem, struct gp_partition, ret->exactly_count + 1);
+        struct gp_partition *items =
+            gp_new_array(reader->mem, struct gp_partition, ret->exactly_count + 1);
 
         for (size_t i = 0; i < ret->exactly_count; i++)
             partition_of(reader, json_array_get(exactly, i), &items[i]);
@@ -277,7 +283,8 @@ static json_t *json_of_snapshot_vm(const struct gp_snapshot_vm *vm)
     return json;
 }
 
-static void snapshot_vm_of(struct gp_json_reader *reader, const json_t *json, struct gp_snapshot_vm *ret)
+static void snapshot_vm_of(struct gp_json_reader *reader, const json_t *json,
+                           struct gp_snapshot_vm *ret)
 {
     ret->uuid = gp_json_need_text(reader, json, "uuid");
     ret->name = gp_json_need_text(reader, json, "name");
@@ -312,7 +319,8 @@ json_t *gp_json_of_snapshot(const struct gp_snapshot *snapshot)
 struct gp_snapshot *gp_json_snapshot(struct gp_json_reader *reader, const json_t *object)
 {
     struct gp_snapshot *snapshot = gp_new(reader->mem, struct gp_snapshot);
-    const json_t *gpus = gp_json_items(reader, object, "gpus"), *vms = gp_json_items(reader, object, "vms");
+    const json_t *gpus = gp_json_items(reader, object, "gpus"),
+                 *vms = gp_json_items(reader, object, "vms");
 
     snapshot->gpu_count = json_array_size(gpus);
     snapshot->vm_count = json_array_size(vms);

@@ -1,5 +1,5 @@
-/* Values of the core as JSON and back. Writers end the process when out of memory, as everything does; readers
- * say what does not fit instead of guessing. */
+/* Values of the core as JSON and back. Writers end the process when out of memory, as everything
+ * does; readers say what does not fit instead of guessing. */
 #pragma once
 
 #include "plan.h"
@@ -15,8 +15,8 @@ json_t *gp_json_object(void);
 json_t *gp_json_array(void);
 json_t *gp_json_copy(const json_t *json); /* deep */
 
-/* Reads the members of one object one after another; the first that does not fit is told at the end. An absent
- * member is NULL, 0 or false. */
+/* Reads the members of one object one after another; the first that does not fit is told at the
+ * end. An absent member is NULL, 0 or false. */
 struct gp_json_reader {
     struct gp_arena *mem;
     const char *where; /* for the error: "applied[gpu/slot3]" */
@@ -24,9 +24,10 @@ struct gp_json_reader {
     const char *wanted;
 };
 const char *gp_json_text(struct gp_json_reader *reader, const json_t *object, const char *key);
-uint64_t gp_json_number(struct gp_json_reader *reader, const json_t *object, const char *key, uint64_t max);
-int64_t gp_json_signed(struct gp_json_reader *reader, const json_t *object, const char *key, int64_t min,
-                       int64_t max);
+uint64_t gp_json_number(struct gp_json_reader *reader, const json_t *object, const char *key,
+                        uint64_t max);
+int64_t gp_json_signed(struct gp_json_reader *reader, const json_t *object, const char *key,
+                       int64_t min, int64_t max);
 bool gp_json_bool(struct gp_json_reader *reader, const json_t *object, const char *key);
 /* An empty array for an absent member. */
 const json_t *gp_json_items(struct gp_json_reader *reader, const json_t *object, const char *key);

@@ -13,7 +13,8 @@ static enum gp_state_doc doc_of(bool approval)
     return approval ? GP_STATE_APPROVALS : GP_STATE_PAUSES;
 }
 
-/* The lock of these two files alone; free again when *ret is closed. Makes the directory if need be. */
+/* The lock of these two files alone; free again when *ret is closed. Makes the directory if need
+ * be. */
 static struct gp_error *take(struct gp_state *state, int *ret)
 {
     enum { TRIES = 250, PAUSE_MS = 20 };
@@ -38,7 +39,8 @@ static struct gp_error *take(struct gp_state *state, int *ret)
         if (errno != EAGAIN && errno != EACCES)
             return gp_error_errno(errno, "%s/pauses.lock could not be locked", state->dir);
         if (n == TRIES)
-            return gp_error_new(GP_E_LOCKED, "another process changes the pauses in %s", state->dir);
+            return gp_error_new(GP_E_LOCKED, "another process changes the pauses in %s",
+                                state->dir);
         (void)nanosleep(&pause, NULL);
     }
     *ret = fd;
@@ -60,7 +62,8 @@ static void prune(json_t *body, uint64_t since_us)
     }
 }
 
-struct gp_error *gp_state_set_pause(struct gp_state *state, bool approval, const struct gp_pause *pause)
+struct gp_error *gp_state_set_pause(struct gp_state *state, bool approval,
+                                    const struct gp_pause *pause)
 {
     gp_cleanup(gp_close_p) int lock = -1;
     gp_cleanup(gp_json_p) json_t *body = NULL;
@@ -114,14 +117,13 @@ struct gp_error *gp_state_pauses(struct gp_state *state, bool approvals, struct 
 
     if (err)
         return err;
-    json_object_foreach(body, object, entry)
-        *gp_push(mem, pauses, count) = (struct gp_pause){
-            .object = gp_strdup(mem, object),
-            .user = gp_json_text(&reader, entry, "user"),
-            .reason = gp_json_text(&reader, entry, "reason"),
-            .since_us = gp_json_number(&reader, entry, "sinceUs", UINT64_MAX),
-            .until_us = gp_json_number(&reader, entry, "untilUs", UINT64_MAX),
-        };
+    json_object_foreach(body, object, entry) * gp_push(mem, pauses, count) = (struct gp_pause){
+        .object = gp_strdup(mem, object),
+        .user = gp_json_text(&reader, entry, "user"),
+        .reason = gp_json_text(&reader, entry, "reason"),
+        .since_us = gp_json_number(&reader, entry, "sinceUs", UINT64_MAX),
+        .until_us = gp_json_number(&reader, entry, "untilUs", UINT64_MAX),
+    };
     if (count)
         qsort(pauses, count, sizeof *pauses, by_object);
     *ret = pauses;

@@ -1,5 +1,5 @@
-/* What the files of the state share among themselves: the documents and how they are read and kept. Not for
- * the rest of the program, which sees state.h alone. */
+/* What the files of the state share among themselves: the documents and how they are read and kept.
+ * Not for the rest of the program, which sees state.h alone. */
 #pragma once
 
 #include "state.h"
@@ -7,7 +7,8 @@
 
 #include <jansson.h>
 
-/* Grows by adding members that are zero where they lack: so an older version is always understood. */
+/* Grows by adding members that are zero where they lack: so an older version is always understood.
+ */
 enum { GP_STATE_FORMAT = 1 };
 
 /* One file each: {"formatVersion": 1, NAME: {KEY: {...}, ...}}. A corrupt one costs no other. */
@@ -27,8 +28,8 @@ enum gp_state_doc {
 
 struct gp_state {
     char *dir;
-    int dirfd;  /* -1: the directory does not exist; only without the lock */
-    int lockfd; /* -1: read-only use */
+    int dirfd;                        /* -1: the directory does not exist; only without the lock */
+    int lockfd;                       /* -1: read-only use */
     json_t *docs[GP_STATE_DOC_COUNT]; /* the object under NAME, never NULL */
     struct gp_arena *mem;             /* of memory and verified */
     struct gp_memory memory;
@@ -42,23 +43,25 @@ static inline void gp_json_p(json_t **json)
     json_decref(*json);
 }
 
-/* Reads a document afresh. Corrupt: kept aside if @own (we may write), appended to @warning, and *ret is an
- * empty object. GP_E_CONFIG for a newer format. */
+/* Reads a document afresh. Corrupt: kept aside if @own (we may write), appended to @warning, and
+ * *ret is an empty object. GP_E_CONFIG for a newer format. */
 struct gp_error *gp_state_doc_read(struct gp_state *state, enum gp_state_doc doc, bool own,
                                    struct gp_text *warning, json_t **ret) GP_MUST_CHECK;
 /* Writes @body (taken, also on failure) and, once that is durable, keeps it as state->docs[doc]. */
-struct gp_error *gp_state_doc_write(struct gp_state *state, enum gp_state_doc doc, json_t *body) GP_MUST_CHECK;
+struct gp_error *gp_state_doc_write(struct gp_state *state, enum gp_state_doc doc,
+                                    json_t *body) GP_MUST_CHECK;
 /* GP_E_BUG if the state was opened without the lock. */
 struct gp_error *gp_state_writable(const struct gp_state *state) GP_MUST_CHECK;
 /* Text of a whole file around @body under @name; malloc()ed. */
 char *gp_state_dump(const char *name, const json_t *body);
-/* The reverse: checks formatVersion. @what names the file. *ret_why (malloc()ed) tells why the text is corrupt,
- * NULL if it is not; *ret is NULL then. */
+/* The reverse: checks formatVersion. @what names the file. *ret_why (malloc()ed) tells why the text
+ * is corrupt, NULL if it is not; *ret is NULL then. */
 struct gp_error *gp_state_parse(const char *what, const char *text, size_t size, const char *name,
                                 json_t **ret, char **ret_why) GP_MUST_CHECK;
 
 /* Looks at every record: as gp_state_doc_read() for those that are corrupt. */
-struct gp_error *gp_state_check_records(struct gp_state *state, bool own, struct gp_text *warning) GP_MUST_CHECK;
+struct gp_error *gp_state_check_records(struct gp_state *state, bool own,
+                                        struct gp_text *warning) GP_MUST_CHECK;
 
 /* The clock that people read, in microseconds. */
 uint64_t gp_state_now_us(void);

@@ -13,8 +13,9 @@
 /* One file a set, so that sets that run side by side do not rewrite each other's way back. */
 static const char subdir[] = "records";
 
-/* A set's id is a GPU's or a VM's name: any bytes but '/' may be in it, and '/' may be in a test's. What a file
- * name should not hold is written as %XX; what would be too long ends in a hash instead. */
+/* A set's id is a GPU's or a VM's name: any bytes but '/' may be in it, and '/' may be in a test's.
+ * What a file name should not hold is written as %XX; what would be too long ends in a hash
+ * instead. */
 static char *record_file(const char *set)
 {
     enum { LONGEST = 180 };
@@ -24,16 +25,18 @@ static char *record_file(const char *set)
     char *ret;
 
     for (const char *c = set; *c; c++) {
-        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-' ||
-            *c == '_' || (*c == '.' && c > set))
+        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+            *c == '-' || *c == '_' || (*c == '.' && c > set))
             gp_text_addn(&text, c, 1);
         else
             gp_text_addf(&text, "%%%02X", (unsigned)(unsigned char)*c);
     }
-    name = text.size ? gp_text_get(&text) : "%"; /* a name of its own, and not a hidden one, for none at all */
+    name = text.size ? gp_text_get(&text)
+                     : "%"; /* a name of its own, and not a hidden one, for none at all */
     if (text.size > LONGEST)
         /* '+' is in no encoded name: a shortened one is never that of another set. */
-        name = gp_printf(mem, "%.*s+%s", LONGEST - 40, name, gp_sha256_hex(mem, set, strlen(set), 32));
+        name =
+            gp_printf(mem, "%.*s+%s", LONGEST - 40, name, gp_sha256_hex(mem, set, strlen(set), 32));
     if (asprintf(&ret, "%s.json", name) < 0)
         abort();
     return ret;
@@ -188,8 +191,7 @@ struct gp_error *gp_state_check_records(struct gp_state *state, bool own, struct
             continue;
         if (own)
             err = gp_state_file_keep_aside(fd, state->dir, names.items[i]);
-        gp_text_addf(warning,
-                     "%s%s/%s/%s is corrupt (%s): the way back of that set is not known%s",
+        gp_text_addf(warning, "%s%s/%s/%s is corrupt (%s): the way back of that set is not known%s",
                      warning->size ? "\n" : "", state->dir, subdir, names.items[i], why,
                      own ? ", kept aside with the ending .corrupt" : "");
     }
@@ -201,8 +203,8 @@ static int by_set(const void *a, const void *b)
     return gp_strcmp(((const struct gp_record *)a)->set, ((const struct gp_record *)b)->set);
 }
 
-struct gp_error *gp_state_records(struct gp_state *state, struct gp_arena *mem, struct gp_record **ret,
-                                  size_t *ret_count)
+struct gp_error *gp_state_records(struct gp_state *state, struct gp_arena *mem,
+                                  struct gp_record **ret, size_t *ret_count)
 {
     gp_cleanup(gp_close_p) int fd = -1;
     struct gp_strings names = {0};

@@ -5,7 +5,8 @@
 
 TestSuite(load, .init = place_begin, .fini = place_end);
 
-/* Every file of these tests holds one mistake, so the findings tell which were read: "NAME;" in their order. */
+/* Every file of these tests holds one mistake, so the findings tell which were read: "NAME;" in
+ * their order. */
 static const char *names(const struct gp_load *load)
 {
     struct gp_text text = {.mem = mem};
@@ -25,8 +26,10 @@ static const char *names(const struct gp_load *load)
 static void make_tree(void)
 {
     sh("git init -q -b main work && cd work && mkdir -p west/sub .github dir.yaml empty && "
-       "for f in west/b.yaml west/a.yml west/sub/c.yaml west/sub.yaml west/README.md west/x.yaml.bak west/.hidden.yaml "
-       "top.yaml .github/ci.yml dir.yaml/inner.txt west/YAML west/n.yaml.d; do echo 'mistake: 1' > $f; done && "
+       "for f in west/b.yaml west/a.yml west/sub/c.yaml west/sub.yaml west/README.md "
+       "west/x.yaml.bak west/.hidden.yaml "
+       "top.yaml .github/ci.yml dir.yaml/inner.txt west/YAML west/n.yaml.d; do echo 'mistake: 1' > "
+       "$f; done && "
        "git add . && git commit -q -m all");
 }
 
@@ -75,11 +78,13 @@ Test(load, the_working_tree_gives_the_same_files)
     make_tree();
     gp_load_init(&load, mem, false, true);
     ok(gp_dir_load(in_place("work"), &load));
-    cr_assert(eq(str, (char *)names(&load),
-                 gp_printf(mem,
-                           "%1$s/work/top.yaml;%1$s/work/west/a.yml;%1$s/work/west/b.yaml;%1$s/work/west/sub.yaml;"
-                           "%1$s/work/west/sub/c.yaml;",
-                           place)));
+    cr_assert(eq(
+        str, (char *)names(&load),
+        gp_printf(
+            mem,
+            "%1$s/work/top.yaml;%1$s/work/west/a.yml;%1$s/work/west/b.yaml;%1$s/work/west/sub.yaml;"
+            "%1$s/work/west/sub/c.yaml;",
+            place)));
     gp_load_init(&load, mem, false, true);
     ok(gp_dir_load(in_place("work/west/x.yaml.bak"), &load));
     cr_assert(eq(str, (char *)names(&load), gp_printf(mem, "%s/work/west/x.yaml.bak;", place)));
@@ -117,7 +122,8 @@ GP_ROWS(load, a_path_that_is_not_there, missing)
 
     make_tree();
     gp_load_init(&load, mem, false, true);
-    (void)refused(gp_git_load(in_place("work/.git"), sh_text("git -C work rev-parse HEAD"), missing[*i].path, &load),
+    (void)refused(gp_git_load(in_place("work/.git"), sh_text("git -C work rev-parse HEAD"),
+                              missing[*i].path, &load),
                   GP_E_INVALID, missing[*i].words);
 }
 
@@ -127,20 +133,26 @@ Test(load, links_are_refused_and_submodules_told)
     struct gp_load load;
     bool failed;
 
-    sh("git init -q -b main work && cd work && mkdir d && echo 'mistake: 1' > d/a.yaml && ln -s d/a.yaml l.yaml && "
+    sh("git init -q -b main work && cd work && mkdir d && echo 'mistake: 1' > d/a.yaml && ln -s "
+       "d/a.yaml l.yaml && "
        "ln -s d linked && git add . && git commit -q -m links");
     commit = sh_text("git -C work rev-parse --short=7 HEAD");
-    cr_assert(eq(str, (char *)load_commit("", &failed),
-                 gp_printf(mem, "%1$s:d/a.yaml;[%1$s:l.yaml is a symbolic link: put the file itself there];", commit)));
+    cr_assert(eq(
+        str, (char *)load_commit("", &failed),
+        gp_printf(mem, "%1$s:d/a.yaml;[%1$s:l.yaml is a symbolic link: put the file itself there];",
+                  commit)));
     cr_assert(failed);
     gp_load_init(&load, mem, false, true);
     ok(gp_dir_load(in_place("work"), &load));
-    cr_assert(eq(str, (char *)names(&load),
-                 gp_printf(mem,
-                           "%1$s/work/d/a.yaml;[%1$s/work/l.yaml is a symbolic link: put the file itself there];",
-                           place)));
+    cr_assert(eq(
+        str, (char *)names(&load),
+        gp_printf(
+            mem,
+            "%1$s/work/d/a.yaml;[%1$s/work/l.yaml is a symbolic link: put the file itself there];",
+            place)));
 
-    sh("cd work && git rm -q l.yaml d/a.yaml && git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),sub && "
+    sh("cd work && git rm -q l.yaml d/a.yaml && git update-index --add --cacheinfo 160000,$(git "
+       "rev-parse HEAD),sub && "
        "git commit -q -m sub");
     commit = sh_text("git -C work rev-parse --short=7 HEAD");
     cr_assert(eq(str, (char *)load_commit("", &failed),
@@ -152,12 +164,15 @@ Test(load, a_file_past_its_limit_is_refused_by_both)
 {
     struct gp_load load;
 
-    sh("git init -q -b main work && cd work && head -c 16777217 /dev/zero > big.yaml && git add . && "
+    sh("git init -q -b main work && cd work && head -c 16777217 /dev/zero > big.yaml && git add . "
+       "&& "
        "git -c core.compression=1 commit -q -m big");
     gp_load_init(&load, mem, false, true);
-    (void)refused(gp_git_load(in_place("work/.git"), sh_text("git -C work rev-parse HEAD"), "", &load), GP_E_INVALID,
+    (void)refused(
+        gp_git_load(in_place("work/.git"), sh_text("git -C work rev-parse HEAD"), "", &load),
+        GP_E_INVALID, "big.yaml has 16777217 bytes");
+    (void)refused(gp_dir_load(in_place("work"), &load), GP_E_INVALID,
                   "big.yaml has 16777217 bytes");
-    (void)refused(gp_dir_load(in_place("work"), &load), GP_E_INVALID, "big.yaml has 16777217 bytes");
 }
 
 Test(load, what_cannot_be_read_is_an_error)
@@ -166,11 +181,14 @@ Test(load, what_cannot_be_read_is_an_error)
 
     make_tree();
     gp_load_init(&load, mem, false, true);
-    (void)refused(gp_git_load(in_place("never"), "0123456789012345678901234567890123456789", "", &load), GP_E_IO,
-                  "could not be opened");
-    (void)refused(gp_git_load(in_place("work/.git"), "0123456789012345678901234567890123456789", "", &load), GP_E_IO,
-                  "commit 0123456 cannot be read");
-    (void)refused(gp_git_load(in_place("work/.git"), "main", "", &load), GP_E_INVALID, "no full commit id");
+    (void)refused(
+        gp_git_load(in_place("never"), "0123456789012345678901234567890123456789", "", &load),
+        GP_E_IO, "could not be opened");
+    (void)refused(
+        gp_git_load(in_place("work/.git"), "0123456789012345678901234567890123456789", "", &load),
+        GP_E_IO, "commit 0123456 cannot be read");
+    (void)refused(gp_git_load(in_place("work/.git"), "main", "", &load), GP_E_INVALID,
+                  "no full commit id");
     sh("mkfifo work/f.yaml");
     (void)refused(gp_dir_load(in_place("work/f.yaml"), &load), GP_E_INVALID, "is not a file");
 }

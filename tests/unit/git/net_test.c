@@ -46,8 +46,9 @@ static void serve(const char *script)
 
 static bool listens(void)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons((uint16_t)port)};
     gp_cleanup(gp_close_p) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     return port && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
@@ -71,7 +72,8 @@ static void wait_until_it_listens(void)
 
         if (listens())
             return;
-        cr_assert(waitpid(server, NULL, WNOHANG) == 0, "the server ended: %s", sh_text("cat server.log"));
+        cr_assert(waitpid(server, NULL, WNOHANG) == 0, "the server ended: %s",
+                  sh_text("cat server.log"));
         (void)nanosleep(&pause, NULL);
     }
     cr_fatal("the server does not listen: %s", sh_text("cat server.log"));
@@ -93,22 +95,25 @@ static void start_sshd(void)
        "cp id.pub authorized && "
        "printf '[127.0.0.1]:%u %%s\\n' \"$(cut -d' ' -f1,2 host-ed.pub)\" > known && "
        "printf 'Port %u\\nListenAddress 127.0.0.1\\nHostKey %s/host-ec\\nHostKey %s/host-ed\\n"
-       "AuthorizedKeysFile %s/authorized\\nPidFile none\\nStrictModes no\\nUsePAM no\\nPermitRootLogin yes\\n"
+       "AuthorizedKeysFile %s/authorized\\nPidFile none\\nStrictModes no\\nUsePAM "
+       "no\\nPermitRootLogin yes\\n"
        "PasswordAuthentication no\\nKbdInteractiveAuthentication no\\n' > sshd.conf",
        port, port, place, place, place);
     run = gp_printf(mem, "exec %s -D -e -f %s/sshd.conf", sshd, place);
     if (getuid() == 0) {
         if (system("unshare --mount --pid --fork --kill-child true 2>/dev/null") != 0)
             cr_skip("SKIP: no namespaces for sshd's /run here");
-        run = gp_printf(mem,
-                        "exec unshare --mount --pid --fork --kill-child --propagation private sh -c "
-                        "'mount -t tmpfs tmpfs /run && mkdir /run/sshd && %s'",
-                        run);
+        run =
+            gp_printf(mem,
+                      "exec unshare --mount --pid --fork --kill-child --propagation private sh -c "
+                      "'mount -t tmpfs tmpfs /run && mkdir /run/sshd && %s'",
+                      run);
     }
     serve(run);
     wait_until_it_listens();
     remotes[0] = (struct gp_remote_decl){
-        .url = gp_printf(mem, "ssh://%s@127.0.0.1:%u%s/one", getpwuid(getuid())->pw_name, port, place),
+        .url =
+            gp_printf(mem, "ssh://%s@127.0.0.1:%u%s/one", getpwuid(getuid())->pw_name, port, place),
         .identity = in_place("id"),
         .known_hosts = in_place("known"),
     };
@@ -138,13 +143,18 @@ static const struct {
     const char *name, *script, *words;
 } ssh_refusals[] = {
     {"unknown", ": > known", "is not known in"},
-    {"known under another port only", "sed -i 's/\\[127.0.0.1\\]:[0-9]*/127.0.0.1/' known", "is not known in"},
-    {"changed", "printf '%s %s\\n' \"$(cut -d' ' -f1 known)\" \"$(cut -d' ' -f1,2 stranger.pub)\" > x && mv x known",
+    {"known under another port only", "sed -i 's/\\[127.0.0.1\\]:[0-9]*/127.0.0.1/' known",
+     "is not known in"},
+    {"changed",
+     "printf '%s %s\\n' \"$(cut -d' ' -f1 known)\" \"$(cut -d' ' -f1,2 stranger.pub)\" > x && mv x "
+     "known",
      "is not the one that is known"},
-    {"revoked", "printf '@revoked * %s\\n' \"$(cut -d' ' -f1,2 host-ed.pub)\" >> known", "is revoked in"},
+    {"revoked", "printf '@revoked * %s\\n' \"$(cut -d' ' -f1,2 host-ed.pub)\" >> known",
+     "is revoked in"},
     {"file is not there", "rm known", "known cannot be read"},
     {"identity refused", "cp stranger id", "refuses the identity"},
-    {"RSA identity refused", "rm id && ssh-keygen -q -t rsa -b 2048 -N '' -f id", "refuses the identity"},
+    {"RSA identity refused", "rm id && ssh-keygen -q -t rsa -b 2048 -N '' -f id",
+     "refuses the identity"},
     {"identity is not there", "rm id", "id cannot be read"},
     {"identity is no key", "echo x > id", "one: "},
     {"repository is not there", "mv one two", "one: "},
@@ -164,7 +174,8 @@ GP_ROWS(net, ssh_refused_at_once, ssh_refusals)
     synced(GP_GIT_STALE, first);
     (void)clock_gettime(CLOCK_MONOTONIC, &after);
     cr_assert(strstr(why, ssh_refusals[*i].words) != NULL, "%s: %s", ssh_refusals[*i].name, why);
-    cr_assert(after.tv_sec - before.tv_sec < 8, "%s: only the deadline ended it", ssh_refusals[*i].name);
+    cr_assert(after.tv_sec - before.tv_sec < 8, "%s: only the deadline ended it",
+              ssh_refusals[*i].name);
 }
 
 Test(net, ssh_refusal_names_host_key_and_file)
@@ -220,24 +231,30 @@ static void start_https(const char *token)
 {
     const struct timespec pause = {.tv_nsec = 10000000};
 
-    if (!have("openssl") || !have("python3") || system("test -x $(git --exec-path)/git-http-backend") != 0)
+    if (!have("openssl") || !have("python3") ||
+        system("test -x $(git --exec-path)/git-http-backend") != 0)
         cr_skip("SKIP: no openssl, python3 or git-http-backend here");
-    sh("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -days 2 "
+    sh("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key "
+       "-out ca.pem -days 2 "
        "-subj /CN=test-ca 2>/dev/null && "
-       "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout srv.key -out srv.csr "
+       "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout srv.key -out "
+       "srv.csr "
        "-subj /CN=localhost 2>/dev/null && printf 'subjectAltName=DNS:localhost\\n' > ext && "
-       "openssl x509 -req -in srv.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out srv.pem "
-       "2>/dev/null && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout other.key "
+       "openssl x509 -req -in srv.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile "
+       "ext -out srv.pem "
+       "2>/dev/null && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+       "-keyout other.key "
        "-out other.pem -days 2 -subj /CN=other-ca 2>/dev/null");
-    serve(gp_printf(mem, "exec python3 %s/tests/unit/git/https-git.py %s %s/srv.pem %s/srv.key %s", GP_SOURCE_DIR,
-                    place, place, place, token ? token : ""));
+    serve(gp_printf(mem, "exec python3 %s/tests/unit/git/https-git.py %s %s/srv.pem %s/srv.key %s",
+                    GP_SOURCE_DIR, place, place, place, token ? token : ""));
     for (int i = 0; i < 1000 && port == 0; i++) {
         (void)nanosleep(&pause, NULL);
         (void)sscanf(sh_text("cat server.log 2>/dev/null || true"), "%u", &port);
-        cr_assert(waitpid(server, NULL, WNOHANG) == 0, "the server ended: %s", sh_text("cat server.log"));
+        cr_assert(waitpid(server, NULL, WNOHANG) == 0, "the server ended: %s",
+                  sh_text("cat server.log"));
     }
-    remotes[0] = (struct gp_remote_decl){
-        .url = gp_printf(mem, "https://localhost:%u/one", port), .ca_file = in_place("ca.pem")};
+    remotes[0] = (struct gp_remote_decl){.url = gp_printf(mem, "https://localhost:%u/one", port),
+                                         .ca_file = in_place("ca.pem")};
     options.remote_count = 1;
 }
 
@@ -290,7 +307,8 @@ Test(net, https_gives_its_token_and_ends_when_that_is_refused)
     options.timeout_ms = 10000;
     sh("echo wrong > token");
     synced(GP_GIT_STALE, first);
-    cr_assert(strstr(why, "refuses the token in") != NULL && strstr(why, "wrong") == NULL, "%s", why);
+    cr_assert(strstr(why, "refuses the token in") != NULL && strstr(why, "wrong") == NULL, "%s",
+              why);
     sh(": > token");
     synced(GP_GIT_STALE, first);
     cr_assert(strstr(why, "holds no token") != NULL, "%s", why);

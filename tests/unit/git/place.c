@@ -16,8 +16,10 @@ void place_begin(void)
     cr_assert(mkdtemp(folder) != NULL);
     place = folder;
     mem = gp_arena_new();
-    options = (struct gp_git_options){
-        .remotes = remotes, .ref = "refs/heads/main", .dir = in_place("state/git"), .timeout_ms = 20000};
+    options = (struct gp_git_options){.remotes = remotes,
+                                      .ref = "refs/heads/main",
+                                      .dir = in_place("state/git"),
+                                      .timeout_ms = 20000};
     cr_assert(mkdir(in_place("state"), 0755) == 0);
     (void)setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
     (void)setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
@@ -83,7 +85,8 @@ void sh(const char *format, ...)
 
 const char *make_remote(const char *name)
 {
-    sh("git init -q --bare -b main %s && git init -q -b main %s.work && cd %s.work && mkdir west && "
+    sh("git init -q --bare -b main %s && git init -q -b main %s.work && cd %s.work && mkdir west "
+       "&& "
        "echo 'a: 1' > west/a.yaml && git add . && git commit -q -m first && git push -q ../%s main",
        name, name, name, name);
     return sh_text("git -C %s rev-parse main", name);
@@ -91,7 +94,8 @@ const char *make_remote(const char *name)
 
 const char *commit_more(const char *name)
 {
-    sh("cd %s.work && echo x >> west/a.yaml && git commit -q -a -m more && git push -q ../%s main", name, name);
+    sh("cd %s.work && echo x >> west/a.yaml && git commit -q -a -m more && git push -q ../%s main",
+       name, name);
     return sh_text("git -C %s rev-parse main", name);
 }
 

@@ -9,14 +9,15 @@
 
 #include <string.h>
 
-extern char *place;         /* the folder, gone after the test */
+extern char *place; /* the folder, gone after the test */
 extern struct gp_arena *mem;
 extern struct gp_git_options options; /* follows remotes[0..remote_count) into PLACE/state/git */
 extern struct gp_remote_decl remotes[4];
 void place_begin(void);
 void place_end(void);
 
-/* Runs a shell script in the folder, with git's own configuration shut out; fails the test if it does. */
+/* Runs a shell script in the folder, with git's own configuration shut out; fails the test if it
+ * does. */
 void sh(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Its output, without the last newline. */
 const char *sh_text(const char *format, ...) __attribute__((format(printf, 1, 2)));

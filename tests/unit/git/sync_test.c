@@ -1,4 +1,5 @@
-/* Which commit a host uses: the head if it descends from what was verified, else the verified one, else none. */
+/* Which commit a host uses: the head if it descends from what was verified, else the verified one,
+ * else none. */
 #include "place.h"
 
 #include <arpa/inet.h>
@@ -58,7 +59,8 @@ Test(sync, the_head_is_fetched_and_only_when_it_moved)
     ok(gp_git_moved(&options, first, &moved));
     cr_assert(moved);
     synced(GP_GIT_CURRENT, second);
-    cr_assert(eq(str, (char *)sh_text("git -C state/git rev-parse refs/gpupart/remote/0"), (char *)second));
+    cr_assert(eq(str, (char *)sh_text("git -C state/git rev-parse refs/gpupart/remote/0"),
+                 (char *)second));
 }
 
 Test(sync, short_names_and_tags_are_refs_too)
@@ -89,9 +91,11 @@ Test(sync, a_lagging_mirror_is_passed_over)
     /* Both lag: the verified one stays, and each is named. */
     sh("git -C new update-ref refs/heads/main %s", first);
     synced(GP_GIT_STALE, second);
-    cr_assert(strstr(why, gp_printf(mem, "%s: it lags behind: its head %.12s", in_place("old"), first)) != NULL,
+    cr_assert(strstr(why, gp_printf(mem, "%s: it lags behind: its head %.12s", in_place("old"),
+                                    first)) != NULL,
               "%s", why);
-    cr_assert(strstr(why, gp_printf(mem, "; %s: it lags behind", in_place("new"))) != NULL, "%s", why);
+    cr_assert(strstr(why, gp_printf(mem, "; %s: it lags behind", in_place("new"))) != NULL, "%s",
+              why);
 }
 
 Test(sync, a_lagging_mirror_and_a_lost_copy_do_not_look_rewritten)
@@ -103,7 +107,8 @@ Test(sync, a_lagging_mirror_and_a_lost_copy_do_not_look_rewritten)
     second = commit_more("new");
     follow(0, "old");
     follow(1, "new");
-    options.verified = second; /* from the state; the mirror repository is new and knows only what it is given */
+    options.verified =
+        second; /* from the state; the mirror repository is new and knows only what it is given */
     synced(GP_GIT_CURRENT, second);
 }
 
@@ -119,9 +124,11 @@ Test(sync, a_rewritten_history_is_refused)
     sh("cd one.work && git commit -q --amend -m other && git push -q -f ../one main");
     head = sh_text("git -C one rev-parse main");
     line = refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_REFUSED, "GP-E403");
-    cr_assert(strstr(line, gp_printf(mem, "%.12s", first)) && strstr(line, gp_printf(mem, "%.12s", head)), "%s",
+    cr_assert(strstr(line, gp_printf(mem, "%.12s", first)) &&
+                  strstr(line, gp_printf(mem, "%.12s", head)),
+              "%s", line);
+    cr_assert(strstr(line, gp_printf(mem, "gpupart trust --reset-to %s", head)) != NULL, "%s",
               line);
-    cr_assert(strstr(line, gp_printf(mem, "gpupart trust --reset-to %s", head)) != NULL, "%s", line);
     /* Saying so once is enough. */
     options.verified = head;
     synced(GP_GIT_CURRENT, head);
@@ -133,7 +140,8 @@ Test(sync, another_repository_is_refused_even_with_a_new_mirror)
     enum gp_git_state state;
     const char *commit;
 
-    sh("git init -q --bare -b main other && cd one.work && git checkout -q --orphan x && git commit -q -m other && "
+    sh("git init -q --bare -b main other && cd one.work && git checkout -q --orphan x && git "
+       "commit -q -m other && "
        "git push -q ../other x:main");
     follow(0, "other");
     options.verified = first;
@@ -153,10 +161,12 @@ Test(sync, the_floor_holds_on_the_first_day)
     synced(GP_GIT_CURRENT, second);
     sh("git -C one update-ref refs/heads/main %s", first);
     (void)refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_IO, "it lags behind");
-    sh("cd one.work && git checkout -q --orphan x && git commit -q -m other && git push -q -f ../one x:main");
+    sh("cd one.work && git checkout -q --orphan x && git commit -q -m other && git push -q -f "
+       "../one x:main");
     (void)refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_REFUSED, "trust.floor");
     options.floor = "3f2c1ab";
-    (void)refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_CONFIG, "no full commit id");
+    (void)refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_CONFIG,
+                  "no full commit id");
 }
 
 Test(sync, unreachable_is_stale_with_every_reason)
@@ -175,7 +185,8 @@ Test(sync, unreachable_is_stale_with_every_reason)
     cr_assert(strstr(why, in_place("one")) && strstr(why, in_place("never")), "%s", why);
     (void)refused(gp_git_moved(&options, first, &moved), GP_E_IO, in_place("never"));
     options.verified = NULL;
-    (void)refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_IO, "no commit was ever verified");
+    (void)refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_IO,
+                  "no commit was ever verified");
     options.remote_count = 0;
     (void)refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_CONFIG, "no git remote");
 }
@@ -189,7 +200,8 @@ Test(sync, a_ref_that_is_not_there_is_told_with_what_is)
     synced(GP_GIT_CURRENT, first);
     options.ref = "refs/heads/mian";
     synced(GP_GIT_STALE, first);
-    cr_assert(strstr(why, "it has no ref refs/heads/mian; it has refs/heads/main") != NULL, "%s", why);
+    cr_assert(strstr(why, "it has no ref refs/heads/mian; it has refs/heads/main") != NULL, "%s",
+              why);
 }
 
 static const char *const silent_urls[] = {"ssh://git@127.0.0.1", "https://127.0.0.1"};
@@ -225,13 +237,16 @@ static const struct {
 } damages[] = {
     {"no HEAD", "rm state/git/HEAD"},
     {"no config, no objects", "rm -r state/git/config state/git/objects"},
-    {"objects gone", "rm -r state/git/objects && mkdir -p state/git/objects/pack state/git/objects/info"},
-    {"objects emptied", "find state/git/objects -type f -exec chmod u+w {} + -exec truncate -s 0 {} +"},
-    {"objects scribbled over",
-     "find state/git/objects -type f | while read f; do chmod u+w $f; s=$(stat -c %s $f); head -c $s /dev/zero | tr "
-     "'\\0' x > $f; done"},
+    {"objects gone",
+     "rm -r state/git/objects && mkdir -p state/git/objects/pack state/git/objects/info"},
+    {"objects emptied",
+     "find state/git/objects -type f -exec chmod u+w {} + -exec truncate -s 0 {} +"},
+    {"objects scribbled over", "find state/git/objects -type f | while read f; do chmod u+w $f; "
+                               "s=$(stat -c %s $f); head -c $s /dev/zero | tr "
+                               "'\\0' x > $f; done"},
     {"ref cut short", "printf abc > state/git/refs/gpupart/remote/0"},
-    {"lock files left", "touch state/git/refs/gpupart/remote/0.lock state/git/config.lock state/git/HEAD.lock"},
+    {"lock files left",
+     "touch state/git/refs/gpupart/remote/0.lock state/git/config.lock state/git/HEAD.lock"},
 };
 GP_ROWS(sync, a_damaged_mirror_is_made_anew, damages)
 {
@@ -251,14 +266,17 @@ GP_ROWS(sync, a_damaged_mirror_is_made_anew, damages)
 
 Test(sync, one_damaged_file_of_the_declaration_is_found)
 {
-    const char *first = make_remote("one"), *blob = sh_text("git -C one rev-parse main:west/a.yaml");
+    const char *first = make_remote("one"),
+               *blob = sh_text("git -C one rev-parse main:west/a.yaml");
 
     follow(0, "one");
     options.path = "west";
     synced(GP_GIT_CURRENT, first);
     options.verified = first;
-    sh("cd state/git && (mkdir x && mv objects/pack/*.pack x/ && (cat x/*.pack | git unpack-objects -q); "
-       "rm -rf x objects/pack/*) 2>/dev/null; f=objects/$(echo %s | sed 's,..,&/,'); chmod u+w $f; : > $f",
+    sh("cd state/git && (mkdir x && mv objects/pack/*.pack x/ && (cat x/*.pack | git "
+       "unpack-objects -q); "
+       "rm -rf x objects/pack/*) 2>/dev/null; f=objects/$(echo %s | sed 's,..,&/,'); chmod u+w $f; "
+       ": > $f",
        blob);
     synced(GP_GIT_CURRENT, first);
     sh("git -C state/git cat-file -p %s:west/a.yaml >/dev/null", first);

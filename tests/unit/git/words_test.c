@@ -24,18 +24,21 @@ static const struct {
     {"nothing", "", "git.example.org", 22, GP_KNOWN_NO},
     {"plain", "git.example.org" ED KEY_A "\n", "git.example.org", 22, GP_KNOWN_YES},
     {"no newline at the end", "git.example.org" ED KEY_A, "git.example.org", 22, GP_KNOWN_YES},
-    {"carriage returns, tabs, a comment after it", "git.example.org\tssh-ed25519\t" KEY_A "\tsomebody\r\n",
-     "git.example.org", 22, GP_KNOWN_YES},
+    {"carriage returns, tabs, a comment after it",
+     "git.example.org\tssh-ed25519\t" KEY_A "\tsomebody\r\n", "git.example.org", 22, GP_KNOWN_YES},
     {"another key", "git.example.org" ED KEY_B "\n", "git.example.org", 22, GP_KNOWN_CHANGED},
-    {"another key first", "git.example.org" ED KEY_B "\ngit.example.org" ED KEY_A "\n", "git.example.org", 22,
-     GP_KNOWN_YES},
+    {"another key first", "git.example.org" ED KEY_B "\ngit.example.org" ED KEY_A "\n",
+     "git.example.org", 22, GP_KNOWN_YES},
     {"another host", "example.org" ED KEY_A "\n", "git.example.org", 22, GP_KNOWN_NO},
-    {"a name that only begins alike", "git.example.org.evil" ED KEY_A "\n", "git.example.org", 22, GP_KNOWN_NO},
+    {"a name that only begins alike", "git.example.org.evil" ED KEY_A "\n", "git.example.org", 22,
+     GP_KNOWN_NO},
     {"names are of any case", "GIT.example.org" ED KEY_A "\n", "git.EXAMPLE.org", 22, GP_KNOWN_YES},
     {"several names", "a,git.example.org,192.0.2.7" ED KEY_A "\n", "192.0.2.7", 22, GP_KNOWN_YES},
     {"a wildcard", "*.example.org" ED KEY_A "\n", "git.example.org", 22, GP_KNOWN_YES},
-    {"ruled out", "*.example.org,!git.example.org" ED KEY_A "\n", "git.example.org", 22, GP_KNOWN_NO},
-    {"ruled out before", "!git.example.org,*.example.org" ED KEY_A "\n", "git.example.org", 22, GP_KNOWN_NO},
+    {"ruled out", "*.example.org,!git.example.org" ED KEY_A "\n", "git.example.org", 22,
+     GP_KNOWN_NO},
+    {"ruled out before", "!git.example.org,*.example.org" ED KEY_A "\n", "git.example.org", 22,
+     GP_KNOWN_NO},
     {"another port", "git.example.org" ED KEY_A "\n", "git.example.org", 2222, GP_KNOWN_NO},
     {"its port", "[git.example.org]:2222" ED KEY_A "\n", "git.example.org", 2222, GP_KNOWN_YES},
     {"port of another", "[git.example.org]:2222" ED KEY_A "\n", "git.example.org", 22, GP_KNOWN_NO},
@@ -44,18 +47,20 @@ static const struct {
     {"hashed, another host", HASHED ED KEY_A "\n", "example.org", 22, GP_KNOWN_NO},
     {"hashed with port", HASHED_2222 ED KEY_A "\n", "git.example.org", 2222, GP_KNOWN_YES},
     {"hashed with another port", HASHED_2222 ED KEY_A "\n", "git.example.org", 22, GP_KNOWN_NO},
-    {"commented out", "# git.example.org" ED KEY_A "\n#git.example.org" ED KEY_A "\n", "git.example.org", 22,
-     GP_KNOWN_NO},
+    {"commented out", "# git.example.org" ED KEY_A "\n#git.example.org" ED KEY_A "\n",
+     "git.example.org", 22, GP_KNOWN_NO},
     {"revoked", "@revoked *" ED KEY_A "\n", "git.example.org", 22, GP_KNOWN_REVOKED},
-    {"revoked after it was known", "git.example.org" ED KEY_A "\n@revoked *" ED KEY_A "\n", "git.example.org", 22,
-     GP_KNOWN_REVOKED},
-    {"another one revoked", "@revoked *" ED KEY_B "\ngit.example.org" ED KEY_A "\n", "git.example.org", 22,
-     GP_KNOWN_YES},
-    {"an authority is no host key", "@cert-authority *" ED KEY_A "\n", "git.example.org", 22, GP_KNOWN_NO},
-    {"no base64", "git.example.org" ED "!!!\n", "git.example.org", 22, GP_KNOWN_NO},
-    {"cut short", "git.example.org ssh-ed25519\ngit.example.org\n@revoked\n|1|x\n|1||\n", "git.example.org", 22,
+    {"revoked after it was known", "git.example.org" ED KEY_A "\n@revoked *" ED KEY_A "\n",
+     "git.example.org", 22, GP_KNOWN_REVOKED},
+    {"another one revoked", "@revoked *" ED KEY_B "\ngit.example.org" ED KEY_A "\n",
+     "git.example.org", 22, GP_KNOWN_YES},
+    {"an authority is no host key", "@cert-authority *" ED KEY_A "\n", "git.example.org", 22,
      GP_KNOWN_NO},
-    {"key cut short", "git.example.org" ED "AAAAC3NzaC1lZDI1NTE5AAAA\n", "git.example.org", 22, GP_KNOWN_CHANGED},
+    {"no base64", "git.example.org" ED "!!!\n", "git.example.org", 22, GP_KNOWN_NO},
+    {"cut short", "git.example.org ssh-ed25519\ngit.example.org\n@revoked\n|1|x\n|1||\n",
+     "git.example.org", 22, GP_KNOWN_NO},
+    {"key cut short", "git.example.org" ED "AAAAC3NzaC1lZDI1NTE5AAAA\n", "git.example.org", 22,
+     GP_KNOWN_CHANGED},
 };
 
 static size_t decode_key(uint8_t *ret, size_t room)
@@ -64,7 +69,8 @@ static size_t decode_key(uint8_t *ret, size_t room)
     size_t size = room;
 
     base64_decode_init(&ctx);
-    cr_assert(base64_decode_update(&ctx, &size, ret, strlen(KEY_A), KEY_A) && base64_decode_final(&ctx));
+    cr_assert(base64_decode_update(&ctx, &size, ret, strlen(KEY_A), KEY_A) &&
+              base64_decode_final(&ctx));
     return size;
 }
 
@@ -75,9 +81,10 @@ GP_ROWS(words, known_hosts, hosts)
     /* A copy of its exact size, so that a byte read past it is seen. */
     char *file = gp_memdup(mem, hosts[*i].file, strlen(hosts[*i].file) + 1);
 
-    cr_assert(eq(int, gp_known_hosts_check(file, strlen(file), hosts[*i].host, hosts[*i].port, key, size),
-                 hosts[*i].want),
-              "%s", hosts[*i].name);
+    cr_assert(
+        eq(int, gp_known_hosts_check(file, strlen(file), hosts[*i].host, hosts[*i].port, key, size),
+           hosts[*i].want),
+        "%s", hosts[*i].name);
 }
 
 Test(words, fingerprints_are_as_ssh_keygen_shows_them)
@@ -102,10 +109,12 @@ static const struct {
     {"file:///srv/fleet.git", "file - - 0 file:///srv/fleet.git"},
     {"file://host/fleet.git", NULL},
     {"https://git.example.org/a.git", "https - git.example.org 443 https://git.example.org/a.git"},
-    {"https://git.example.org:8443/a", "https - git.example.org 8443 https://git.example.org:8443/a"},
+    {"https://git.example.org:8443/a",
+     "https - git.example.org 8443 https://git.example.org:8443/a"},
     {"https://u:secret@h/a", "https u h 443 https://u:***@h/a"},
     {"https://u:p@ss@h/a", "https u h 443 https://u:***@h/a"},
-    {"ssh://git@git.example.org/a.git", "ssh git git.example.org 22 ssh://git@git.example.org/a.git"},
+    {"ssh://git@git.example.org/a.git",
+     "ssh git git.example.org 22 ssh://git@git.example.org/a.git"},
     {"ssh://h:2222/a", "ssh - h 2222 ssh://h:2222/a"},
     {"ssh://git@[2001:db8::1]:2222/a", "ssh git 2001:db8::1 2222 ssh://git@[2001:db8::1]:2222/a"},
     {"git@git.example.org:fleet.git", "ssh git git.example.org 22 git@git.example.org:fleet.git"},
@@ -147,7 +156,8 @@ static const struct {
 } trailers[] = {
     {"subject\n\nGpupart-Allow-Removal: 12\n", "12"},
     {"subject\n\nbody\n\nGpupart-Allow-Removal: 12", "12"},
-    {"subject\n\nbody\n\nSigned-off-by: A <a@b>\ngpupart-allow-removal:12  \nReviewed-by: B\n\n\n", "12"},
+    {"subject\n\nbody\n\nSigned-off-by: A <a@b>\ngpupart-allow-removal:12  \nReviewed-by: B\n\n\n",
+     "12"},
     {"subject\n\nGpupart-Allow-Removal: 3\nGpupart-Allow-Removal: 4\n", "4"},
     {"subject\n\nGpupart-Allow-Removal: 3\n  4\n\t5\nOther: x\n  y\n", "3 4 5"},
     {"subject\r\n\r\nGpupart-Allow-Removal: 12\r\n", "12"},
@@ -178,12 +188,16 @@ Test(words, a_trailer_is_read_from_a_commit)
     const char *value = "unset";
 
     (void)make_remote("one");
-    sh("cd one.work && git commit -q --allow-empty -m 'remove the old hosts' -m 'Gpupart-Allow-Removal: 7' && "
+    sh("cd one.work && git commit -q --allow-empty -m 'remove the old hosts' -m "
+       "'Gpupart-Allow-Removal: 7' && "
        "git push -q ../one main");
-    ok(gp_git_trailer(in_place("one"), sh_text("git -C one rev-parse main"), "Gpupart-Allow-Removal", mem, &value));
+    ok(gp_git_trailer(in_place("one"), sh_text("git -C one rev-parse main"),
+                      "Gpupart-Allow-Removal", mem, &value));
     cr_assert(eq(str, (char *)value, "7"));
-    ok(gp_git_trailer(in_place("one"), sh_text("git -C one rev-parse main~"), "Gpupart-Allow-Removal", mem, &value));
+    ok(gp_git_trailer(in_place("one"), sh_text("git -C one rev-parse main~"),
+                      "Gpupart-Allow-Removal", mem, &value));
     cr_assert(value == NULL);
-    (void)refused(gp_git_trailer(in_place("one"), "0123456789012345678901234567890123456789", "X", mem, &value),
+    (void)refused(gp_git_trailer(in_place("one"), "0123456789012345678901234567890123456789", "X",
+                                 mem, &value),
                   GP_E_IO, "commit 0123456 cannot be read");
 }

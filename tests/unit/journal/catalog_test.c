@@ -43,7 +43,8 @@ Test(catalog, every_event_has_one_entry_and_every_entry_its_event)
         entries++;
     cr_assert(eq(uint, entries, GP_EVENT_COUNT));
     for (enum gp_event event = 0; event < GP_EVENT_COUNT; event++) {
-        static const char *const headers[] = {"Subject: ", "Defined-By: gpupart\n", "Support: ", "Documentation: "};
+        static const char *const headers[] = {"Subject: ", "Defined-By: gpupart\n",
+                                              "Support: ", "Documentation: "};
         const char *start = strstr(text, gp_printf(mem, "\n-- %s\n", gp_event_id(event)));
         const char *next, *body;
         char *entry;
@@ -53,11 +54,13 @@ Test(catalog, every_event_has_one_entry_and_every_entry_its_event)
         next = strstr(start, "\n-- ");
         entry = gp_strndup(mem, start, next ? (size_t)(next - start) : strlen(start));
         body = strstr(entry, "\n\n");
-        cr_assert(body != NULL && strlen(body) > 100, "%s: it explains nothing", gp_event_name(event));
+        cr_assert(body != NULL && strlen(body) > 100, "%s: it explains nothing",
+                  gp_event_name(event));
         for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
             const char *header = strstr(entry, headers[i]);
 
-            cr_assert(header != NULL && header < body, "%s lacks %s", gp_event_name(event), headers[i]);
+            cr_assert(header != NULL && header < body, "%s lacks %s", gp_event_name(event),
+                      headers[i]);
         }
     }
 }
@@ -65,9 +68,10 @@ Test(catalog, every_event_has_one_entry_and_every_entry_its_event)
 /* A field that no entry carries would be shown as its name. */
 Test(catalog, names_only_fields_that_are_sent)
 {
-    static const char *const sent[] = {
-        "GPUPART_EVENT", "GPUPART_CLUSTER", "GPUPART_HOST",      "GPUPART_COMMIT", "GPUPART_PLAN",  "GPUPART_RULE",
-        "GPUPART_GPU",   "GPUPART_VM",      "GPUPART_PARTITION", "GPUPART_BEFORE", "GPUPART_AFTER", "GPUPART_CLASS"};
+    static const char *const sent[] = {"GPUPART_EVENT",  "GPUPART_CLUSTER", "GPUPART_HOST",
+                                       "GPUPART_COMMIT", "GPUPART_PLAN",    "GPUPART_RULE",
+                                       "GPUPART_GPU",    "GPUPART_VM",      "GPUPART_PARTITION",
+                                       "GPUPART_BEFORE", "GPUPART_AFTER",   "GPUPART_CLASS"};
     gp_cleanup(gp_free_p) char *text = read_catalog();
     char *save = NULL;
     unsigned named = 0;
@@ -96,10 +100,11 @@ Test(catalog, journalctl_takes_it)
     if (system("command -v journalctl >/dev/null") != 0)
         cr_skip("SKIP: no journalctl here");
     cr_assert(mkdtemp(root) != NULL);
-    command = gp_printf(mem,
-                        "mkdir -p %s/usr/lib/systemd/catalog && cp %s %s/usr/lib/systemd/catalog/ && "
-                        "journalctl --update-catalog --root=%s",
-                        root, catalog, root, root);
+    command =
+        gp_printf(mem,
+                  "mkdir -p %s/usr/lib/systemd/catalog && cp %s %s/usr/lib/systemd/catalog/ && "
+                  "journalctl --update-catalog --root=%s",
+                  root, catalog, root, root);
     cr_assert(zero(int, system(command)));
     list = popen(gp_printf(mem, "journalctl --root=%s --list-catalog", root), "re");
     cr_assert(list != NULL);

@@ -85,48 +85,65 @@ static const char *received(struct gp_arena *mem)
 Test(journal, every_field_is_sent_under_its_name)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    const struct gp_entry entry = {
-        .event = GP_EVENT_DRIFT_FOUND, .priority = -1, .message = "4 partitions expected, 0 found",
-        .cluster = "edge-west", .host = "kvm-a", .commit = "3f2c1ab", .plan = "9f31c2a4b7de",
-        .rule = "GP-D801", .gpu = "slot3", .vm = "vdi-a-01", .partition = "slot3/2", .before = "4",
-        .after = "0", .class = "gpu"};
+    const struct gp_entry entry = {.event = GP_EVENT_DRIFT_FOUND,
+                                   .priority = -1,
+                                   .message = "4 partitions expected, 0 found",
+                                   .cluster = "edge-west",
+                                   .host = "kvm-a",
+                                   .commit = "3f2c1ab",
+                                   .plan = "9f31c2a4b7de",
+                                   .rule = "GP-D801",
+                                   .gpu = "slot3",
+                                   .vm = "vdi-a-01",
+                                   .partition = "slot3/2",
+                                   .before = "4",
+                                   .after = "0",
+                                   .class = "gpu"};
 
     cr_assert(gp_journal_send(path, &entry));
-    cr_assert(eq(str, (char *)received(mem),
-                 "MESSAGE=4 partitions expected, 0 found;"
-                 "MESSAGE_ID=c62a5b1dae724b38a344b1340207f8a4;PRIORITY=4;SYSLOG_IDENTIFIER=gpupart;"
-                 "GPUPART_EVENT=drift-found;GPUPART_CLUSTER=edge-west;GPUPART_HOST=kvm-a;"
-                 "GPUPART_COMMIT=3f2c1ab;GPUPART_PLAN=9f31c2a4b7de;GPUPART_RULE=GP-D801;GPUPART_GPU=slot3;"
-                 "GPUPART_VM=vdi-a-01;GPUPART_PARTITION=slot3/2;GPUPART_BEFORE=4;GPUPART_AFTER=0;"
-                 "GPUPART_CLASS=gpu;"));
+    cr_assert(eq(
+        str, (char *)received(mem),
+        "MESSAGE=4 partitions expected, 0 found;"
+        "MESSAGE_ID=c62a5b1dae724b38a344b1340207f8a4;PRIORITY=4;SYSLOG_IDENTIFIER=gpupart;"
+        "GPUPART_EVENT=drift-found;GPUPART_CLUSTER=edge-west;GPUPART_HOST=kvm-a;"
+        "GPUPART_COMMIT=3f2c1ab;GPUPART_PLAN=9f31c2a4b7de;GPUPART_RULE=GP-D801;GPUPART_GPU=slot3;"
+        "GPUPART_VM=vdi-a-01;GPUPART_PARTITION=slot3/2;GPUPART_BEFORE=4;GPUPART_AFTER=0;"
+        "GPUPART_CLASS=gpu;"));
 }
 
 Test(journal, what_is_not_given_is_not_sent)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    const struct gp_entry entry = {.event = GP_EVENT_PAUSED, .priority = 7, .message = "m", .vm = ""};
+    const struct gp_entry entry = {
+        .event = GP_EVENT_PAUSED, .priority = 7, .message = "m", .vm = ""};
 
     cr_assert(gp_journal_send(path, &entry));
     cr_assert(eq(str, (char *)received(mem),
-                 "MESSAGE=m;MESSAGE_ID=5d92625f66674aba9d6317baca7cbc0d;PRIORITY=7;SYSLOG_IDENTIFIER=gpupart;"
+                 "MESSAGE=m;MESSAGE_ID=5d92625f66674aba9d6317baca7cbc0d;PRIORITY=7;SYSLOG_"
+                 "IDENTIFIER=gpupart;"
                  "GPUPART_EVENT=paused;GPUPART_VM=;"));
 }
 
 /* A value may hold what looks like fields: it must stay one value. */
-static const char *const values[] = {"a=b", "two\nlines", "\n", "x\nPRIORITY=0\n", "\xff\xfe", "ü",
-                                     "ends in a newline\n"};
+static const char *const values[] = {
+    "a=b", "two\nlines", "\n", "x\nPRIORITY=0\n", "\xff\xfe", "ü", "ends in a newline\n"};
 GP_ROWS(journal, any_bytes_stay_one_value, values)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    const struct gp_entry entry = {
-        .event = GP_EVENT_APPLIED, .priority = -1, .message = "m", .before = values[*i], .after = "z"};
+    const struct gp_entry entry = {.event = GP_EVENT_APPLIED,
+                                   .priority = -1,
+                                   .message = "m",
+                                   .before = values[*i],
+                                   .after = "z"};
 
     cr_assert(gp_journal_send(path, &entry));
-    cr_assert(eq(str, (char *)received(mem),
-                 gp_printf(mem,
-                           "MESSAGE=m;MESSAGE_ID=e64a3254de734b79b7b7d52972965f8f;PRIORITY=5;"
-                           "SYSLOG_IDENTIFIER=gpupart;GPUPART_EVENT=applied;GPUPART_BEFORE=%s;GPUPART_AFTER=z;",
-                           values[*i])));
+    cr_assert(
+        eq(str, (char *)received(mem),
+           gp_printf(
+               mem,
+               "MESSAGE=m;MESSAGE_ID=e64a3254de734b79b7b7d52972965f8f;PRIORITY=5;"
+               "SYSLOG_IDENTIFIER=gpupart;GPUPART_EVENT=applied;GPUPART_BEFORE=%s;GPUPART_AFTER=z;",
+               values[*i])));
 }
 
 Test(journal, no_socket_and_nobody_behind_it_are_told)
@@ -153,7 +170,8 @@ Test(journal, a_journal_that_is_stopped_costs_a_second_and_only_once)
         before = now_ms();
     }
     cr_assert(eq(int, errno, ETIMEDOUT), "%u taken", taken);
-    cr_assert(now_ms() - before >= 900 && now_ms() - before < 3000, "%d ms", (int)(now_ms() - before));
+    cr_assert(now_ms() - before >= 900 && now_ms() - before < 3000, "%d ms",
+              (int)(now_ms() - before));
     before = now_ms();
     for (int i = 0; i < 20; i++)
         cr_assert(gp_journal_send(path, &entry) == false);

@@ -1,4 +1,5 @@
-/* Whatever happens to a process or its disk in the middle of a change, the old or the new is there. */
+/* Whatever happens to a process or its disk in the middle of a change, the old or the new is there.
+ */
 #include "scratch.h"
 
 #include <errno.h>
@@ -26,8 +27,8 @@ static void change(const char *to, uint64_t until_us)
     const struct gp_pause pause = {.object = "host", .reason = to, .until_us = until_us};
     struct gp_state *state = NULL;
 
-    if (gp_state_open(scratch, true, mem, &state, NULL) || gp_state_set_applied(state, "vm/1", to, "c") ||
-        gp_state_write_record(state, &record) ||
+    if (gp_state_open(scratch, true, mem, &state, NULL) ||
+        gp_state_set_applied(state, "vm/1", to, "c") || gp_state_write_record(state, &record) ||
         gp_state_add_history(state, gp_printf(mem, "{\"result\": \"%s\"}", to)) ||
         gp_state_set_pause(state, false, &pause) || gp_state_remove_record(state, "slot3"))
         _exit(3);
@@ -39,8 +40,9 @@ static void to_new(void)
     change("new", 20);
 }
 
-/* Runs @work in a child that is killed as it enters system call number @at (from 1), before that has any effect. False
- * if it came to its end before. @calls: where not NULL, the numbers of the calls, for the test of their order. */
+/* Runs @work in a child that is killed as it enters system call number @at (from 1), before that
+ * has any effect. False if it came to its end before. @calls: where not NULL, the numbers of the
+ * calls, for the test of their order. */
 static bool killed_at(void (*work)(void), unsigned at, long *calls, size_t room, size_t *ret_count)
 {
     unsigned entered = 0;
@@ -58,7 +60,8 @@ static bool killed_at(void (*work)(void), unsigned at, long *calls, size_t room,
     cr_assert(waitpid(child, &status, 0) == child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 4)
         cr_skip("SKIP: no ptrace here");
-    cr_assert(ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) == 0);
+    cr_assert(ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) ==
+              0);
     for (;;) {
         cr_assert(ptrace(PTRACE_SYSCALL, child, NULL, NULL) == 0);
         cr_assert(waitpid(child, &status, 0) == child);
@@ -90,7 +93,8 @@ static bool killed_at(void (*work)(void), unsigned at, long *calls, size_t room,
 /* What the next start finds: each part old or new, none between. */
 static const char *look(void)
 {
-    gp_cleanup(gp_state_close_p) struct gp_state *state = opened(true); /* no warning: nothing is corrupt */
+    gp_cleanup(gp_state_close_p) struct gp_state *state =
+        opened(true); /* no warning: nothing is corrupt */
     const struct gp_applied *applied = gp_memory_applied(gp_state_memory(state), "vm/1");
     struct gp_record *records;
     struct gp_strings lines;
@@ -105,13 +109,16 @@ static const char *look(void)
     cr_assert(lines.count == 1 || lines.count == 2);
     cr_assert(eq(str, (char *)lines.items[0], "{\"result\": \"old\"}"));
     cr_assert(lines.count == 1 || gp_streq(lines.items[1], "{\"result\": \"new\"}"));
-    cr_assert(pause_count == 1 && (gp_streq(pauses[0].reason, "old") || gp_streq(pauses[0].reason, "new")));
-    return gp_printf(mem, "%s %zu %zu %s", applied->value, lines.count, record_count, pauses[0].reason);
+    cr_assert(pause_count == 1 &&
+              (gp_streq(pauses[0].reason, "old") || gp_streq(pauses[0].reason, "new")));
+    return gp_printf(mem, "%s %zu %zu %s", applied->value, lines.count, record_count,
+                     pauses[0].reason);
 }
 
 static void fresh(void)
 {
-    static const char *const files[] = {"applied.json", "history.jsonl", "pauses.json", "records/slot3.json"};
+    static const char *const files[] = {"applied.json", "history.jsonl", "pauses.json",
+                                        "records/slot3.json"};
 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         (void)unlink(gp_printf(mem, "%s/%s", scratch, files[i]));
@@ -142,14 +149,16 @@ Test(state_crash, killed_at_any_system_call, .timeout = 90)
     /* A test that never kills in the middle of the work proves nothing. */
     cr_assert(points > 50, "%u points", points);
     cr_assert(eq(sz, seen_count, 6), "states between old and new that were seen");
-    (void)fprintf(stderr, "state: killed at %u points, %zu different survivals, all whole\n", points, seen_count);
+    (void)fprintf(stderr, "state: killed at %u points, %zu different survivals, all whole\n",
+                  points, seen_count);
 }
 
 static void set_applied(void)
 {
     struct gp_state *state = NULL;
 
-    if (gp_state_open(scratch, true, mem, &state, NULL) || gp_state_set_applied(state, "vm/1", "x", "c"))
+    if (gp_state_open(scratch, true, mem, &state, NULL) ||
+        gp_state_set_applied(state, "vm/1", "x", "c"))
         _exit(3);
     _exit(0); /* nothing after it */
 }
@@ -166,8 +175,8 @@ Test(state_crash, content_is_synced_before_its_name_and_the_name_before_returnin
     for (i = count; i > 0 && calls[i - 1] != SYS_fsync; i--)
         ;
     cr_assert(i > 3, "no fsync at the end");
-    cr_assert(calls[i - 2] == SYS_renameat || calls[i - 2] == SYS_renameat2, "no rename before it: %ld",
-              calls[i - 2]);
+    cr_assert(calls[i - 2] == SYS_renameat || calls[i - 2] == SYS_renameat2,
+              "no rename before it: %ld", calls[i - 2]);
     cr_assert(eq(long, calls[i - 3], SYS_close));
     cr_assert(eq(long, calls[i - 4], SYS_fsync));
     cr_assert(eq(long, calls[i - 5], SYS_write));
@@ -215,7 +224,8 @@ static void try_refused(long call, int errnum, int out)
 
     if (!err && refuse(call, errnum) == 0) {
         err = gp_state_set_applied(state, "vm/1", "new", "c");
-        line = gp_printf(mem, "memory %s: %s", gp_memory_applied(gp_state_memory(state), "vm/1")->value,
+        line = gp_printf(mem, "memory %s: %s",
+                         gp_memory_applied(gp_state_memory(state), "vm/1")->value,
                          err ? gp_error_line(err) : "done");
     }
     part = (struct iovec){.iov_base = (void *)(uintptr_t)line, .iov_len = strlen(line)};
@@ -244,7 +254,8 @@ GP_ROWS(state_crash, a_refused_call_leaves_the_old, refusals)
     cr_assert(strstr(line, "memory old: ") == line, "%s: %s", refusals[*i].name, line);
     cr_assert(strstr(line, refusals[*i].words) != NULL, "%s: %s", refusals[*i].name, line);
     cr_assert(strstr(line, scratch) != NULL, "it does not name the directory: %s", line);
-    cr_assert(exists_scratch(".applied.json.new") == false, "%s: the half stayed", refusals[*i].name);
+    cr_assert(exists_scratch(".applied.json.new") == false, "%s: the half stayed",
+              refusals[*i].name);
     state = opened(true);
     cr_assert(eq(str, (char *)gp_state_memory(state)->applied[0].value, "old"));
 }
@@ -279,7 +290,8 @@ Test(state_crash, a_full_disk_keeps_the_old_and_says_so)
         ;
     cr_assert(eq(int, errno, ENOSPC));
     (void)close(fd);
-    refused(gp_state_set_applied(state, "vm/1", large, "c"), GP_E_IO, "no room in the state directory");
+    refused(gp_state_set_applied(state, "vm/1", large, "c"), GP_E_IO,
+            "no room in the state directory");
     refused(gp_state_add_history(state, gp_printf(mem, "{\"n\": \"%s%s\"}", large, large)), GP_E_IO,
             "no room");
     gp_state_close(gp_steal(state));
@@ -324,6 +336,7 @@ Test(state_crash, a_user_without_rights_reads_and_is_told_that_it_may_not_write)
     cr_assert(chmod(base, 0755) == 0 && seteuid(65534) == 0);
     state = opened(false);
     cr_assert(eq(str, (char *)gp_state_memory(state)->applied[0].value, "old"));
-    refused(gp_state_open(scratch, true, mem, &none, NULL), GP_E_PERM, "may not be written by this user");
+    refused(gp_state_open(scratch, true, mem, &none, NULL), GP_E_PERM,
+            "may not be written by this user");
     cr_assert(seteuid(0) == 0);
 }

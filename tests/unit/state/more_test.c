@@ -7,18 +7,27 @@ TestSuite(state_more, .init = scratch_begin, .fini = scratch_end);
 
 /* ---- records ---- */
 
-static const char long_a[] =
-    "a/very/long/name/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-1";
-static const char *const sets[] = {"slot3", "0000:08:00.0", "../../etc", ".", "..", "a b/ü", "A", "a", "%41", "",
-                                   long_a};
+static const char long_a[] = "a/very/long/name/"
+                             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                             "aaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-1";
+static const char *const sets[] = {"slot3", "0000:08:00.0", "../../etc", ".",   "..", "a b/ü", "A",
+                                   "a",     "%41",          "",          long_a};
 enum { SETS = sizeof sets / sizeof *sets };
 
 Test(state_more, a_record_for_any_name_is_read_back_and_removed)
 {
-    struct gp_snapshot_gpu gpu = {.id = "slot3", .layout = {.mode = GP_MODE_PARTITIONED, .count = 4}};
+    struct gp_snapshot_gpu gpu = {.id = "slot3",
+                                  .layout = {.mode = GP_MODE_PARTITIONED, .count = 4}};
     struct gp_snapshot_vm vms[] = {
-        {.uuid = "11", .name = "a", .ran = true, .gpu = "slot3", .partition = 2, .binding = "b", .pool = "p",
+        {.uuid = "11",
+         .name = "a",
+         .ran = true,
+         .gpu = "slot3",
+         .partition = 2,
+         .binding = "b",
+         .pool = "p",
          .device = {.kind = GP_DEVICE_PCI, .pci = {.bus = 8, .function = 4}}},
         {.uuid = "22", .name = "b"},
     };
@@ -29,8 +38,12 @@ Test(state_more, a_record_for_any_name_is_read_back_and_removed)
     size_t count;
 
     for (size_t i = 0; i < SETS; i++) {
-        const struct gp_record record = {.set = sets[i], .commit = "c", .plan = "p", .since_us = 5,
-                                         .attempts = (uint32_t)i, .snapshot = &snapshot,
+        const struct gp_record record = {.set = sets[i],
+                                         .commit = "c",
+                                         .plan = "p",
+                                         .since_us = 5,
+                                         .attempts = (uint32_t)i,
+                                         .snapshot = &snapshot,
                                          .goal_values = "gpu/slot3 partitioned 4\nvm/11 -\n"};
 
         ok(gp_state_write_record(state, &record));
@@ -74,8 +87,9 @@ Test(state_more, a_corrupt_record_is_told_and_the_others_stay)
     gp_state_close(gp_steal(state));
     write_scratch("records/a.json", "{\"formatVersion\": 1, \"record\": {\"set\": 7}}");
     ok(gp_state_open(scratch, true, mem, &state, &warning));
-    cr_assert(warning && strstr(warning, "records/a.json is corrupt") && strstr(warning, "the way back"), "%s",
-              warning);
+    cr_assert(warning && strstr(warning, "records/a.json is corrupt") &&
+                  strstr(warning, "the way back"),
+              "%s", warning);
     ok(gp_state_records(state, mem, &back, &count));
     cr_assert(eq(sz, count, 1));
     cr_assert(eq(str, (char *)back[0].set, "b"));
@@ -86,8 +100,8 @@ Test(state_more, a_corrupt_record_is_told_and_the_others_stay)
 
 static const uint64_t DAY = (uint64_t)24 * 3600 * 1000000;
 
-static void tell(struct gp_state *state, const struct gp_difference *drift, size_t count, uint64_t now,
-                 const char *want)
+static void tell(struct gp_state *state, const struct gp_difference *drift, size_t count,
+                 uint64_t now, const char *want)
 {
     enum gp_drift_news news[8];
     uint64_t since[8];
@@ -111,8 +125,18 @@ static void tell(struct gp_state *state, const struct gp_difference *drift, size
 Test(state_more, drift_is_news_when_it_comes_changes_goes_and_once_a_day)
 {
     struct gp_difference drift[] = {
-        {.object = "gpu/a", .key = "gpu/a", .path = "partitions.count", .rule = "GP-D801", .before = "4", .after = "0"},
-        {.object = "vm/N", .key = "vm/1", .path = "partition", .rule = "GP-D803", .before = "x", .after = "-"},
+        {.object = "gpu/a",
+         .key = "gpu/a",
+         .path = "partitions.count",
+         .rule = "GP-D801",
+         .before = "4",
+         .after = "0"},
+        {.object = "vm/N",
+         .key = "vm/1",
+         .path = "partition",
+         .rule = "GP-D803",
+         .before = "x",
+         .after = "-"},
     };
     gp_cleanup(gp_state_close_p) struct gp_state *state = opened(true);
 
@@ -221,8 +245,8 @@ Test(state_more, conditions_keep_their_since)
 
 Test(state_more, a_pause_is_set_while_a_pass_works_and_seen_by_it)
 {
-    const struct gp_pause pause = {.object = "vm/a", .user = "kim", .reason = "backup", .since_us = 10,
-                                   .until_us = 20};
+    const struct gp_pause pause = {
+        .object = "vm/a", .user = "kim", .reason = "backup", .since_us = 10, .until_us = 20};
     const struct gp_pause approval = {.object = "9f31c2a4b7de", .since_us = 10, .until_us = 20};
     gp_cleanup(gp_state_close_p) struct gp_state *pass = opened(true), *person = opened(false);
     struct gp_pause *back;
@@ -278,7 +302,8 @@ Test(state_more, pauses_set_side_by_side_are_all_kept)
             if (gp_state_open(scratch, false, mem, &mine, NULL))
                 _exit(1);
             for (int i = 0; i < EACH; i++) {
-                const struct gp_pause pause = {.object = gp_printf(mem, "vm/%d-%d", w, i), .until_us = 9};
+                const struct gp_pause pause = {.object = gp_printf(mem, "vm/%d-%d", w, i),
+                                               .until_us = 9};
 
                 if (gp_state_set_pause(mine, false, &pause))
                     _exit(1);

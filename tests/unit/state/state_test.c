@@ -58,7 +58,8 @@ Test(state, memory_is_read_back_in_order)
     cr_assert(memory->owed[1].until_us == 7 && memory->owed[1].stop_requested);
     cr_assert(eq(sz, memory->quarantined.count, 2));
     cr_assert(eq(str, (char *)memory->quarantined.items[0], "slot3/1"));
-    cr_assert(eq(str, (char *)gp_state_verified(reader), "0123456789012345678901234567890123456789"));
+    cr_assert(
+        eq(str, (char *)gp_state_verified(reader), "0123456789012345678901234567890123456789"));
     cr_assert(gp_state_verified_since_us(reader) > 0);
 }
 
@@ -151,7 +152,8 @@ Test(state, boot_layout_is_read_back)
 {
     const struct gp_partition parts[] = {
         {.index = 0,
-         .device = {.kind = GP_DEVICE_PCI, .pci = {.domain = 0x10000, .bus = 8, .device = 0, .function = 4}},
+         .device = {.kind = GP_DEVICE_PCI,
+                    .pci = {.domain = 0x10000, .bus = 8, .device = 0, .function = 4}},
          .live = true,
          .profile = "NVIDIA A2-4Q",
          .type_id = 746,
@@ -234,7 +236,8 @@ Test(state, the_lock_ends_with_its_holder)
         _exit(2);
     }
     cr_assert(read(ends[0], &byte, 1) == 1);
-    refused(gp_state_open(scratch, true, mem, &state, NULL), GP_E_LOCKED, gp_printf(mem, "pid %d", (int)child));
+    refused(gp_state_open(scratch, true, mem, &state, NULL), GP_E_LOCKED,
+            gp_printf(mem, "pid %d", (int)child));
     cr_assert(kill(child, SIGKILL) == 0 && waitpid(child, &status, 0) == child);
     gp_state_close(opened(true));
 }
@@ -279,11 +282,14 @@ static const struct {
     {"no version", "{\"applied\": {}}", "no formatVersion"},
     {"no body", "{\"formatVersion\": 1}", "no object 'applied'"},
     {"body is a list", "{\"formatVersion\": 1, \"applied\": []}", "no object 'applied'"},
-    {"entry is a number", "{\"formatVersion\": 1, \"applied\": {\"a\": 1}}", "entry 'a' is not an object"},
+    {"entry is a number", "{\"formatVersion\": 1, \"applied\": {\"a\": 1}}",
+     "entry 'a' is not an object"},
     {"member lacks", "{\"formatVersion\": 1, \"applied\": {\"a\": {}}}", "'value' is not a string"},
-    {"member of another type", "{\"formatVersion\": 1, \"applied\": {\"a\": {\"value\": \"x\", \"sinceUs\": \"y\"}}}",
+    {"member of another type",
+     "{\"formatVersion\": 1, \"applied\": {\"a\": {\"value\": \"x\", \"sinceUs\": \"y\"}}}",
      "'sinceUs' is not a number"},
-    {"negative", "{\"formatVersion\": 1, \"applied\": {\"a\": {\"value\": \"x\", \"sinceUs\": -1}}}",
+    {"negative",
+     "{\"formatVersion\": 1, \"applied\": {\"a\": {\"value\": \"x\", \"sinceUs\": -1}}}",
      "'sinceUs' is not a number"},
     {"key twice", "{\"formatVersion\": 1, \"formatVersion\": 1, \"applied\": {}}", "line 1"},
 };
@@ -315,14 +321,17 @@ GP_ROWS(state, a_corrupt_file_is_kept_aside_and_told, damaged)
 
 Test(state, a_newer_format_is_refused_and_left_alone)
 {
-    static const char newer[] = "{\"formatVersion\": 2, \"applied\": {\"a\": {\"something\": \"else\"}}}";
+    static const char newer[] =
+        "{\"formatVersion\": 2, \"applied\": {\"a\": {\"something\": \"else\"}}}";
     gp_cleanup(gp_free_p) char *text = NULL;
     struct gp_state *state = NULL;
 
     gp_state_close(opened(true));
     write_scratch("applied.json", newer);
-    refused(gp_state_open(scratch, true, mem, &state, NULL), GP_E_CONFIG, "newer gpupart (formatVersion 2");
-    refused(gp_state_open(scratch, false, mem, &state, NULL), GP_E_CONFIG, "newer gpupart (formatVersion 2");
+    refused(gp_state_open(scratch, true, mem, &state, NULL), GP_E_CONFIG,
+            "newer gpupart (formatVersion 2");
+    refused(gp_state_open(scratch, false, mem, &state, NULL), GP_E_CONFIG,
+            "newer gpupart (formatVersion 2");
     text = read_scratch("applied.json");
     cr_assert(eq(str, text, (char *)newer));
 }
@@ -344,14 +353,18 @@ Test(state, a_link_in_place_of_a_file_is_not_followed)
 
     gp_state_close(opened(true));
     cr_assert(symlink("/etc/passwd", gp_printf(mem, "%s/applied.json", scratch)) == 0);
-    refused(gp_state_open(scratch, true, mem, &state, NULL), GP_E_IO, "applied.json could not be read");
+    refused(gp_state_open(scratch, true, mem, &state, NULL), GP_E_IO,
+            "applied.json could not be read");
 }
 
 Test(state, bytes_that_are_no_utf8_do_no_harm)
 {
     gp_cleanup(gp_state_close_p) struct gp_state *state = opened(true);
 
-    ok(gp_state_set_applied(state, "vm/1", "a\xff" "b", "c"));
+    ok(gp_state_set_applied(state, "vm/1",
+                            "a\xff"
+                            "b",
+                            "c"));
     gp_state_close(gp_steal(state));
     state = opened(true);
     cr_assert(eq(str, (char *)gp_state_memory(state)->applied[0].value, "a?b"));
