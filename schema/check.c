@@ -234,7 +234,7 @@ static void check_vm_hosts(struct gp_mistakes *m, const struct gp_binding_decl *
     }
 }
 
-static void check_bindings(struct gp_mistakes *m, const struct gp_declaration *all)
+static void check_bindings(struct gp_mistakes *m, const struct gp_declaration *all, bool complete)
 {
     for (size_t i = 0; i < all->binding_count; i++) {
         const struct gp_binding_decl *binding = all->bindings[i];
@@ -245,7 +245,8 @@ static void check_bindings(struct gp_mistakes *m, const struct gp_declaration *a
             continue;
         cluster = cluster_find(all, binding->cluster);
         if (!cluster) {
-            tell_no_cluster(m, all, binding);
+            if (complete)
+                tell_no_cluster(m, all, binding);
             continue;
         }
         check_vm_hosts(m, binding, cluster);
@@ -317,7 +318,7 @@ static void check_vms(struct gp_mistakes *m, const struct gp_declaration *all)
     tell_second(m, pinned, pins);
 }
 
-void gp_check_declaration(struct gp_mistakes *m, const struct gp_declaration *all)
+void gp_check_declaration(struct gp_mistakes *m, const struct gp_declaration *all, bool complete)
 {
     check_names(m, all);
     check_host_clusters(m, all);
@@ -331,6 +332,6 @@ void gp_check_declaration(struct gp_mistakes *m, const struct gp_declaration *al
         }
         gp_check_homogeneity(m, cluster);
     }
-    check_bindings(m, all);
+    check_bindings(m, all, complete);
     check_vms(m, all);
 }

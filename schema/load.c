@@ -17,6 +17,7 @@ struct file {
 struct gp_load_state {
     struct gp_mistakes mistakes;
     size_t files;
+    bool incomplete; /* some document could not be read at all */
 };
 
 void gp_load_init(struct gp_load *load, struct gp_arena *mem, bool allow_agent, bool allow_cluster)
@@ -58,8 +59,10 @@ static void take(struct gp_load *load, struct gp_decoder *d, const struct gp_yam
     const struct gp_kind *kind;
     void *object = gp_decode_document(d, root, &kind);
 
-    if (!object)
+    if (!object) {
+        load->state->incomplete = true;
         return;
+    }
     if (kind == &gp_kind_agent)
         take_agent(load, d, root, object);
     else if (!load->allow_cluster)
@@ -93,6 +96,9 @@ void gp_load_file(struct gp_load *load, const char *name, const char *text, size
             if (root)
                 take(load, &decoder, root);
     }
+    for (size_t i = mistakes->begin; i < mistakes->count; i++)
+        load->state->incomplete |= gp_streq(mistakes->items[i].rule, "GP-E001") ||
+                                   gp_streq(mistakes->items[i].rule, "GP-E006");
     publish(load);
 }
 
@@ -121,7 +127,7 @@ void gp_load_finish(struct gp_load *load)
     struct gp_mistakes *mistakes = &load->state->mistakes;
 
     gp_mistakes_begin(mistakes);
-    gp_check_declaration(mistakes, &load->declaration);
+    gp_check_declaration(mistakes, &load->declaration, !load->state->incomplete);
     if (mistakes->count)
         qsort(mistakes->items, mistakes->count, sizeof *mistakes->items, by_place);
     publish(load);
