@@ -7,6 +7,8 @@
 
 static const char *const trust_modes[] = {"none", "ssh", NULL};
 
+/* One row a line, whatever it needs. clang-format would part them. */
+/* clang-format off */
 static const struct gp_table metadata = {
     .doc = "How the host is called",
     GP_FIELDS(metadata,

@@ -6,6 +6,8 @@
 static const char *const applies[] = {"now", "next-start", NULL};
 static const char *const unrestorables[] = {"stay-down", "without-gpu", NULL};
 
+/* One row a line, whatever it needs. clang-format would part them. */
+/* clang-format off */
 static const struct gp_table metadata = {
     .doc = "How the binding is called and in which cluster it is",
     GP_FIELDS(metadata,

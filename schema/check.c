@@ -56,7 +56,8 @@ static void tell_twice(struct gp_mistakes *m, struct entry *entries, size_t coun
 
 /* ---- clusters ---- */
 
-static const struct gp_cluster_decl *cluster_find(const struct gp_declaration *all, const char *name)
+static const struct gp_cluster_decl *cluster_find(const struct gp_declaration *all,
+                                                  const char *name)
 {
     for (size_t i = 0; i < all->cluster_count; i++)
         if (gp_streq(all->clusters[i]->name, name))
@@ -71,8 +72,8 @@ static void check_names(struct gp_mistakes *m, const struct gp_declaration *all)
 
     entries = gp_new_array(m->mem, struct entry, all->cluster_count + all->binding_count + 1);
     for (size_t i = 0; i < all->cluster_count; i++)
-        entries[n++] = (struct entry){
-            .name = all->clusters[i]->name, .at = all->clusters[i]->at, .order = i};
+        entries[n++] =
+            (struct entry){.name = all->clusters[i]->name, .at = all->clusters[i]->at, .order = i};
     tell_twice(m, entries, n, "GpuCluster");
     n = 0;
     for (size_t i = 0; i < all->binding_count; i++)
@@ -90,13 +91,13 @@ static void check_cluster_names(struct gp_mistakes *m, const struct gp_cluster_d
     size_t n = 0;
 
     for (size_t i = 0; i < cluster->host_count; i++)
-        entries[n++] = (struct entry){
-            .name = cluster->hosts[i].name, .at = cluster->hosts[i].at, .order = i};
+        entries[n++] =
+            (struct entry){.name = cluster->hosts[i].name, .at = cluster->hosts[i].at, .order = i};
     tell_twice(m, entries, n, "host");
     n = 0;
     for (size_t i = 0; i < cluster->pool_count; i++)
-        entries[n++] = (struct entry){
-            .name = cluster->pools[i].name, .at = cluster->pools[i].at, .order = i};
+        entries[n++] =
+            (struct entry){.name = cluster->pools[i].name, .at = cluster->pools[i].at, .order = i};
     tell_twice(m, entries, n, "pool");
 }
 
@@ -124,13 +125,13 @@ static void check_host_clusters(struct gp_mistakes *m, const struct gp_declarati
 
         if (!same(&entries[first], &entries[i]))
             first = i;
-        else if (entries[i].name && one->name && two->name &&
-                 !gp_streq(one->name, two->name))
-            gp_mistake_level(m, "GP-E407", GP_LEVEL_WARNING, entries[i].at,
-                             "host %s is in cluster %s as well (%s); a host in two clusters is only "
-                             "looked at",
-                             gp_quote(m->mem, entries[i].name), gp_quote(m->mem, one->name),
-                             place(m->mem, entries[first].at, entries[i].at));
+        else if (entries[i].name && one->name && two->name && !gp_streq(one->name, two->name))
+            gp_mistake_level(
+                m, "GP-E407", GP_LEVEL_WARNING, entries[i].at,
+                "host %s is in cluster %s as well (%s); a host in two clusters is only "
+                "looked at",
+                gp_quote(m->mem, entries[i].name), gp_quote(m->mem, one->name),
+                place(m->mem, entries[first].at, entries[i].at));
     }
 }
 
@@ -202,8 +203,7 @@ static void tell_no_cluster(struct gp_mistakes *m, const struct gp_declaration *
         names[n++] = all->clusters[i]->name;
     }
     gp_mistake(m, "GP-E404", binding->at, "there is no GpuCluster %s for GpuBinding %s%s",
-               gp_quote(m->mem, binding->cluster),
-               gp_quote(m->mem, binding->name),
+               gp_quote(m->mem, binding->cluster), gp_quote(m->mem, binding->name),
                gp_did_you_mean(m->mem, binding->cluster, names));
 }
 
@@ -277,14 +277,13 @@ static void tell_second(struct gp_mistakes *m, struct entry *entries, size_t cou
         gp_mistake(m, "GP-E301", entries[i].at,
                    "VM %s is bound a second time; binding %s binds it in %s, and a VM has one "
                    "partition",
-                   gp_quote(m->mem, entries[i].name),
-                   gp_quote(m->mem, other->name),
+                   gp_quote(m->mem, entries[i].name), gp_quote(m->mem, other->name),
                    place(m->mem, entries[first].at, entries[i].at));
     }
 }
 
-/* The same VM twice, as far as names alone tell: globs, and hosts left out on one side, are looked at
- * where the VMs are. */
+/* The same VM twice, as far as names alone tell: globs, and hosts left out on one side, are looked
+ * at where the VMs are. */
 static void check_vms(struct gp_mistakes *m, const struct gp_declaration *all)
 {
     struct entry *named, *pinned;
@@ -299,8 +298,8 @@ static void check_vms(struct gp_mistakes *m, const struct gp_declaration *all)
 
         for (size_t v = 0; v < binding->vm_count; v++) {
             const struct gp_vm_decl *vm = &binding->vms[v];
-            const struct entry entry = {binding->cluster, vm->name, vm->host, vm->at, names,
-                                        binding};
+            const struct entry entry = {binding->cluster, vm->name, vm->host,
+                                        vm->at,           names,    binding};
 
             if (!vm->name || gp_glob_is(vm->name))
                 continue;

@@ -197,7 +197,8 @@ void gp_check_pool(struct gp_mistakes *m, const struct gp_pool_decl *pool)
 
 /* ---- a binding and its pool ---- */
 
-/* Most and least memory that a guest of @pool may see, as far as the catalogue tells; 0: it does not. */
+/* Most and least memory that a guest of @pool may see, as far as the catalogue tells; 0: it does
+ * not. */
 static void usable_memory(const struct gp_pool_decl *pool, uint64_t *ret_least, uint64_t *ret_most)
 {
     const struct gp_catalog_gpu *gpu = gp_match_model(&pool->match);
@@ -277,10 +278,11 @@ static void check_mix(struct gp_mistakes *m, const struct gp_pool_decl *first,
     one = family_of(first);
     two = family_of(pool);
     if (one && two && !gp_streq(one, two))
-        gp_mistake_level(m, "GP-E208", level, pool->match.at,
-                         "pool %s divides GPUs of family %s and pool %s those of family %s; hosts of "
-                         "one cluster should be alike",
-                         gp_quote(m->mem, pool->name), two, gp_quote(m->mem, first->name), one);
+        gp_mistake_level(
+            m, "GP-E208", level, pool->match.at,
+            "pool %s divides GPUs of family %s and pool %s those of family %s; hosts of "
+            "one cluster should be alike",
+            gp_quote(m->mem, pool->name), two, gp_quote(m->mem, first->name), one);
 }
 
 void gp_check_homogeneity(struct gp_mistakes *m, const struct gp_cluster_decl *cluster)
@@ -308,7 +310,7 @@ void gp_check_homogeneity(struct gp_mistakes *m, const struct gp_cluster_decl *c
 
         if (pool->mode != GP_MODE_PARTITIONED && pool->name && one && two && !gp_streq(one, two))
             gp_mistake(m, "GP-W209", pool->match.at,
-                       "pool %s is of %s and the divided GPUs are of %s", gp_quote(m->mem, pool->name),
-                       two, one);
+                       "pool %s is of %s and the divided GPUs are of %s",
+                       gp_quote(m->mem, pool->name), two, one);
     }
 }

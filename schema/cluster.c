@@ -3,20 +3,25 @@
 #include "words.h"
 
 static const char *const states[] = {"active", "drained", NULL};
-static const char *const homogeneities[] = {
-    [GP_HOMOGENEITY_IGNORE] = "ignore", [GP_HOMOGENEITY_WARN] = "warn",
-    [GP_HOMOGENEITY_ENFORCE] = "enforce", NULL};
+static const char *const homogeneities[] = {[GP_HOMOGENEITY_IGNORE] = "ignore",
+                                            [GP_HOMOGENEITY_WARN] = "warn",
+                                            [GP_HOMOGENEITY_ENFORCE] = "enforce",
+                                            NULL};
 /* Bit n of enum gp_risk is the nth word. */
 static const char *const risks[] = {"nested", "shared-iommu-group", "boot-display", NULL};
 _Static_assert(GP_RISK_NESTED == 1 && GP_RISK_SHARED_GROUP == 2 && GP_RISK_BOOT_DISPLAY == 4,
                "a word for each risk, in the order of the bits");
-static const char *const modes[] = {
-    [GP_MODE_NONE] = "", [GP_MODE_PARTITIONED] = "partitioned",
-    [GP_MODE_PASSTHROUGH] = "passthrough", [GP_MODE_PARAVIRTUAL] = "paravirtual", NULL};
+static const char *const modes[] = {[GP_MODE_NONE] = "",
+                                    [GP_MODE_PARTITIONED] = "partitioned",
+                                    [GP_MODE_PASSTHROUGH] = "passthrough",
+                                    [GP_MODE_PARAVIRTUAL] = "paravirtual",
+                                    NULL};
 static const char *const placements[] = {
     [GP_PLACEMENT_SPREAD] = "spread", [GP_PLACEMENT_PACK] = "pack", NULL};
 static const char *const days[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun", NULL};
 
+/* One row a line, whatever it needs. clang-format would part them. */
+/* clang-format off */
 static const struct gp_table metadata = {
     .doc = "How the cluster is called",
     GP_FIELDS(metadata,

@@ -3,9 +3,8 @@
 #include "findings_json.h"
 
 const char *const gp_findings_formats[] = {
-    [GP_FINDINGS_TEXT] = "text",     [GP_FINDINGS_JSON] = "json",
-    [GP_FINDINGS_SARIF] = "sarif",   [GP_FINDINGS_GITHUB] = "github",
-    [GP_FINDINGS_GITLAB] = "gitlab", NULL};
+    [GP_FINDINGS_TEXT] = "text",     [GP_FINDINGS_JSON] = "json",     [GP_FINDINGS_SARIF] = "sarif",
+    [GP_FINDINGS_GITHUB] = "github", [GP_FINDINGS_GITLAB] = "gitlab", NULL};
 _Static_assert(sizeof gp_findings_formats / sizeof *gp_findings_formats == GP_FINDINGS_COUNT + 1,
                "a name for each format");
 

@@ -69,8 +69,8 @@ void gp_findings_print_json(FILE *out, const struct gp_finding *findings, size_t
     print(out, document);
 }
 
-/* The same for the same finding after lines moved: of rule, cluster, file and message, without places.
- * The nth of several that are the same in all of these gets its number in. */
+/* The same for the same finding after lines moved: of rule, cluster, file and message, without
+ * places. The nth of several that are the same in all of these gets its number in. */
 static const char *fingerprint(struct gp_arena *mem, const char *cluster,
                                const struct gp_finding *findings, size_t n)
 {
@@ -126,8 +126,8 @@ static json_t *sarif_result(struct gp_arena *mem, const char *cluster,
         json_pack("{s:s}", "gpupart/v1", fingerprint(mem, cluster, findings, n)));
     if (!file_of(f))
         return result;
-    region = json_pack("{s:i, s:i}", "startLine", (int)f->at.line, "startColumn",
-                       (int)f->at.column);
+    region =
+        json_pack("{s:i, s:i}", "startLine", (int)f->at.line, "startColumn", (int)f->at.column);
     place = json_pack("{s:{s:o}, s:o}", "artifactLocation", "uri", uri_json(mem, file_of(f)),
                       "region", region);
     put(result, "locations", json_pack("[{s:o}]", "physicalLocation", place));
@@ -147,9 +147,9 @@ void gp_findings_print_sarif(FILE *out, const char *cluster, const struct gp_fin
                        sarif_rules());
     run = json_pack("{s:{s:o}, s:o, s:s}", "tool", "driver", driver, "results", results,
                     "columnKind", "unicodeCodePoints");
-    document = json_pack("{s:s, s:s, s:[o]}", "$schema",
-                         "https://json.schemastore.org/sarif-2.1.0.json", "version", "2.1.0",
-                         "runs", run);
+    document =
+        json_pack("{s:s, s:s, s:[o]}", "$schema", "https://json.schemastore.org/sarif-2.1.0.json",
+                  "version", "2.1.0", "runs", run);
     print(out, document);
 }
 
@@ -165,12 +165,12 @@ void gp_findings_print_gitlab(FILE *out, const char *cluster, const struct gp_fi
         const struct gp_finding *f = &findings[i];
 
         (void)json_array_append_new(
-            list, json_pack("{s:o, s:s, s:s, s:s, s:{s:o, s:{s:i}}}", "description",
-                            text_json(f->message), "check_name", f->rule, "fingerprint",
-                            fingerprint(mem, cluster, findings, i), "severity",
-                            severities[f->level], "location", "path",
-                            text_json(file_of(f) ? file_of(f) : "."), "lines", "begin",
-                            file_of(f) ? (int)f->at.line : 1));
+            list,
+            json_pack("{s:o, s:s, s:s, s:s, s:{s:o, s:{s:i}}}", "description",
+                      text_json(f->message), "check_name", f->rule, "fingerprint",
+                      fingerprint(mem, cluster, findings, i), "severity", severities[f->level],
+                      "location", "path", text_json(file_of(f) ? file_of(f) : "."), "lines",
+                      "begin", file_of(f) ? (int)f->at.line : 1));
     }
     print(out, list);
 }

@@ -43,9 +43,10 @@ static void take_agent(struct gp_load *load, struct gp_decoder *d, const struct 
                        struct gp_agent_decl *agent)
 {
     if (!load->allow_agent)
-        gp_mistake(d->mistakes, "GP-E003", gp_decoder_span(d, gp_yaml_get(root, "kind")),
-                   "a GpuAgent is read on the host only, from /etc/gpupart/agent.yaml; the repository "
-                   "that it guards cannot hold it");
+        gp_mistake(
+            d->mistakes, "GP-E003", gp_decoder_span(d, gp_yaml_get(root, "kind")),
+            "a GpuAgent is read on the host only, from /etc/gpupart/agent.yaml; the repository "
+            "that it guards cannot hold it");
     else if (load->agent && (!load->allow_cluster || gp_streq(load->agent->name, agent->name)))
         gp_mistake(d->mistakes, "GP-E010", gp_decoder_span(d, root),
                    "a second GpuAgent; a host has one");

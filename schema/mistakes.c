@@ -10,9 +10,10 @@ void gp_mistakes_begin(struct gp_mistakes *mistakes)
     mistakes->cut = false;
 }
 
-__attribute__((format(printf, 5, 0))) static void
-add(struct gp_mistakes *mistakes, const char *rule, enum gp_level level, struct gp_span at,
-    const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void add(struct gp_mistakes *mistakes,
+                                                      const char *rule, enum gp_level level,
+                                                      struct gp_span at, const char *format,
+                                                      va_list args)
 {
     struct gp_finding *finding;
 

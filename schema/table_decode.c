@@ -56,9 +56,9 @@ static const char *unit_hint(struct gp_arena *mem, const struct gp_field *field,
     static const char *const size_units[] = {"KiB", "MiB", "GiB", "TiB", NULL};
     static const struct {
         const char *word, *unit;
-    } words[] = {{"", "s"},        {"s", "s"},     {"sec", "s"},  {"seconds", "s"}, {"m", "m"},
-                 {"min", "m"},     {"minutes", "m"}, {"h", "h"},  {"hr", "h"},      {"hour", "h"},
-                 {"hours", "h"},   {"d", "d"},     {"day", "d"},  {"days", "d"},    {NULL, NULL}};
+    } words[] = {{"", "s"},      {"s", "s"},       {"sec", "s"}, {"seconds", "s"}, {"m", "m"},
+                 {"min", "m"},   {"minutes", "m"}, {"h", "h"},   {"hr", "h"},      {"hour", "h"},
+                 {"hours", "h"}, {"d", "d"},       {"day", "d"}, {"days", "d"},    {NULL, NULL}};
     const size_t digits = strspn(text, "0123456789");
     const char *unit = text + digits + strspn(text + digits, " ");
 
@@ -248,7 +248,8 @@ static void decode_field(struct gp_decoder *d, const struct gp_field *field,
     }
 }
 
-/* Returns the bit of the key that was meant, so that it is not told as missing too; 0: none is near. */
+/* Returns the bit of the key that was meant, so that it is not told as missing too; 0: none is
+ * near. */
 static uint64_t refuse_key(struct gp_decoder *d, const struct gp_table *table,
                            const struct gp_yaml *key)
 {

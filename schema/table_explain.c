@@ -91,7 +91,10 @@ static void print_rule(FILE *out, const struct gp_rule *rule)
     const char letter = rule->id[strlen("GP-")];
 
     (void)fprintf(out, "%s (%s): %s\n  %s\n", rule->id,
-                  levels[letter == 'D' ? 0 : letter == 'E' ? 1 : 2], rule->meaning, rule->help);
+                  levels[letter == 'D'   ? 0
+                         : letter == 'E' ? 1
+                                         : 2],
+                  rule->meaning, rule->help);
 }
 
 static struct gp_error *nothing(struct gp_arena *mem, const struct keys *keys, const char *what)

@@ -1,5 +1,5 @@
-/* The tables as JSON Schema: it takes exactly what the decoder takes, as far as one document's form goes.
- * Fact: https://json-schema.org/draft/2020-12 */
+/* The tables as JSON Schema: it takes exactly what the decoder takes, as far as one document's form
+ * goes. Fact: https://json-schema.org/draft/2020-12 */
 #include "print.h"
 
 #include "cleanup.h"
@@ -215,9 +215,9 @@ static json_t *all_kinds(struct gp_arena *mem)
     }
     return json_pack("{s:s, s:s, s:s, s:[s, s], s:{s:{s:s}, s:{s:o}}, s:o, s:o}", "title",
                      "gpupart", "description", "What gpupart reads: one document of any kind",
-                     "type", "object", "required", "apiVersion", "kind", "properties",
-                     "apiVersion", "const", gp_api_version, "kind", "enum", names, "allOf",
-                     branches, "$defs", definitions);
+                     "type", "object", "required", "apiVersion", "kind", "properties", "apiVersion",
+                     "const", gp_api_version, "kind", "enum", names, "allOf", branches, "$defs",
+                     definitions);
 }
 
 const char *const *gp_schema_kinds(void)

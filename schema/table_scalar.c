@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The digits are limited so that every value fits its type and the pattern alone says what is taken. */
+/* The digits are limited so that every value fits its type and the pattern alone says what is
+ * taken. */
 static const char size_pattern[] = "[1-9][0-9]{0,8}[KM]iB|[1-9][0-9]{0,5}GiB|[1-9][0-9]{0,3}TiB";
 static const char duration_pattern[] =
     "[1-9][0-9]{0,8}ms|[1-9][0-9]{0,5}s|[1-9][0-9]{0,3}m|[1-9][0-9]{0,2}h|[1-4]?[1-9]d|[1-4]0d";
@@ -22,8 +23,8 @@ struct unit {
 };
 static const struct unit sizes[] = {
     {"TiB", 1ULL << 40}, {"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10}, {0}};
-static const struct unit durations[] = {
-    {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {0}};
+static const struct unit durations[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000},
+                                        {"s", 1000},     {"ms", 1},      {0}};
 
 static const struct unit *units(const struct gp_field *field)
 {
@@ -46,7 +47,9 @@ const char *gp_field_pattern(const struct gp_field *field)
 
 static uint64_t number_max(const struct gp_field *field)
 {
-    return field->max ? field->max : field->kind == GP_FIELD_U32 ? UINT32_MAX - 1 : UINT64_MAX >> 11;
+    return field->max                    ? field->max
+           : field->kind == GP_FIELD_U32 ? UINT32_MAX - 1
+                                         : UINT64_MAX >> 11;
 }
 
 static const char *const *written_words(struct gp_arena *mem, const struct gp_field *field)

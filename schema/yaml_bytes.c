@@ -1,6 +1,7 @@
 #include "yaml_tree.h"
 
-/* Length of the UTF-8 sequence at @c and its code point; 0 if it is none. Fact: RFC 3629, section 4. */
+/* Length of the UTF-8 sequence at @c and its code point; 0 if it is none. Fact: RFC 3629,
+ * section 4. */
 static size_t sequence(const unsigned char *c, size_t left, uint32_t *ret_code)
 {
     const size_t length = c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;

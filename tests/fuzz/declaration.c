@@ -1,5 +1,5 @@
-/* Any bytes as a declaration. It ends; every finding is of a known rule and has a place; and what was taken
- * says the same again when it is printed and read back. */
+/* Any bytes as a declaration. It ends; every finding is of a known rule and has a place; and what
+ * was taken says the same again when it is printed and read back. */
 #include "fuzz.h"
 
 #include "cleanup.h"

@@ -1,4 +1,5 @@
-/* What is said about declarations, to the letter; and that examples and schema are what they should be. */
+/* What is said about declarations, to the letter; and that examples and schema are what they should
+ * be. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -88,7 +89,8 @@ static size_t example_files;
 static void check_findings(const struct gp_load *load, const char *path)
 {
     for (size_t i = 0; i < load->finding_count; i++)
-        cr_expect(load->findings[i].level != GP_LEVEL_ERROR || gp_streq(load->findings[i].rule, "GP-E404"),
+        cr_expect(load->findings[i].level != GP_LEVEL_ERROR ||
+                      gp_streq(load->findings[i].rule, "GP-E404"),
                   "%s:%u: %s", path, load->findings[i].at.line, load->findings[i].message);
 }
 

@@ -1,5 +1,5 @@
-/* Turns catalog.yaml into C: CATALOG.yaml on the command line, the table on stdout. Runs while gpupart is
- * built, and refuses a catalogue that contradicts itself. */
+/* Turns catalog.yaml into C: CATALOG.yaml on the command line, the table on stdout. Runs while
+ * gpupart is built, and refuses a catalogue that contradicts itself. */
 #include "cleanup.h"
 #include "text.h"
 #include "yaml_tree.h"
@@ -123,7 +123,8 @@ static struct row *read_rows(struct gp_arena *mem, const struct gp_yaml *gpu, si
             row->count = n;
             row->type_id = (uint32_t)number(q, "type_id", 10);
             row->vram_mib = (uint32_t)number(q, "framebuffer_mib", 10);
-            row->profile = full ? full : gp_printf(mem, "%s %s", first_word, must_text(q, "profile"));
+            row->profile =
+                full ? full : gp_printf(mem, "%s %s", first_word, must_text(q, "profile"));
         }
         if (!profiles) {
             struct row *row = gp_push(mem, rows, count);

@@ -29,10 +29,13 @@ Test(catalog, knows_what_was_looked_up_by_hand)
 /* The A2 and a GPU of the A16 have one device id; only the subsystem tells them apart. */
 Test(catalog, subsystem_tells_boards_apart)
 {
-    cr_assert(eq(str, (char *)gp_catalog_identify(0x10de, 0x25b6, 0x10de, 0x157e)->model, "NVIDIA A2"));
-    cr_assert(eq(str, (char *)gp_catalog_identify(0x10de, 0x25b6, 0x10de, 0x14a9)->model, "NVIDIA A16"));
+    cr_assert(
+        eq(str, (char *)gp_catalog_identify(0x10de, 0x25b6, 0x10de, 0x157e)->model, "NVIDIA A2"));
+    cr_assert(
+        eq(str, (char *)gp_catalog_identify(0x10de, 0x25b6, 0x10de, 0x14a9)->model, "NVIDIA A16"));
     cr_assert(gp_catalog_identify(0x10de, 0x25b6, 0x1028, 0x0001) == NULL);
-    cr_assert(eq(str, (char *)gp_catalog_identify(0x10de, 0x27b8, 0x1028, 0x0001)->model, "NVIDIA L4"));
+    cr_assert(
+        eq(str, (char *)gp_catalog_identify(0x10de, 0x27b8, 0x1028, 0x0001)->model, "NVIDIA L4"));
     cr_assert(gp_catalog_identify(0x8086, 0x27b8, 0, 0) == NULL);
 }
 
@@ -57,11 +60,12 @@ Test(catalog, holds_together)
             cr_expect(gt(u32, way->count, 0));
             cr_expect(gpu->vram_mib == 0 || (uint64_t)way->vram_mib * way->count <= gpu->vram_mib,
                       "%s: %u times %u MiB", gpu->model, way->count, way->vram_mib);
-            cr_expect(i == 0 || way[-1].count > way->count ||
-                          (way[-1].count == way->count && gp_strcmp(way[-1].profile, way->profile) < 0),
-                      "%s: order", gpu->model);
-            cr_expect(way->profile == NULL || strchr(way->profile, ' ') != NULL, "%s lacks its brand",
-                      way->profile);
+            cr_expect(
+                i == 0 || way[-1].count > way->count ||
+                    (way[-1].count == way->count && gp_strcmp(way[-1].profile, way->profile) < 0),
+                "%s: order", gpu->model);
+            cr_expect(way->profile == NULL || strchr(way->profile, ' ') != NULL,
+                      "%s lacks its brand", way->profile);
         }
     }
     cr_assert(gp_catalog_names()[gp_catalog_count] == NULL);

@@ -29,8 +29,8 @@ static const struct {
     {"indentation", "", "a:\n ", "", 1, "GP-E008"},
     {"flow pairs", "[", "a: b, ", "]", 100000, "GP-E007"},
     {"keys", "", "kkkkkkk: 1\n", "", 100000, "GP-E006"},
-    {"one scalar", "a: ", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx ", "", 100000,
-     "GP-E008"},
+    {"one scalar", "a: ", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx ", "",
+     100000, "GP-E008"},
     {"one quoted", "a: \"", "\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"", "\"", 100000, "GP-E008"},
     {"quote never closed", "a: '", "''''''''''", "x", 100000, "GP-E001"},
     {"comment", "", "# ################################\n", "", 100000, NULL},
@@ -48,7 +48,10 @@ static const struct {
     {"past unicode", "a: \xf4\x90\x80\x80", "", "", 1, "GP-E001"},
     {"cut utf-8", "a: \xe2\x82", "", "", 1, "GP-E001"},
     {"escape sequence", "a: \x1b[2J", "", "", 1, "GP-E001"},
-    {"utf-16", "\xff\xfe" "a", "", "", 1, "GP-E001"},
+    {"utf-16",
+     "\xff\xfe"
+     "a",
+     "", "", 1, "GP-E001"},
 };
 
 static bool has_rule(const struct gp_load *load, const char *rule)
@@ -84,11 +87,12 @@ GP_ROWS(hostile, ends_in_a_clear_mistake, rows)
     (void)fprintf(stderr, "%s: %zu KiB, %.1f ms\n", rows[*i].name, text.size >> 10, begin * 1e3);
 }
 
-/* Every prefix of a good document, and every single byte of it replaced: it ends, and whatever is taken
- * was either whole or told about. */
-static const char good[] = "apiVersion: gpupart/v1\nkind: GpuCluster\nmetadata: {name: c}\nspec:\n"
-                           "  hosts: [{name: h}]\n  pools:\n    - name: p\n      mode: partitioned\n"
-                           "      match: {model: NVIDIA A2}\n      partitions: {count: 4}\n";
+/* Every prefix of a good document, and every single byte of it replaced: it ends, and whatever is
+ * taken was either whole or told about. */
+static const char good[] =
+    "apiVersion: gpupart/v1\nkind: GpuCluster\nmetadata: {name: c}\nspec:\n"
+    "  hosts: [{name: h}]\n  pools:\n    - name: p\n      mode: partitioned\n"
+    "      match: {model: NVIDIA A2}\n      partitions: {count: 4}\n";
 
 Test(hostile, prefixes_and_changed_bytes_end)
 {

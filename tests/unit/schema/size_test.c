@@ -22,12 +22,14 @@ static char *fleet(struct gp_arena *mem, unsigned vms)
 {
     struct gp_text text = {.mem = mem};
 
-    gp_text_add(&text, "apiVersion: gpupart/v1\nkind: GpuCluster\nmetadata: {name: c}\nspec:\n  hosts:\n");
+    gp_text_add(&text,
+                "apiVersion: gpupart/v1\nkind: GpuCluster\nmetadata: {name: c}\nspec:\n  hosts:\n");
     for (unsigned n = 0; n < 300; n++)
         gp_text_addf(&text, "    - {name: kvm-%03u}\n", n);
-    gp_text_add(&text, "  pools:\n    - name: p\n      mode: partitioned\n      match: {model: NVIDIA A2}\n"
-                       "      partitions: {count: 4}\n---\napiVersion: gpupart/v1\nkind: GpuBinding\n"
-                       "metadata: {name: b, cluster: c}\nspec:\n  pool: p\n  vms:\n");
+    gp_text_add(
+        &text, "  pools:\n    - name: p\n      mode: partitioned\n      match: {model: NVIDIA A2}\n"
+               "      partitions: {count: 4}\n---\napiVersion: gpupart/v1\nkind: GpuBinding\n"
+               "metadata: {name: b, cluster: c}\nspec:\n  pool: p\n  vms:\n");
     for (unsigned n = 0; n < vms; n++)
         gp_text_addf(&text, "    - {name: vm-%06u, host: kvm-%03u}\n", n, n % 300);
     return text.chars;

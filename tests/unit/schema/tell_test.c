@@ -1,4 +1,5 @@
-/* What the tables tell besides decoding: explanations, findings as documents, declarations as YAML. */
+/* What the tables tell besides decoding: explanations, findings as documents, declarations as YAML.
+ */
 #include "rows.h"
 
 #include "cleanup.h"
@@ -137,12 +138,14 @@ Test(findings, json)
     json_auto_t *document = parse(text);
     const json_t *list = json_object_get(document, "findings"), *second = json_array_get(list, 1);
 
-    cr_assert(eq(str, (char *)json_string_value(json_object_get(document, "formatVersion")), "1.0"));
+    cr_assert(
+        eq(str, (char *)json_string_value(json_object_get(document, "formatVersion")), "1.0"));
     cr_assert(eq(str, (char *)json_string_value(json_object_get(document, "kind")), "Findings"));
     cr_assert(eq(sz, json_array_size(list), 4));
     cr_assert(eq(str, (char *)json_string_value(json_object_get(second, "rule")), "GP-E007"));
     cr_assert(eq(str, (char *)json_string_value(json_object_get(second, "level")), "error"));
-    cr_assert(eq(str, (char *)json_string_value(json_object_get(second, "file")), "dir/a file,1.yaml"));
+    cr_assert(
+        eq(str, (char *)json_string_value(json_object_get(second, "file")), "dir/a file,1.yaml"));
     cr_assert(eq(int, (int)json_integer_value(json_object_get(second, "line")), 2));
     cr_assert(eq(int, (int)json_integer_value(json_object_get(second, "column")), 5));
     cr_assert(json_object_get(json_array_get(list, 3), "file") == NULL);
@@ -167,9 +170,10 @@ Test(findings, sarif)
     cr_assert(eq(str, (char *)json_string_value(json_object_get(document, "version")), "2.1.0"));
     cr_assert(eq(sz, json_array_size(json_object_get(driver, "rules")), gp_rule_count));
     cr_assert(eq(sz, json_array_size(results), 4));
-    cr_assert(eq(int, json_unpack((json_t *)json_array_get(results, 1),
-                                  "{s:[{s:{s:{s:s}, s:{s:i}}}]}", "locations", "physicalLocation",
-                                  "artifactLocation", "uri", &uri, "region", "startLine", &line),
+    cr_assert(eq(int,
+                 json_unpack((json_t *)json_array_get(results, 1), "{s:[{s:{s:{s:s}, s:{s:i}}}]}",
+                             "locations", "physicalLocation", "artifactLocation", "uri", &uri,
+                             "region", "startLine", &line),
                  0));
     cr_assert(eq(str, (char *)uri, "dir/a%20file,1.yaml"));
     cr_assert(eq(int, line, 2));
@@ -181,14 +185,16 @@ Test(findings, sarif)
 
 Test(findings, gitlab)
 {
-    gp_cleanup(gp_free_p) char *text = print(GP_FINDINGS_GITLAB, 4), *none = print(GP_FINDINGS_GITLAB, 0);
+    gp_cleanup(gp_free_p) char *text = print(GP_FINDINGS_GITLAB, 4),
+                               *none = print(GP_FINDINGS_GITLAB, 0);
     json_auto_t *document = parse(text);
     const char *path = NULL, *severity = NULL;
     int line = 0;
 
     cr_assert(eq(sz, json_array_size(document), 4));
-    cr_assert(eq(int, json_unpack(json_array_get(document, 1), "{s:s, s:{s:s, s:{s:i}}}", "severity",
-                                  &severity, "location", "path", &path, "lines", "begin", &line),
+    cr_assert(eq(int,
+                 json_unpack(json_array_get(document, 1), "{s:s, s:{s:s, s:{s:i}}}", "severity",
+                             &severity, "location", "path", &path, "lines", "begin", &line),
                  0));
     cr_assert(eq(str, (char *)path, "dir/a file,1.yaml"));
     cr_assert(eq(str, (char *)severity, "blocker"));
@@ -209,22 +215,26 @@ static const struct {
     {"{name: 007, mode: passthrough, match: {vendor: 8086}}", "{timeout: 120s}", "007",
      "vendor: \"8086\""},
     {"{name: p, mode: passthrough, match: {vram: 2048MiB}}", "{timeout: 90m}", "p", "vram: 2GiB"},
-    {"{name: p, mode: passthrough, match: {vram: 1500MiB}}", "{timeout: 90m}", "p", "vram: 1500MiB"},
+    {"{name: p, mode: passthrough, match: {vram: 1500MiB}}", "{timeout: 90m}", "p",
+     "vram: 1500MiB"},
     {"{name: p, mode: passthrough, match: {vendor: amd}}", "{timeout: 120s}", "p", "timeout: 2m"},
-    {"{name: p, mode: passthrough, match: {vendor: amd}}", "{lateWithin: 49d}", "p", "lateWithin: 49d"},
+    {"{name: p, mode: passthrough, match: {vendor: amd}}", "{lateWithin: 49d}", "p",
+     "lateWithin: 49d"},
     {"{name: p, mode: passthrough, match: {vendor: amd}}", "{onTimeout: force}", "p",
      "onTimeout: force"},
-    {"{name: p, mode: passthrough, match: {vendor: amd}}", "{method: [acpi]}", "p", "method: [acpi]"},
+    {"{name: p, mode: passthrough, match: {vendor: amd}}", "{method: [acpi]}", "p",
+     "method: [acpi]"},
     {"{name: p, mode: passthrough, match: {vendor: amd}, hosts: [\"*\"]}", "{timeout: 2m}", "p",
      "hosts: [\"*\"]"},
 };
 
 static void load_pool(struct gp_load *load, struct gp_arena *mem, size_t n)
 {
-    const char *text = gp_printf(mem,
-                                 "apiVersion: gpupart/v1\nkind: GpuCluster\nmetadata: {name: c}\n"
-                                 "spec:\n  hosts: [{name: h}]\n  pools: [%s]\n  policy: {stop: %s}\n",
-                                 values[n].pool, values[n].stop);
+    const char *text =
+        gp_printf(mem,
+                  "apiVersion: gpupart/v1\nkind: GpuCluster\nmetadata: {name: c}\n"
+                  "spec:\n  hosts: [{name: h}]\n  pools: [%s]\n  policy: {stop: %s}\n",
+                  values[n].pool, values[n].stop);
 
     gp_load_init(load, mem, false, true);
     gp_load_file(load, "a.yaml", text, strlen(text));
@@ -246,7 +256,8 @@ GP_ROWS(print, says_the_value_again, values)
     out = open_memstream(&text, &size);
     gp_declaration_print(out, &load.declaration);
     (void)fclose(out);
-    cr_assert(eq(str, (char *)load.declaration.clusters[0]->pools[0].name, (char *)values[*i].name));
+    cr_assert(
+        eq(str, (char *)load.declaration.clusters[0]->pools[0].name, (char *)values[*i].name));
     cr_assert(strstr(text, values[*i].printed) != NULL, "%s", text);
     gp_load_init(&again, mem, false, true);
     gp_load_file(&again, "b.yaml", text, size);
@@ -262,7 +273,8 @@ GP_ROWS(print, says_the_value_again, values)
 Test(defaults, are_those_that_are_promised)
 {
     static const char text[] =
-        "apiVersion: gpupart/v1\nkind: GpuCluster\nmetadata: {name: c}\nspec:\n  hosts: [{name: h}]\n"
+        "apiVersion: gpupart/v1\nkind: GpuCluster\nmetadata: {name: c}\nspec:\n  hosts: [{name: "
+        "h}]\n"
         "  pools: [{name: p, mode: passthrough, match: {vendor: amd}}]\n---\n"
         "apiVersion: gpupart/v1\nkind: GpuBinding\nmetadata: {name: b, cluster: c}\n"
         "spec: {pool: p, vms: [{name: a}]}\n---\n"
