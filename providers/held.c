@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define OWN_RETRIES  20
+#define UNNAMED_RETRIES 4
 #define OWN_RETRY_MS 5
 
 /* Looks through proc for who has dev/vfio/@group open. NULL: cannot be told. */
@@ -47,13 +48,15 @@ static const char *find_holder(struct gp_host *host, struct gp_arena *mem, int32
     return NULL;
 }
 
-/* A close may still be on its way to where it is counted (FUSE releases asynchronously). */
-static bool is_us(const char *holder)
+/* Whether this may be somebody who only looked: gpupart itself, in another thread or as another command (a close
+ * may still be on its way to where it is counted: FUSE releases asynchronously), or one who was gone before it
+ * could be named. */
+static bool is_look(const char *holder)
 {
     char us[32];
 
     (void)snprintf(us, sizeof us, "pid %d (", (int)getpid());
-    return holder && gp_starts_with(holder, us);
+    return !holder || gp_starts_with(holder, us) || strstr(holder, " (gpupart)") != NULL;
 }
 
 enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t group,
@@ -81,7 +84,8 @@ enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t gr
         if (errnum != EBUSY)
             return GP_HELD_UNKNOWN;
         *ret_holder = find_holder(host, mem, group);
-        if (!is_us(*ret_holder) || attempt == OWN_RETRIES)
+        if (!is_look(*ret_holder) ||
+            attempt >= (*ret_holder ? OWN_RETRIES : UNNAMED_RETRIES))
             return GP_HELD_YES;
         gp_host_sleep_ms(OWN_RETRY_MS);
     }

@@ -18,6 +18,7 @@
  *   kill-client-at N     KILL the process that made the Nth call, and do not pass it on
  *   kill-client-after N  do it, and KILL before it is answered
  *
+ * N may also be PROC/N: the Nth call of that procedure, which does not change with how often somebody looks.
  * PROC is a number of libvirt's remote program, or one of the names below; * is any. */
 #include <errno.h>
 #include <poll.h>
@@ -46,6 +47,7 @@ enum {
     ERROR_SYSTEM = 38, /* VIR_ERR_SYSTEM_ERROR */
     LEVEL_ERROR = 2,   /* VIR_ERR_ERROR */
     AFTER_MAX = 16,
+    PROCEDURE_MAX = 1024,
 };
 
 static const struct {
@@ -119,7 +121,7 @@ struct link {
 static const char *control_path, *target_path;
 static FILE *log_file;
 static pthread_mutex_t count_lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned long calls;
+static unsigned long calls, calls_of[PROCEDURE_MAX];
 
 static void die(const char *what)
 {
@@ -188,6 +190,19 @@ static bool is_about(const struct message *call, const char *name)
            !memcmp(call->bytes + HEADER_SIZE + 4, name, length);
 }
 
+/* @text is the number of the call, or "PROC/N" and this is the Nth call of that procedure. */
+static bool is_number(const char *text, uint32_t procedure, unsigned long number)
+{
+    const char *slash = strchr(text, '/');
+    char name[32];
+
+    if (!slash)
+        return strtoul(text, NULL, 10) == number;
+    snprintf(name, sizeof(name), "%.*s", (int)(slash - text), text);
+    return procedure < PROCEDURE_MAX && is_procedure(name, procedure) &&
+           strtoul(slash + 1, NULL, 10) == calls_of[procedure];
+}
+
 /* A rule that says nothing known ends the proxy: a test with a mistake in it must not pass. */
 static void apply_rule(const char *line, const struct message *call, uint32_t procedure,
                        unsigned long number, struct verdict *verdict)
@@ -204,7 +219,7 @@ static void apply_rule(const char *line, const struct message *call, uint32_t pr
         fprintf(stderr, "libvirt-proxy: no such rule: %s", line);
         exit(64);
     }
-    if (when == WHEN_PROC ? !is_procedure(which, procedure) : strtoul(which, NULL, 10) != number)
+    if (when == WHEN_PROC ? !is_procedure(which, procedure) : !is_number(which, procedure, number))
         return;
     if (words == 3 && what != WHAT_DELAY && !is_about(call, last))
         return;
@@ -223,6 +238,8 @@ static struct verdict judge(const struct message *call, uint32_t procedure)
 
     pthread_mutex_lock(&count_lock);
     unsigned long number = ++calls;
+    if (procedure < PROCEDURE_MAX)
+        calls_of[procedure]++;
     fprintf(log_file, "%lu %u %s\n", number, procedure, name_of(procedure));
     fflush(log_file);
     FILE *control = fopen(control_path, "re");
