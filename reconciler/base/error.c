@@ -22,8 +22,8 @@ const char *gp_errc_name(enum gp_errc code)
     return names[code];
 }
 
-static struct gp_error *make(enum gp_errc code, struct gp_span at, struct gp_error *cause,
-                             const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static struct gp_error *
+make(enum gp_errc code, struct gp_span at, struct gp_error *cause, const char *format, va_list args)
 {
     struct gp_error *err = calloc(1, sizeof *err);
 
@@ -165,7 +165,11 @@ void gp_span_print_excerpt(FILE *out, struct gp_span at)
     if (end - from > WIDTH)
         end = from + WIDTH;
     (void)fprintf(out, "%5u | ", at.line);
-    for (const char *c = from; c < end; c++)
-        (void)fputc(*c == '\t' ? ' ' : (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c, out);
+    for (const char *c = from; c < end;) {
+        const size_t length = gp_utf8_printable(c, end);
+
+        (void)fwrite(length ? c : *c == '\t' ? " " : "?", 1, length ? length : 1, out);
+        c += length ? length : 1;
+    }
     (void)fprintf(out, "\n      | %*s^\n", (int)(line + column - from), "");
 }

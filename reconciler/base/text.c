@@ -65,6 +65,31 @@ const char *gp_text_line(const char *text, size_t size, uint32_t line, const cha
     return at;
 }
 
+size_t gp_utf8_printable(const char *at, const char *end)
+{
+    static const struct {
+        uint8_t mask, lead;
+        uint32_t least; /* a smaller code point has a shorter form */
+    } forms[] = {{0x80, 0x00, 0x20}, {0xe0, 0xc0, 0xa0}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+
+    for (size_t n = 0; n < sizeof forms / sizeof *forms; n++) {
+        const uint8_t lead = (uint8_t)*at;
+        uint32_t code = lead & (uint8_t)~forms[n].mask;
+
+        if ((lead & forms[n].mask) != forms[n].lead)
+            continue;
+        if ((size_t)(end - at) <= n)
+            return 0;
+        for (size_t i = 1; i <= n; i++) {
+            if (((uint8_t)at[i] & 0xc0) != 0x80)
+                return 0;
+            code = code << 6 | ((uint8_t)at[i] & 0x3f);
+        }
+        return code < forms[n].least || code == 0x7f || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : n + 1;
+    }
+    return 0;
+}
+
 bool gp_streq(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;

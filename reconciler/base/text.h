@@ -23,6 +23,10 @@ const char *gp_text_get(const struct gp_text *text);
  * newline. NULL if there are fewer lines. */
 const char *gp_text_line(const char *text, size_t size, uint32_t line, const char **ret_end);
 
+/* The bytes of the character at @at, before @end; 0 if it is no UTF-8 (RFC 3629) or a control character (C0, DEL, C1),
+ * which a terminal could take for a command. */
+size_t gp_utf8_printable(const char *at, const char *end);
+
 bool gp_streq(const char *a, const char *b); /* NULL equals only NULL */
 bool gp_starts_with(const char *text, const char *prefix);
 /* strcmp() that takes NULL, which sorts first; for qsort. */

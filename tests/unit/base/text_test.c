@@ -45,6 +45,22 @@ GP_ROWS(text, numbers_compare_as_numbers, versions)
     cr_assert(eq(int, (got > 0) - (got < 0), versions[*i].want));
 }
 
+static const struct {
+    const char *bytes;
+    size_t size, want;
+} characters[] = {
+    {"a", 1, 1},          {"\x1b", 1, 0},        {"\x7f", 1, 0},    {"\xc3\xa9", 2, 2},
+    {"\xc3", 1, 0},       {"\xc2\x9b", 2, 0},    {"\xc0\xaf", 2, 0}, {"\xe2\x82\xac", 3, 3},
+    {"\xed\xa0\x80", 3, 0}, {"\xf0\x9f\x98\x80", 4, 4}, {"\xff", 1, 0},    {"\xf4\x90\x80\x80", 4, 0},
+};
+
+GP_ROWS(text, what_a_terminal_may_see, characters)
+{
+    const char *at = characters[*i].bytes;
+
+    cr_assert(eq(sz, gp_utf8_printable(at, at + characters[*i].size), characters[*i].want), "row %zu", *i);
+}
+
 static const char *const keys[] = {"pool", "partitions", "placement", "profile", NULL};
 static const struct {
     const char *word, *want;
