@@ -11,8 +11,6 @@
 #include <string.h>
 #include <time.h>
 
-static void rebuild(struct gp_state *state);
-
 uint64_t gp_state_now_us(void)
 {
     struct timespec now;
@@ -218,7 +216,7 @@ struct gp_error *gp_state_doc_write(struct gp_state *state, enum gp_state_doc do
         return err;
     json_decref(state->docs[doc]);
     state->docs[doc] = gp_steal(mine);
-    rebuild(state);
+    gp_state_rebuild(state);
     return NULL;
 }
 
@@ -332,7 +330,7 @@ struct gp_error *gp_state_open(const char *dir, bool lock, struct gp_arena *mem,
     err = load(state, lock, &warning);
     if (err)
         return err;
-    rebuild(state);
+    gp_state_rebuild(state);
     *ret = gp_steal(state);
     if (ret_warning)
         *ret_warning = warning.size ? gp_text_get(&warning) : NULL;
@@ -368,216 +366,4 @@ void gp_state_close_p(struct gp_state **state)
 const char *gp_state_dir(const struct gp_state *state)
 {
     return state->dir;
-}
-
-/* ---- memory ---- */
-
-static int by_key(const void *a, const void *b)
-{
-    return gp_strcmp(((const struct gp_applied *)a)->key, ((const struct gp_applied *)b)->key);
-}
-
-static int by_vm(const void *a, const void *b)
-{
-    return gp_strcmp(((const struct gp_owed *)a)->vm, ((const struct gp_owed *)b)->vm);
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return gp_strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The documents were checked when they were read, so nothing here can misfit. */
-static void rebuild(struct gp_state *state)
-{
-    struct gp_arena *mem = gp_arena_new();
-    struct gp_json_reader reader = {.mem = mem};
-    struct gp_memory *memory = &state->memory;
-    const json_t *verified = json_object_get(state->docs[GP_STATE_VERIFIED], "newest");
-    const char *key;
-    json_t *entry;
-
-    gp_arena_free(state->mem);
-    state->mem = mem;
-    *memory = (struct gp_memory){0};
-    json_object_foreach(state->docs[GP_STATE_APPLIED], key, entry) *
-        gp_push(mem, memory->applied, memory->applied_count) = (struct gp_applied){
-        .key = gp_strdup(mem, key),
-        .value = gp_json_text(&reader, entry, "value"),
-        .commit = gp_json_text(&reader, entry, "commit"),
-        .since_us = gp_json_number(&reader, entry, "sinceUs", UINT64_MAX),
-    };
-    json_object_foreach(state->docs[GP_STATE_OWED], key, entry) *
-        gp_push(mem, memory->owed, memory->owed_count) = (struct gp_owed){
-        .vm = gp_strdup(mem, key),
-        .name = gp_json_text(&reader, entry, "name"),
-        .until_us = gp_json_number(&reader, entry, "untilUs", UINT64_MAX),
-        .stop_requested = gp_json_bool(&reader, entry, "stopRequested"),
-    };
-    json_object_foreach(state->docs[GP_STATE_QUARANTINED], key, entry) *
-        gp_push(mem, memory->quarantined.items, memory->quarantined.count) = gp_strdup(mem, key);
-    if (memory->applied_count)
-        qsort(memory->applied, memory->applied_count, sizeof *memory->applied, by_key);
-    if (memory->owed_count)
-        qsort(memory->owed, memory->owed_count, sizeof *memory->owed, by_vm);
-    if (memory->quarantined.count)
-        qsort(memory->quarantined.items, memory->quarantined.count,
-              sizeof *memory->quarantined.items, by_text);
-    state->verified = gp_json_text(&reader, verified, "commit");
-    state->verified_since_us = gp_json_number(&reader, verified, "sinceUs", UINT64_MAX);
-}
-
-const struct gp_memory *gp_state_memory(const struct gp_state *state)
-{
-    return &state->memory;
-}
-
-const char *gp_state_verified(const struct gp_state *state)
-{
-    return state->verified;
-}
-
-uint64_t gp_state_verified_since_us(const struct gp_state *state)
-{
-    return state->verified_since_us;
-}
-
-/* ---- changes ---- */
-
-/* Puts @entry (taken; NULL removes) under @key. Nothing is written where nothing changes: a pass at
- * rest costs no fsync. */
-static struct gp_error *change(struct gp_state *state, enum gp_state_doc doc, const char *key,
-                               json_t *entry)
-{
-    gp_cleanup(gp_json_p) json_t *mine = entry;
-    const json_t *old = json_object_get(state->docs[doc], key);
-    struct gp_error *err = gp_state_writable(state);
-    json_t *body;
-
-    if (err)
-        return err;
-    if ((!old && !mine) || (old && mine && json_equal(old, mine)))
-        return NULL;
-    body = gp_json_copy(state->docs[doc]);
-    if (mine)
-        gp_json_put(body, key, gp_steal(mine));
-    else
-        (void)json_object_del(body, key);
-    return gp_state_doc_write(state, doc, body);
-}
-
-/* The "sinceUs" of what is there under @key if its member @same says @value, else now. */
-static uint64_t since(const struct gp_state *state, enum gp_state_doc doc, const char *key,
-                      const char *same, const char *value)
-{
-    const json_t *old = json_object_get(state->docs[doc], key);
-
-    if (old && gp_streq(json_string_value(json_object_get(old, same)), value))
-        return (uint64_t)json_integer_value(json_object_get(old, "sinceUs"));
-    return gp_state_now_us();
-}
-
-struct gp_error *gp_state_set_applied(struct gp_state *state, const char *key, const char *value,
-                                      const char *commit)
-{
-    json_t *entry = gp_json_object();
-
-    gp_json_put_text(entry, "value", value);
-    gp_json_put_text(entry, "commit", commit);
-    gp_json_put_number(entry, "sinceUs", since(state, GP_STATE_APPLIED, key, "value", value));
-    return change(state, GP_STATE_APPLIED, key, entry);
-}
-
-struct gp_error *gp_state_forget_applied(struct gp_state *state, const char *key)
-{
-    return change(state, GP_STATE_APPLIED, key, NULL);
-}
-
-struct gp_error *gp_state_set_owed(struct gp_state *state, const struct gp_owed *owed)
-{
-    json_t *entry = gp_json_object();
-
-    gp_json_put_text(entry, "name", owed->name);
-    gp_json_put_number(entry, "untilUs", owed->until_us);
-    gp_json_put(entry, "stopRequested", json_boolean(owed->stop_requested));
-    return change(state, GP_STATE_OWED, owed->vm, entry);
-}
-
-struct gp_error *gp_state_clear_owed(struct gp_state *state, const char *vm)
-{
-    return change(state, GP_STATE_OWED, vm, NULL);
-}
-
-struct gp_error *gp_state_set_quarantined(struct gp_state *state, const char *partition, bool on)
-{
-    json_t *entry;
-
-    if (!on)
-        return change(state, GP_STATE_QUARANTINED, partition, NULL);
-    if (json_object_get(state->docs[GP_STATE_QUARANTINED], partition))
-        return gp_state_writable(state);
-    entry = gp_json_object();
-    gp_json_put_number(entry, "sinceUs", gp_state_now_us());
-    return change(state, GP_STATE_QUARANTINED, partition, entry);
-}
-
-struct gp_error *gp_state_set_verified(struct gp_state *state, const char *commit)
-{
-    json_t *entry = gp_json_object();
-
-    gp_json_put_text(entry, "commit", commit);
-    gp_json_put_number(entry, "sinceUs",
-                       since(state, GP_STATE_VERIFIED, "newest", "commit", commit));
-    return change(state, GP_STATE_VERIFIED, "newest", entry);
-}
-
-struct gp_error *gp_state_set_boot(struct gp_state *state, const struct gp_boot_gpu *gpus,
-                                   size_t count)
-{
-    struct gp_error *err = gp_state_writable(state);
-    json_t *body;
-
-    if (err)
-        return err;
-    body = gp_json_object();
-    for (size_t i = 0; i < count; i++) {
-        json_t *entry = gp_json_object();
-
-        gp_json_put_text(entry, "identity", gpus[i].identity);
-        gp_json_put(entry, "layout", gp_json_of_layout(&gpus[i].layout));
-        gp_json_put(body, gpus[i].id, entry);
-    }
-    if (json_equal(body, state->docs[GP_STATE_BOOT])) {
-        json_decref(body);
-        return NULL;
-    }
-    return gp_state_doc_write(state, GP_STATE_BOOT, body);
-}
-
-static int by_id(const void *a, const void *b)
-{
-    return gp_strvercmp(((const struct gp_boot_gpu *)a)->id, ((const struct gp_boot_gpu *)b)->id);
-}
-
-void gp_state_boot(const struct gp_state *state, struct gp_arena *mem, struct gp_boot_gpu **ret,
-                   size_t *ret_count)
-{
-    struct gp_json_reader reader = {.mem = mem};
-    struct gp_boot_gpu *gpus = NULL;
-    size_t count = 0;
-    const char *key;
-    json_t *entry;
-
-    json_object_foreach(state->docs[GP_STATE_BOOT], key, entry)
-    {
-        struct gp_boot_gpu *gpu = gp_push(mem, gpus, count);
-
-        gpu->id = gp_strdup(mem, key);
-        gpu->identity = gp_json_text(&reader, entry, "identity");
-        gp_json_layout(&reader, gp_json_member(&reader, entry, "layout"), &gpu->layout);
-    }
-    if (count)
-        qsort(gpus, count, sizeof *gpus, by_id);
-    *ret = gpus;
-    *ret_count = count;
 }

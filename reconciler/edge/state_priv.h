@@ -50,6 +50,8 @@ struct gp_error *gp_state_doc_read(struct gp_state *state, enum gp_state_doc doc
 /* Writes @body (taken, also on failure) and, once that is durable, keeps it as state->docs[doc]. */
 struct gp_error *gp_state_doc_write(struct gp_state *state, enum gp_state_doc doc,
                                     json_t *body) GP_MUST_CHECK;
+/* Reads memory and verified anew from the documents, after one of them changed. */
+void gp_state_rebuild(struct gp_state *state);
 /* GP_E_BUG if the state was opened without the lock. */
 struct gp_error *gp_state_writable(const struct gp_state *state) GP_MUST_CHECK;
 /* Text of a whole file around @body under @name; malloc()ed. */
