@@ -10,6 +10,8 @@ enum { STATES = 4000 };
 enum { STATES = 20000 };
 #endif
 
+enum { VFS = 16 }; /* of each GPU */
+
 struct world {
     struct gp_arena *mem;
     struct gp_agent_decl agent;
