@@ -1,6 +1,7 @@
 #include "host.h"
 
 #include "cleanup.h"
+#include "scan.h"
 #include "text.h"
 #include "worker.h"
 
@@ -47,6 +48,7 @@ void gp_host_close(struct gp_host *host)
 {
     gp_worker_free(host->worker);
     host->worker = NULL;
+    gp_scan_forget(host);
     /* What hangs may still have the directory in its hand. */
     if (!host->hung && host->root_fd >= 0)
         (void)close(host->root_fd);

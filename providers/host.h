@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct gp_worker;
+struct pci_access;
 
 struct gp_host {
     int root_fd;            /* the directory under which sys/, dev/ and proc/ lie; openat() from there, always */
@@ -22,6 +23,7 @@ struct gp_host {
     void (*trace)(const char *line);
     struct gp_worker *worker; /* does what may not come back */
     bool hung;                /* a call never came back: the host needs a reboot */
+    struct pci_access *names; /* pci.ids, read once (scan.c) */
 };
 
 /* Opens @root. The caller closes with gp_host_close(). */

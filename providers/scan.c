@@ -60,18 +60,38 @@ static bool displays(const struct pci_dev *dev)
     return dev->device_class >> 8 == PCI_BASE_CLASS_DISPLAY || dev->device_class == 0x1200;
 }
 
-static const char *find_name(struct gp_arena *mem, struct pci_access *access, const struct pci_dev *dev)
+static struct pci_access *new_access(void)
+{
+    struct pci_access *access = pci_alloc();
+
+    access->error = fail;
+    access->warning = say_nothing;
+    access->debug = say_nothing;
+    access->method = PCI_ACCESS_SYS_BUS_PCI;
+    return access;
+}
+
+/* Reading pci.ids takes milliseconds, so it is kept for the next look. */
+static const char *find_name(struct gp_host *host, struct gp_arena *mem, const struct pci_dev *dev)
 {
     char name[256];
 
+    if (!host->names)
+        host->names = new_access();
     if (setjmp(failure.back))
         return NULL;
-    return gp_strdup(mem, pci_lookup_name(access, name, sizeof name,
+    return gp_strdup(mem, pci_lookup_name(host->names, name, sizeof name,
                                           PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_NUMBERS,
                                           dev->vendor_id, dev->device_id));
 }
 
-static void fill(struct gp_arena *mem, struct pci_access *access, struct pci_dev *dev,
+void gp_scan_forget(struct gp_host *host)
+{
+    close_access(&host->names);
+    host->names = NULL;
+}
+
+static void fill(struct gp_host *host, struct gp_arena *mem, struct pci_dev *dev,
                  struct gp_scan_item *item)
 {
     if (!try_fill(dev, PCI_FILL_IDENT | PCI_FILL_SUBSYS | PCI_FILL_CLASS_EXT)) {
@@ -83,7 +103,7 @@ static void fill(struct gp_arena *mem, struct pci_access *access, struct pci_dev
     item->subsystem_vendor = dev->subsys_vendor_id;
     item->subsystem_device = dev->subsys_id;
     item->class_code |= dev->prog_if;
-    item->name = find_name(mem, access, dev);
+    item->name = find_name(host, mem, dev);
 }
 
 static int by_address(const void *a, const void *b)
@@ -95,14 +115,10 @@ static int by_address(const void *a, const void *b)
 struct gp_error *gp_scan(struct gp_host *host, struct gp_arena *mem, struct gp_scan_item **ret,
                          size_t *ret_count)
 {
-    gp_cleanup(close_access) struct pci_access *access = pci_alloc();
+    gp_cleanup(close_access) struct pci_access *access = new_access();
     struct gp_scan_item *items = NULL;
     size_t count = 0;
 
-    access->error = fail;
-    access->warning = say_nothing;
-    access->debug = say_nothing;
-    access->method = PCI_ACCESS_SYS_BUS_PCI;
     (void)pci_set_param(access, (char *)"sysfs.path",
                         gp_printf(mem, "%s/sys/bus/pci", gp_streq(host->root, "/") ? "" : host->root));
     if (!try_scan(access))
@@ -121,7 +137,7 @@ struct gp_error *gp_scan(struct gp_host *host, struct gp_arena *mem, struct gp_s
             continue;
         item.class_code = (uint32_t)dev->device_class << 8;
         if (!item.failure)
-            fill(mem, access, dev, &item);
+            fill(host, mem, dev, &item);
         if (item.failure && !gp_host_exists(host, gp_sysfs_pci(mem, address, NULL)))
             continue;
         *gp_push(mem, items, count) = item;

@@ -17,3 +17,5 @@ struct gp_scan_item {
  * function that vanishes while it is read is left out. GP_E_IO if the bus cannot be listed at all. */
 struct gp_error *gp_scan(struct gp_host *host, struct gp_arena *mem, struct gp_scan_item **ret,
                          size_t *ret_count) GP_MUST_CHECK;
+/* Frees what was read of pci.ids. */
+void gp_scan_forget(struct gp_host *host);

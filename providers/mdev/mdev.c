@@ -398,19 +398,12 @@ static struct gp_error *find_parent(struct gp_host *host, struct gp_arena *mem, 
 static struct gp_error *find_type(struct gp_host *host, struct gp_arena *mem, const char *parent,
                                   const struct gp_step *step, const char **ret)
 {
-    struct gp_mdev_type *types;
-    size_t count;
-    struct gp_error *err = gp_mdev_types_read(host, mem, parent, &types, &count);
+    struct gp_error *err =
+        gp_mdev_type_find(host, mem, parent, step->profile, (uint32_t)step->value, ret);
 
-    for (size_t i = 0; !err && i < count; i++) {
-        if (gp_profile_eq(types[i].name, types[i].id, step->profile, (uint32_t)step->value)) {
-            *ret = types[i].dir;
-            return NULL;
-        }
-    }
-    return err ? err
-               : gp_error_new(GP_E_CHANGED, "%s is not among the types that %s offers", step->profile,
-                              parent);
+    if (!err && !*ret)
+        err = gp_error_new(GP_E_CHANGED, "%s is not among the types that %s offers", step->profile, parent);
+    return err;
 }
 
 static struct gp_error *create(struct gp_host *host, struct gp_arena *mem, const struct gp_gpu *gpu,

@@ -1,6 +1,7 @@
 #include "mdev/types.h"
 
 #include "cleanup.h"
+#include "settle.h"
 #include "text.h"
 
 #include <stdlib.h>
@@ -42,10 +43,20 @@ static struct gp_error *read_optional(struct gp_host *host, struct gp_arena *mem
     return err;
 }
 
+/* 746 of "nvidia-746", 0 of "i915-GVTg_V5_4". */
+static uint32_t id_of(const char *dir)
+{
+    const char *dash = strrchr(dir, '-');
+
+    if (!dash || !dash[1] || strspn(dash + 1, "0123456789") != strlen(dash + 1) || strlen(dash + 1) > 9)
+        return 0;
+    return (uint32_t)strtoul(dash + 1, NULL, 10);
+}
+
 static struct gp_error *read_type(struct gp_host *host, struct gp_arena *mem, const char *path,
                                   struct gp_mdev_type *type)
 {
-    const char *name, *description, *dash = strrchr(type->dir, '-');
+    const char *name, *description;
     uint64_t available = 0;
     struct gp_error *err = read_optional(host, mem, gp_printf(mem, "%s/name", path), &name);
 
@@ -60,8 +71,7 @@ static struct gp_error *read_type(struct gp_host *host, struct gp_arena *mem, co
         err = gp_host_read_u64(host, gp_printf(mem, "%s/available_instances", path), &available);
     type->name = name && *name ? name : type->dir;
     type->available = (uint32_t)available;
-    if (dash && dash[1] && strspn(dash + 1, "0123456789") == strlen(dash + 1) && strlen(dash + 1) < 10)
-        type->id = (uint32_t)strtoul(dash + 1, NULL, 10);
+    type->id = id_of(type->dir);
     return err;
 }
 
@@ -85,4 +95,26 @@ struct gp_error *gp_mdev_types_read(struct gp_host *host, struct gp_arena *mem, 
     *ret = types;
     *ret_count = count;
     return NULL;
+}
+
+struct gp_error *gp_mdev_type_find(struct gp_host *host, struct gp_arena *mem, const char *parent,
+                                   const char *profile, uint32_t id, const char **ret)
+{
+    const char *dir = gp_printf(mem, "%s/mdev_supported_types", parent);
+    struct gp_strings names;
+    struct gp_error *err = gp_host_list(host, mem, dir, &names);
+
+    *ret = NULL;
+    for (size_t i = 0; !err && i < names.count; i++) {
+        const char *name = NULL;
+        uint32_t its_id = id_of(names.items[i]);
+
+        if (!id || !its_id)
+            err = read_optional(host, mem, gp_printf(mem, "%s/%s/name", dir, names.items[i]), &name);
+        if (!err && gp_profile_eq(name && *name ? name : names.items[i], its_id, profile, id)) {
+            *ret = names.items[i];
+            return NULL;
+        }
+    }
+    return err;
 }

@@ -17,6 +17,11 @@ struct gp_mdev_type {
 struct gp_error *gp_mdev_types_read(struct gp_host *host, struct gp_arena *mem, const char *parent,
                                     struct gp_mdev_type **ret, size_t *ret_count) GP_MUST_CHECK;
 
+/* The directory of the type @profile, or of number @id where that is known (no file is read then). NULL in @ret
+ * if @parent has none. */
+struct gp_error *gp_mdev_type_find(struct gp_host *host, struct gp_arena *mem, const char *parent,
+                                   const char *profile, uint32_t id, const char **ret) GP_MUST_CHECK;
+
 /* Takes max_instance and framebuffer from "num_heads=4, …, framebuffer=4096M, …, max_instance=4"; other texts
  * leave both 0. Pure. Fact: recorded on an A2 host. */
 void gp_mdev_description_parse(const char *text, struct gp_mdev_type *type);
