@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -55,6 +56,16 @@ static struct gp_error *git_dir(struct gp_pass *pass, char **ret_temporary, cons
     return NULL;
 }
 
+/* The trailer that lets a commit remove many bindings at once. One that cannot be read is no permission. */
+static uint32_t allowed_removal(struct gp_pass *pass, const char *dir, const char *commit)
+{
+    const char *value = NULL;
+    struct gp_error *err = gp_git_trailer(dir, commit, "Gpupart-Allow-Removal", pass->mem, &value);
+
+    gp_error_free(err);
+    return value ? (uint32_t)strtoul(value, NULL, 10) : 0;
+}
+
 static struct gp_error *load_commit(struct gp_pass *pass, const char *dir, const char *commit,
                                     const char *path)
 {
@@ -67,6 +78,7 @@ static struct gp_error *load_commit(struct gp_pass *pass, const char *dir, const
     gp_load_finish(&pass->load);
     pass->load.declaration.commit = commit;
     pass->commit = commit;
+    pass->allowed_removal = allowed_removal(pass, dir, commit);
     return NULL;
 }
 
@@ -89,6 +101,16 @@ static struct gp_error *fall_back(struct gp_pass *pass, const char *dir, const c
 static const char *tree_path(const char *path)
 {
     return !path || gp_streq(path, ".") ? "" : path;
+}
+
+/* A commit that is not verified yet is signed by whom the host trusts, where the host asks for that. */
+static struct gp_error *check_trust(struct gp_pass *pass, const char *dir, const char *commit)
+{
+    const char *signer = NULL;
+
+    if (!pass->agent->trust_ssh || (pass->options.git_url && !pass->options.change))
+        return NULL;
+    return gp_git_check_signature(dir, commit, pass->agent->allowed_signers, pass->mem, &signer);
 }
 
 static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir)
@@ -117,6 +139,8 @@ static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir)
         return load_commit(pass, dir, gp_strdup(pass->mem, previous), git.path);
     }
     err = gp_git_sync(&git, pass->mem, &pass->git_state, &commit, &pass->git_why);
+    if (!err && !gp_streq(commit, previous))
+        err = check_trust(pass, dir, commit);
     if (err && err->code == GP_E_REFUSED)
         return fall_back(pass, dir, git.path, err, GP_EXIT_REFUSED);
     if (err)

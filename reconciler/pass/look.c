@@ -107,33 +107,60 @@ struct gp_plan_input gp_pass_plan_input(const struct gp_pass *pass, const struct
     };
 }
 
-/* The trailer that lets a commit remove many bindings at once. */
-static uint32_t allowed_removal(struct gp_pass *pass)
+/* Approvals that are live: of a plan, or of an object ("gpu/slot3"). */
+static struct gp_error *live_approvals(struct gp_pass *pass, struct gp_strings *ret)
 {
-    gp_cleanup(gp_free_p) char *dir = NULL;
-    const char *value = NULL;
-    struct gp_error *err;
+    struct gp_pause *approvals = NULL;
+    size_t count = 0;
+    struct gp_error *err = gp_state_pauses(pass->state, true, pass->mem, &approvals, &count);
 
-    if (!pass->commit || asprintf(&dir, "%s/git", pass->options.state) < 0)
-        return 0;
-    err = gp_git_trailer(dir, pass->commit, "Gpupart-Allow-Removal", pass->mem, &value);
-    gp_error_free(err); /* no trailer that can be read is no permission */
-    return value ? (uint32_t)strtoul(value, NULL, 10) : 0;
+    for (size_t i = 0; !err && i < count; i++)
+        if (approvals[i].until_us > gp_now_us())
+            *gp_push(pass->mem, ret->items, ret->count) = approvals[i].object;
+    return err;
 }
 
-static void resolve(struct gp_pass *pass, const char *approved)
+static struct gp_error *resolve(struct gp_pass *pass, const char *approved)
 {
+    struct gp_strings approvals = {0};
+    struct gp_error *err = live_approvals(pass, &approvals);
     const struct gp_resolve_input input = {
         .declaration = &pass->load.declaration,
         .agent = pass->agent,
         .have = pass->have,
         .memory = gp_pass_memory(pass, pass->mem),
         .mechanism = gp_registry_mechanism,
-        .allowed_removal = allowed_removal(pass),
+        .allowed_removal = pass->allowed_removal,
+        .approved = &approvals,
         .removal_warns = pass->options.dir && (!pass->options.change || approved),
     };
 
-    pass->goal = gp_resolve(pass->mem, &input);
+    if (!err)
+        pass->goal = gp_resolve(pass->mem, &input);
+    return err;
+}
+
+/* What is wanted cannot be told: whatever an earlier pass left half-done is taken back all the same, so that no guest
+ * stays down for it. Returns @why. */
+static struct gp_error *recover_without_goal(struct gp_pass *pass, struct gp_error *why)
+{
+    bool restored = false;
+    struct gp_error *err = gp_recover_owed(pass);
+
+    if (!err && pass->record_count)
+        err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
+    if (!err && pass->record_count) {
+        pass->goal = gp_new(pass->mem, struct gp_goal);
+        err = gp_recover_decide(pass, &restored);
+    }
+    if (!err)
+        return why;
+    {
+        gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+
+        gp_error_free(err);
+        return gp_error_wrap(why, "what an earlier pass left could not be looked at either (%s)", line);
+    }
 }
 
 struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
@@ -142,22 +169,26 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
     struct gp_error *err = gp_pass_desire(pass);
     bool restored = false;
 
+    if (err && pass->options.change)
+        return recover_without_goal(pass, err);
     if (!err && pass->options.change)
         err = gp_recover_owed(pass);
     if (!err)
         err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
+    if (!err)
+        err = resolve(pass, approved);
     if (err)
         return err;
-    resolve(pass, approved);
     if (pass->options.change) {
         err = gp_recover_decide(pass, &restored);
         if (err)
             return err;
         if (restored) {
             err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
+            if (!err)
+                err = resolve(pass, approved);
             if (err)
                 return err;
-            resolve(pass, approved);
         }
     }
     input = gp_pass_plan_input(pass, pass->goal, pass->have);

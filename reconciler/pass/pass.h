@@ -65,6 +65,7 @@ struct gp_pass {
     const char *git_why;    /* why it is stale */
     const char *commit;     /* of the declaration in use; NULL: a working tree */
     const char *refused;    /* head that could not be used, and why; NULL: none */
+    uint32_t allowed_removal; /* of the commit's trailer; 0: none */
     int desire_exit;        /* GP_EXIT_OK, or why the head is not what is in use */
 
     struct gp_have *have;
