@@ -21,25 +21,28 @@ struct gp_error *look(struct laws *laws, struct gp_arena *mem, const char *id, s
     return err ? err : gp_error_new(GP_E_GONE, "%s is not there", id);
 }
 
-/* One step, and once more, looked at both times. */
+/* One step, a look, and the step once more, which changes nothing: the look after the next step tells. */
 static const char *do_step(struct laws *laws, struct gp_arena *mem, const struct gp_mechanism *mechanism,
                            const struct gp_gpu *before, const struct gp_step *step)
 {
     struct gp_gpu *expected = copy_of(mem, before), *now;
-    const char *why;
+    struct gp_error *err = gp_registry_apply(laws->host, before, step);
+    const char *why = NULL, *again = "";
 
     mechanism->predict(mem, expected, step);
-    for (int again = 0; again < 2; again++) {
-        struct gp_error *err = gp_registry_apply(laws->host, before, step);
-
-        if (!err)
-            err = look(laws, mem, before->id, &now);
-        why = err ? law_error(mem, err) : differs(mem, expected, now);
-        if (why)
-            return gp_printf(mem, "%s %s of partition %lld%s: %s", gp_step_kind_name(step->kind),
-                             step->after, (long long)step->partition, again ? ", done again" : "", why);
+    if (!err)
+        err = look(laws, mem, before->id, &now);
+    if (!err)
+        why = differs(mem, expected, now);
+    if (!err && !why) {
+        again = ", done again";
+        err = gp_registry_apply(laws->host, now, step);
     }
-    return NULL;
+    if (err)
+        why = law_error(mem, err);
+    return why ? gp_printf(mem, "%s %s of partition %lld%s: %s", gp_step_kind_name(step->kind), step->after,
+                           (long long)step->partition, again, why)
+               : NULL;
 }
 
 /* From what it is to @want, each step checked; NULL if it arrives. */

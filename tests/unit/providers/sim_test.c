@@ -1,0 +1,304 @@
+/* What only a host that answers can show: refusals, delays, calls that do not come back. */
+#include "rows.h"
+#include "tree.h"
+
+#include "cleanup.h"
+#include "plan.h"
+#include "registry.h"
+#include "text.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static struct {
+    char root[64];
+    struct gp_arena *mem;
+    struct gp_host host;
+} sim;
+
+static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void run(const char *format, ...)
+{
+    char command[1024];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    cr_assert(zero(int, system(command)), "%s", command); /* NOLINT(cert-env33-c) */
+}
+
+static void control(const char *command)
+{
+    run("echo '%s' >%s/gpusim-control", command, sim.root);
+}
+
+/* False where FUSE cannot be used: the test is skipped then. */
+static bool start(const char *hostfile)
+{
+    if (access("/dev/fuse", R_OK | W_OK) < 0)
+        return false;
+    (void)snprintf(sim.root, sizeof sim.root, "/tmp/gp-sim-XXXXXX");
+    cr_assert(ne(ptr, mkdtemp(sim.root), NULL));
+    run("%s --time-scale=0.01 %s/%s.yaml %s", GPUSIM, GPUSIM_HOSTS, hostfile, sim.root);
+    sim.mem = gp_arena_new();
+    tree_ok(gp_host_open(sim.root, true, &sim.host));
+    sim.host.machine_id = "0123456789abcdef0123456789abcdef";
+    sim.host.sriov_manage = GPUSIM "-sriov-manage";
+    (void)setenv("GPUPART_SIMULATED_TOOLS", "1", 1);
+    return true;
+}
+
+static void stop(void)
+{
+    if (!sim.mem)
+        return;
+    gp_host_close(&sim.host);
+    gp_arena_free(sim.mem);
+    run("fusermount3 -u -z %s && rmdir %s", sim.root, sim.root);
+}
+
+#define SIMULATE(hostfile)                                                                         \
+    do {                                                                                           \
+        if (!start(hostfile))                                                                      \
+            cr_skip_test("there is no /dev/fuse");                                                 \
+    } while (0)
+
+TestSuite(sim, .fini = stop, .timeout = 100);
+
+static struct gp_gpu *gpu_now(const char *id)
+{
+    struct gp_gpu *gpus;
+    size_t count;
+
+    tree_ok(gp_registry_observe(&sim.host, sim.mem, NULL, &gpus, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (gp_streq(gpus[i].id, id))
+            return &gpus[i];
+    }
+    cr_assert(false, "%s is not there", id);
+    return NULL;
+}
+
+/* Brings @id to @want; the error of the first step that fails. */
+static struct gp_error *go(const char *id, const struct gp_layout *want)
+{
+    struct gp_steps steps = {.mem = sim.mem};
+    struct gp_gpu *gpu = gpu_now(id);
+    struct gp_error *err = gp_registry_mechanism(gpu->mechanism)->plan(gpu, want, &steps);
+
+    for (size_t i = 0; !err && i < steps.count; i++) {
+        err = gp_registry_apply(&sim.host, gpu, &steps.items[i]);
+        if (!err)
+            gpu = gpu_now(id);
+    }
+    if (!err)
+        cr_assert(gp_registry_mechanism(gpu->mechanism)->matches(gpu, want), "%s is %s", id,
+                  gp_gpu_value(sim.mem, gpu));
+    return err;
+}
+
+static struct gp_layout cut(uint32_t count, const char *profile)
+{
+    return (struct gp_layout){.mode = GP_MODE_PARTITIONED, .count = count, .profile = profile};
+}
+
+static struct gp_error *release(const struct gp_gpu *gpu, uint32_t timeout_ms, size_t vms)
+{
+    struct gp_step step = {.kind = GP_STEP_RELEASE_PARTITION, .gpu = gpu->id, .partition = 0,
+                           .before = "a", .after = "none", .timeout_ms = timeout_ms, .vms.count = vms};
+
+    return gp_registry_apply(&sim.host, gpu, &step);
+}
+
+Test(sim, a_write_that_hangs_is_told_and_the_rest_goes_on)
+{
+    struct gp_layout want = cut(2, NULL);
+    const char *text;
+    uint64_t began;
+
+    SIMULATE("two-xe");
+    control("hang sriov_numvfs");
+    began = gp_host_now_ms();
+    cr_assert(eq(int, tree_code(gp_host_write_within(&sim.host,
+                                                     "sys/bus/pci/devices/0000:03:00.0/sriov_numvfs", "2",
+                                                     300)), GP_E_HUNG));
+    cr_assert(lt(u64, gp_host_now_ms() - began, 5000));
+    cr_assert(sim.host.hung);
+    tree_ok(gp_host_read(&sim.host, sim.mem, "sys/bus/pci/devices/0000:03:00.0/vendor", &text));
+    control("unhang");
+    /* Observing does not read sriov_numvfs, whose readers wait as well; the other GPU is free anyway. */
+    tree_ok(go("slot5", &want));
+}
+
+Test(sim, a_read_that_hangs_makes_the_gpu_unknown)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q");
+    struct gp_gpu *gpu;
+
+    SIMULATE("two-a2");
+    tree_ok(go("slot3", &want));
+    control("hang-read current_vgpu_type");
+    sim.host.io_timeout_ms = 300;
+    gpu = gpu_now("slot3");
+    control("unhang");
+    cr_assert(eq(int, gpu->status, GP_GPU_UNKNOWN));
+    cr_assert(eq(int, gpu->held, GP_HELD_UNKNOWN));
+}
+
+Test(sim, who_holds_a_partition_is_named)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q");
+    struct gp_partition *partition;
+
+    SIMULATE("two-a2");
+    tree_ok(go("slot3", &want));
+    control("hold 0000:08:00.4 4711 qemu-system-x86");
+    partition = &gpu_now("slot3")->partitions[0];
+    cr_assert(eq(int, partition->held, GP_HELD_YES));
+    cr_assert(eq(str, (char *)partition->holder, "pid 4711 (qemu-system-x86)"));
+    cr_assert(eq(int, gpu_now("slot3")->partitions[1].held, GP_HELD_NO));
+}
+
+/* Clearing a type is refused for a while after its guest is gone. */
+Test(sim, clearing_is_tried_until_the_guest_is_wound_up)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q");
+    struct gp_gpu *gpu;
+
+    SIMULATE("two-a2");
+    tree_ok(go("slot3", &want));
+    control("hold 0000:08:00.4 4711 qemu-system-x86");
+    gpu = gpu_now("slot3");
+    cr_assert(eq(int, tree_code(release(gpu, 700, 0)), GP_E_PERM));
+    control("teardown-ms 150000");
+    control("release 0000:08:00.4");
+    tree_ok(release(gpu, 30000, 1));
+    cr_assert(eq(u32, gpu_now("slot3")->count, 3));
+}
+
+Test(sim, a_vf_that_is_held_keeps_all_of_them)
+{
+    struct gp_layout want = cut(4, NULL), other = cut(2, NULL);
+
+    SIMULATE("two-xe");
+    tree_ok(go("slot3", &want));
+    control("hold 0000:03:00.1 4711 qemu-system-x86");
+    cr_assert(eq(int, tree_code(go("slot3", &other)), GP_E_BUSY));
+    cr_assert(eq(u32, gpu_now("slot3")->count, 4));
+    control("release 0000:03:00.1");
+    tree_ok(go("slot3", &other));
+}
+
+Test(sim, fewer_vfs_than_asked_are_an_error_with_a_way_on)
+{
+    struct gp_layout want = cut(4, NULL);
+    struct gp_error *err;
+
+    SIMULATE("two-xe");
+    control("fewer-vfs slot3 3");
+    err = go("slot3", &want);
+    cr_assert(err && err->code == GP_E_IO && strstr(err->message, "made 3 VFs"), "%s",
+              err ? err->message : "no error");
+    gp_error_free(err);
+    control("fewer-vfs slot3 12");
+    tree_ok(go("slot3", &want));
+}
+
+Test(sim, attributes_that_come_late_are_waited_for)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q");
+
+    SIMULATE("two-a2");
+    control("late creatable_vgpu_types 800");
+    tree_ok(go("slot3", &want));
+}
+
+Test(sim, a_tool_that_fails_half_way_leaves_something_to_repair)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q");
+    struct gp_error *err;
+    struct gp_gpu *gpu;
+
+    SIMULATE("two-a2");
+    control("fail sriov_numvfs 1 EIO");
+    err = go("slot3", &want);
+    cr_assert(err && strstr(err->message, "pci-pf-stub"), "%s", err ? err->message : "no error");
+    gp_error_free(err);
+    gpu = gpu_now("slot3");
+    cr_assert(eq(int, gpu->status, GP_GPU_UNHEALTHY));
+    tree_ok(go("slot3", &want));
+}
+
+Test(sim, a_client_that_goes_in_time_is_no_hindrance)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q");
+    pid_t pid;
+
+    SIMULATE("two-a2");
+    control("client slot3 nv-hostengine");
+    pid = fork();
+    if (pid == 0) {
+        gp_host_sleep_ms(1500);
+        control("client slot3 -");
+        _exit(0);
+    }
+    tree_ok(go("slot3", &want));
+    (void)waitpid(pid, NULL, 0);
+}
+
+/* Removing an mdev that its driver is about to remove would wedge the vGPU until the next reboot. */
+Test(sim, an_mdev_that_goes_by_itself_is_not_removed)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q");
+    const char *text;
+    struct gp_gpu *gpu;
+
+    SIMULATE("two-a2-mdev");
+    tree_ok(go("slot3", &want));
+    control("clear-log");
+    control("self-remove-ms 80000");
+    gpu = gpu_now("slot3");
+    control(gp_printf(sim.mem, "hold %s 4711 qemu-system-x86", gpu->partitions[0].device.uuid));
+    cr_assert(eq(int, tree_code(release(gpu, 500, 0)), GP_E_BUSY), "a removal would wait for the guest");
+    control(gp_printf(sim.mem, "release %s", gpu->partitions[0].device.uuid));
+    tree_ok(release(gpu, 20000, 1));
+    tree_ok(gp_host_read(&sim.host, sim.mem, "gpusim-log", &text));
+    cr_assert(eq(ptr, strstr(text, "/remove"), NULL), "%s", text);
+    cr_assert(eq(u32, gpu_now("slot3")->count, 3));
+    tree_ok(go("slot3", &want));
+}
+
+Test(sim, the_functions_of_a_slot_go_together)
+{
+    struct gp_layout whole = {.mode = GP_MODE_PASSTHROUGH}, none = {.mode = GP_MODE_NONE};
+    const char *driver;
+
+    SIMULATE("mixed");
+    tree_ok(go("slot4", &whole));
+    tree_ok(gp_host_readlink(&sim.host, sim.mem, "sys/bus/pci/devices/0000:65:00.1/driver", &driver));
+    cr_assert(eq(str, (char *)driver, "vfio-pci"));
+    tree_ok(go("slot4", &none));
+    tree_ok(gp_host_readlink(&sim.host, sim.mem, "sys/bus/pci/devices/0000:65:00.1/driver", &driver));
+    cr_assert(ne(str, (char *)driver, "vfio-pci"));
+    /* slot6 shares its group with a NIC, which is not ours to move. */
+    cr_assert(eq(int, tree_code(go("slot6", &whole)), GP_E_UNSUPPORTED));
+    tree_ok(gp_host_readlink(&sim.host, sim.mem, "sys/bus/pci/devices/0000:67:00.0/driver", &driver));
+    cr_assert(eq(str, (char *)driver, "igb"));
+}
+
+Test(sim, nothing_but_the_gpu_is_ever_written_to)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q"), whole = {.mode = GP_MODE_PASSTHROUGH};
+    const char *text;
+
+    SIMULATE("two-a2");
+    tree_ok(go("slot3", &want));
+    tree_ok(go("slot3", &whole));
+    tree_ok(gp_host_read(&sim.host, sim.mem, "gpusim-log", &text));
+    cr_assert(eq(ptr, strstr(text, "0000:0c:"), NULL), "%s", text);
+    cr_assert(eq(ptr, strstr(text, "0000:02:"), NULL), "%s", text);
+}
