@@ -1,5 +1,5 @@
-/* The laws that can be seen on one plan, looked for by doing its steps on a copy of the host. Knows nothing of
- * how plans are made. */
+/* The laws that can be seen on one plan, looked for by doing its steps on a copy of the host. Knows
+ * nothing of how plans are made. */
 #include "plan.h"
 
 #include "text.h"
@@ -13,18 +13,17 @@ struct checker {
     const struct gp_step *step;
 };
 
-static struct gp_error *breaks(const struct checker *checker, int law, const char *what)
-    GP_MUST_CHECK;
+static struct gp_error *breaks(const struct checker *checker, int law,
+                               const char *what) GP_MUST_CHECK;
 static struct gp_error *breaks(const struct checker *checker, int law, const char *what)
 {
     const struct gp_step *step = checker->step;
     const char *object = step->vm_name ? step->vm_name : step->gpu ? step->gpu : "host";
 
-    return gp_error_new(GP_E_BUG, "law %d, step %u, %s %s%s%s: %s", law, (unsigned)step->n,
-                        gp_step_kind_name(step->kind), object, step->partition >= 0 ? "/" : "",
-                        step->partition >= 0 ? gp_printf(checker->mem, "%u", (unsigned)step->partition)
-                                             : "",
-                        what);
+    return gp_error_new(
+        GP_E_BUG, "law %d, step %u, %s %s%s%s: %s", law, (unsigned)step->n,
+        gp_step_kind_name(step->kind), object, step->partition >= 0 ? "/" : "",
+        step->partition >= 0 ? gp_printf(checker->mem, "%u", (unsigned)step->partition) : "", what);
 }
 
 /* ---- looking things up ---- */
@@ -98,7 +97,8 @@ static bool is_edit(enum gp_step_kind kind)
 }
 
 /* Whether the plan has a step of @kind for @vm after @from (from 0: anywhere). */
-static bool plans(const struct checker *checker, const char *vm, enum gp_step_kind kind, size_t from)
+static bool plans(const struct checker *checker, const char *vm, enum gp_step_kind kind,
+                  size_t from)
 {
     for (size_t n = from; n < checker->plan->step_count; n++)
         if (checker->plan->steps[n].kind == kind && gp_streq(checker->plan->steps[n].vm, vm))
@@ -159,7 +159,8 @@ static struct gp_error *check_free(const struct checker *checker)
 
 /* ---- law 4: only what is ours ---- */
 
-/* A definition that is not ours to change must not lose what it names. @was: the GPU before the step. */
+/* A definition that is not ours to change must not lose what it names. @was: the GPU before the
+ * step. */
 static struct gp_error *check_definitions(const struct checker *checker, const struct gp_gpu *was)
 {
     const struct gp_gpu *is = gp_have_gpu(checker->now, was->id);
@@ -179,7 +180,8 @@ static struct gp_error *check_definitions(const struct checker *checker, const s
             if (!before || (after && gp_streq(after->profile, before->profile)) ||
                 plans(checker, vm->uuid, GP_STEP_MARK, 0))
                 continue;
-            return breaks(checker, 4, gp_printf(checker->mem, "VM %s was given it by hand", vm->name));
+            return breaks(checker, 4,
+                          gp_printf(checker->mem, "VM %s was given it by hand", vm->name));
         }
     }
     return NULL;
@@ -201,7 +203,8 @@ static struct gp_error *check_gpu_step(const struct checker *checker)
         const struct gp_gpu *gpu = &checker->now->gpus[g];
 
         goal = goal_gpu(checker, gpu->id);
-        if (gpu->count && gp_streq(gpu->mechanism, gp_have_gpu(checker->now, checker->step->gpu)->mechanism) &&
+        if (gpu->count &&
+            gp_streq(gpu->mechanism, gp_have_gpu(checker->now, checker->step->gpu)->mechanism) &&
             (!goal || !goal->managed))
             return breaks(checker, 4, "another GPU of the driver is not ours");
     }
@@ -220,7 +223,8 @@ static struct gp_error *check_edit(const struct checker *checker, const struct g
     if ((step->kind == GP_STEP_DETACH || step->kind == GP_STEP_REBIND) &&
         !find_ours(vm, step->device_before))
         return breaks(checker, 4, "the device that leaves is not ours");
-    if (step->kind == GP_STEP_MARK && !has_dev(vm->persistent_devs, vm->persistent_count, step->device))
+    if (step->kind == GP_STEP_MARK &&
+        !has_dev(vm->persistent_devs, vm->persistent_count, step->device))
         return breaks(checker, 4, "it is not defined with what is marked");
     if (step->kind != GP_STEP_DETACH &&
         (!gp_streq(goal->gpu, step->gpu) || goal->pending ||
@@ -228,7 +232,8 @@ static struct gp_error *check_edit(const struct checker *checker, const struct g
         return breaks(checker, 4, "the declaration gives it something else");
     /* A running guest's definition may change under it only where that is asked for. */
     if (vm->power != GP_POWER_OFF && !goal->next_start && step->kind != GP_STEP_MARK &&
-        !(step->kind == GP_STEP_DETACH && !has_dev(vm->live, vm->live_count, step->device_before)) &&
+        !(step->kind == GP_STEP_DETACH &&
+          !has_dev(vm->live, vm->live_count, step->device_before)) &&
         !has_dev(vm->live, vm->live_count, step->device))
         return breaks(checker, 8, "it runs, and would not have what it is defined with");
     return NULL;
@@ -267,8 +272,8 @@ static bool own_device_changes(const struct checker *checker, const struct gp_vm
 {
     const struct gp_goal_vm *goal = goal_vm(checker, vm->uuid);
 
-    if (plans(checker, vm->uuid, GP_STEP_ATTACH, 0) || plans(checker, vm->uuid, GP_STEP_REBIND, 0) ||
-        plans(checker, vm->uuid, GP_STEP_DETACH, 0))
+    if (plans(checker, vm->uuid, GP_STEP_ATTACH, 0) ||
+        plans(checker, vm->uuid, GP_STEP_REBIND, 0) || plans(checker, vm->uuid, GP_STEP_DETACH, 0))
         return true;
     if (!goal || !goal->managed || goal->next_start)
         return false;
@@ -362,7 +367,8 @@ static struct gp_error *check_given(const struct checker *checker)
     }
     for (size_t n = 0; n < vm->persistent_count; n++)
         if (!gp_device_eq(vm->persistent_devs[n].device, device) &&
-            gp_have_find(checker->now, vm->persistent_devs[n].device, &other_gpu, &other_partition) &&
+            gp_have_find(checker->now, vm->persistent_devs[n].device, &other_gpu,
+                         &other_partition) &&
             other_partition)
             return breaks(checker, 3, "it has a second partition");
     return NULL;
@@ -457,7 +463,8 @@ static struct gp_error *do_step(struct checker *checker)
         return NULL;
     }
     was = *gp_have_gpu(checker->now, step->gpu);
-    was.partitions = gp_memdup(checker->mem, was.partitions, was.partition_count * sizeof *was.partitions);
+    was.partitions =
+        gp_memdup(checker->mem, was.partitions, was.partition_count * sizeof *was.partitions);
     gp_step_predict(checker->mem, checker->now, checker->input->mechanism, step);
     return check_definitions(checker, &was);
 }

@@ -17,8 +17,8 @@ static bool is_of(const struct gp_set *set, const struct gp_step *step)
     return step->vm ? is_one_of(&set->vms, step->vm) : is_one_of(&set->gpus, step->gpu);
 }
 
-/* A partition made anew may turn out to have the very device that its VM is defined with: then there is nothing to
- * edit, or its mark alone. */
+/* A partition made anew may turn out to have the very device that its VM is defined with: then
+ * there is nothing to edit, or its mark alone. */
 static bool may_be_missing(const struct gp_step *planned)
 {
     return planned->kind == GP_STEP_REBIND && planned->device.kind == GP_DEVICE_NONE;
@@ -32,12 +32,12 @@ static bool is_same(const struct gp_step *planned, const struct gp_step *fresh)
             return false;
     if (planned->kind != fresh->kind && !(may_be_missing(planned) && fresh->kind == GP_STEP_MARK))
         return false;
-    return planned->partition == fresh->partition &&
-           planned->value == fresh->value && gp_streq(planned->gpu, fresh->gpu) &&
-           gp_streq(planned->vm, fresh->vm) && gp_streq(planned->unit, fresh->unit) &&
-           gp_streq(planned->after, fresh->after) && gp_streq(planned->profile, fresh->profile) &&
-           gp_streq(planned->driver, fresh->driver) && gp_streq(planned->binding, fresh->binding) &&
-           gp_streq(planned->pool, fresh->pool) && fresh->class <= planned->class;
+    return planned->partition == fresh->partition && planned->value == fresh->value &&
+           gp_streq(planned->gpu, fresh->gpu) && gp_streq(planned->vm, fresh->vm) &&
+           gp_streq(planned->unit, fresh->unit) && gp_streq(planned->after, fresh->after) &&
+           gp_streq(planned->profile, fresh->profile) && gp_streq(planned->driver, fresh->driver) &&
+           gp_streq(planned->binding, fresh->binding) && gp_streq(planned->pool, fresh->pool) &&
+           fresh->class <= planned->class;
 }
 
 static const char *text_of(struct gp_arena *mem, const struct gp_step *step)
@@ -51,21 +51,24 @@ static const char *text_of(struct gp_arena *mem, const struct gp_step *step)
 }
 
 /* ": " and what is found against the object of @step now; "" if nothing is. */
-static const char *why_not(struct gp_arena *mem, const struct gp_plan *fresh, const struct gp_step *step)
+static const char *why_not(struct gp_arena *mem, const struct gp_plan *fresh,
+                           const struct gp_step *step)
 {
     const char *object = step->vm_name ? gp_printf(mem, "vm/%s", step->vm_name)
                                        : gp_printf(mem, "gpu/%s", step->gpu ? step->gpu : "");
 
     for (size_t n = 0; n < fresh->finding_count; n++)
-        if (fresh->findings[n].level != GP_LEVEL_NOTE && gp_streq(fresh->findings[n].object, object))
+        if (fresh->findings[n].level != GP_LEVEL_NOTE &&
+            gp_streq(fresh->findings[n].object, object))
             return gp_printf(mem, ": %s", fresh->findings[n].message);
     return "";
 }
 
-/* Where an edit turned out to be needless, a wave is, and its guests were started with the one before. One that
- * is not running would be started now, or there would be a finding that says why not. */
-static bool is_early(struct gp_arena *mem, const struct gp_plan *planned, const struct gp_plan *fresh,
-                     const struct gp_step *step)
+/* Where an edit turned out to be needless, a wave is, and its guests were started with the one
+ * before. One that is not running would be started now, or there would be a finding that says why
+ * not. */
+static bool is_early(struct gp_arena *mem, const struct gp_plan *planned,
+                     const struct gp_plan *fresh, const struct gp_step *step)
 {
     const char *object = gp_printf(mem, "vm/%s", step->vm_name ? step->vm_name : "");
     bool needless = false;
@@ -75,7 +78,8 @@ static bool is_early(struct gp_arena *mem, const struct gp_plan *planned, const 
     for (size_t n = 0; n < planned->step_count; n++)
         needless |= planned->steps[n].set == step->set && may_be_missing(&planned->steps[n]);
     for (size_t n = 0; n < fresh->finding_count; n++)
-        if (gp_streq(fresh->findings[n].rule, "GP-W508") && gp_streq(fresh->findings[n].object, object))
+        if (gp_streq(fresh->findings[n].rule, "GP-W508") &&
+            gp_streq(fresh->findings[n].object, object))
             return false;
     return needless;
 }
@@ -85,7 +89,8 @@ static struct gp_error *compare(struct gp_arena *mem, const struct gp_plan *plan
                                 uint32_t index, uint32_t from_wave)
 {
     bool *used = gp_new_array(mem, bool, fresh->step_count + 1);
-    size_t *last = gp_new_array(mem, size_t, set->gpus.count + 1); /* by GPU: one past its last match */
+    size_t *last =
+        gp_new_array(mem, size_t, set->gpus.count + 1); /* by GPU: one past its last match */
 
     for (size_t p = 0; p < planned->step_count; p++) {
         const struct gp_step *step = &planned->steps[p];

@@ -75,7 +75,8 @@ static void add_layout(struct differ *differ, bool drift, struct gp_difference d
                           (gp_streq(a.mode, "none") && gp_streq(b.mode, "partitioned"));
 
     for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
-        if (gp_streq(rows[n].before, rows[n].after) || (n == 0 && by_count) || (n == 2 && by_count && drift))
+        if (gp_streq(rows[n].before, rows[n].after) || (n == 0 && by_count) ||
+            (n == 2 && by_count && drift))
             continue;
         difference.path = rows[n].path;
         difference.rule = drift ? rows[n].rule : NULL;
@@ -87,7 +88,8 @@ static void add_layout(struct differ *differ, bool drift, struct gp_difference d
     }
 }
 
-static bool matches(const struct differ *differ, const struct gp_gpu *gpu, const struct gp_layout *want)
+static bool matches(const struct differ *differ, const struct gp_gpu *gpu,
+                    const struct gp_layout *want)
 {
     const struct gp_mechanism *mechanism =
         gpu->mechanism ? differ->input->mechanism(gpu->mechanism) : NULL;
@@ -111,10 +113,11 @@ static void differ_gpu(struct differ *differ, const struct gp_goal_gpu *goal)
         wanted = gp_layout_value(differ->mem, &goal->want);
         met = matches(differ, gpu, &goal->want);
         if (applied ? !gp_streq(applied->value, wanted) : !met) {
-            difference.reason = applied ? gp_printf(differ->mem, "the declaration changed from '%s' to '%s'",
-                                                    applied->value, wanted)
-                                        : gp_printf(differ->mem, "it is '%s', and '%s' is declared", observed,
-                                                    wanted);
+            difference.reason =
+                applied
+                    ? gp_printf(differ->mem, "the declaration changed from '%s' to '%s'",
+                                applied->value, wanted)
+                    : gp_printf(differ->mem, "it is '%s', and '%s' is declared", observed, wanted);
             add_layout(differ, false, difference, applied ? applied->value : observed, wanted);
             return;
         }
@@ -176,8 +179,9 @@ static const char *wanted_value(const struct differ *differ, const struct gp_goa
 {
     if (!wants_partition(goal))
         return "-";
-    return is_whole(differ, goal->gpu) ? goal->gpu
-                                       : gp_partition_symbol(differ->mem, goal->gpu, goal->partition);
+    return is_whole(differ, goal->gpu)
+               ? goal->gpu
+               : gp_partition_symbol(differ->mem, goal->gpu, goal->partition);
 }
 
 static const char *device_value(const struct differ *differ, struct gp_device device)
@@ -190,8 +194,8 @@ static const char *device_value(const struct differ *differ, struct gp_device de
     return partition ? gp_partition_symbol(differ->mem, gpu->id, partition->index) : gpu->id;
 }
 
-/* What it is given: by its definition; and where that is as wanted, by what it runs with, unless it may run on
- * until it is started anew. */
+/* What it is given: by its definition; and where that is as wanted, by what it runs with, unless it
+ * may run on until it is started anew. */
 static const char *observed_value(const struct differ *differ, const struct gp_goal_vm *goal,
                                   const struct gp_vm *vm, const char *wanted)
 {
@@ -235,10 +239,9 @@ static void differ_vm(struct differ *differ, const struct gp_goal_vm *goal)
     if (!goal->rule && !gp_streq(expected ? expected : observed, wanted)) {
         difference.before = expected ? expected : observed;
         difference.after = wanted;
-        difference.reason = gp_streq(wanted, "-")
-                                ? goal->pending ? "there is no partition for it"
-                                                : "no binding names it any more"
-                                : "the declaration binds it";
+        difference.reason = gp_streq(wanted, "-") ? goal->pending ? "there is no partition for it"
+                                                                  : "no binding names it any more"
+                                                  : "the declaration binds it";
         add(differ, false, &difference);
         return;
     }
@@ -313,7 +316,8 @@ void gp_plan_differences(struct gp_arena *mem, const struct gp_plan_input *input
     for (size_t n = 0; input->goal->declared && n < input->goal->gpu_count; n++)
         differ_gpu(&differ, &input->goal->gpus[n]);
     differ_gone(&differ);
-    for (size_t n = 0; input->goal->declared && !input->have->vms_unknown && n < input->goal->vm_count; n++)
+    for (size_t n = 0;
+         input->goal->declared && !input->have->vms_unknown && n < input->goal->vm_count; n++)
         differ_vm(&differ, &input->goal->vms[n]);
     differ_renamed(&differ);
     for (size_t n = 0; n < plan->set_count; n++) {

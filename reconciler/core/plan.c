@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void tell(struct gp_planner *planner, const char *rule, struct gp_span at, const char *object,
-                 const char *message)
+static void tell(struct gp_planner *planner, const char *rule, struct gp_span at,
+                 const char *object, const char *message)
 {
     *gp_push(planner->mem, planner->findings, planner->finding_count) = (struct gp_finding){
         .rule = rule,
@@ -35,8 +35,8 @@ void gp_planner_block_vm(struct gp_planner *planner, struct gp_work_vm *vm, cons
              gp_printf(planner->mem, "vm/%s", vm->vm->name), why);
 }
 
-/* Blocks only ever grow, and each round finds one at least: it ends. GPUs first, since a VM that is refused
- * for what a reshape would do to it is not to be refused if that reshape never happens. */
+/* Blocks only ever grow, and each round finds one at least: it ends. GPUs first, since a VM that is
+ * refused for what a reshape would do to it is not to be refused if that reshape never happens. */
 static void settle(struct gp_planner *planner)
 {
     do

@@ -8,7 +8,8 @@
 
 struct gp_device gp_device_placeholder(struct gp_arena *mem, const char *gpu_id, uint32_t index)
 {
-    return (struct gp_device){.kind = GP_DEVICE_MDEV, .uuid = gp_partition_symbol(mem, gpu_id, index)};
+    return (struct gp_device){.kind = GP_DEVICE_MDEV,
+                              .uuid = gp_partition_symbol(mem, gpu_id, index)};
 }
 
 bool gp_device_is_placeholder(struct gp_device device)
@@ -277,15 +278,17 @@ static bool block_held(struct gp_planner *planner, struct gp_work_gpu *gpu,
     if (real->held != GP_HELD_NO && !gp_work_gpu_is_in_vm(there, -1) &&
         gp_work_gpu_disturbs(planner, gpu, (struct gp_place){index, -1})) {
         gp_planner_block_gpu(planner, gpu, "GP-E506",
-                             gp_printf(planner->mem, "GPU %s is held by no VM that is known here: %s",
-                                       real->id, holder_text(real->held, real->holder)),
+                             gp_printf(planner->mem,
+                                       "GPU %s is held by no VM that is known here: %s", real->id,
+                                       holder_text(real->held, real->holder)),
                              false);
         return true;
     }
     return false;
 }
 
-/* A running guest on what is disturbed must be one that may be stopped, and that can be started again. */
+/* A running guest on what is disturbed must be one that may be stopped, and that can be started
+ * again. */
 static bool block_live(struct gp_planner *planner, struct gp_work_gpu *gpu, struct gp_work_vm *vm)
 {
     for (size_t n = 0; vm->vm->power != GP_POWER_OFF && n < vm->vm->live_count; n++) {
@@ -296,23 +299,25 @@ static bool block_live(struct gp_planner *planner, struct gp_work_gpu *gpu, stru
         name = gp_planner_device_name(planner, vm->vm->live[n].device);
         why = gp_work_vm_unstoppable(vm);
         if (!vm->managed && !vm->vm->live[n].ours) {
-            gp_planner_block_gpu(planner, gpu, "GP-E206",
-                                 gp_printf(planner->mem,
-                                           "%s is in use by VM %s, which no binding names: it may not be stopped",
-                                           name, vm->vm->name),
-                                 false);
+            gp_planner_block_gpu(
+                planner, gpu, "GP-E206",
+                gp_printf(planner->mem,
+                          "%s is in use by VM %s, which no binding names: it may not be stopped",
+                          name, vm->vm->name),
+                false);
             return true;
         }
         if (vm->block.rule) {
             gp_planner_block_gpu(planner, gpu, vm->block.rule,
-                                 gp_printf(planner->mem, "%s is in use by VM %s: %s", name, vm->vm->name,
-                                           vm->block.why),
+                                 gp_printf(planner->mem, "%s is in use by VM %s: %s", name,
+                                           vm->vm->name, vm->block.why),
                                  true);
             return true;
         }
         if (why) {
             gp_planner_block_gpu(planner, gpu, "GP-E507",
-                                 gp_printf(planner->mem, "%s is in use by VM %s, which may not be stopped: %s",
+                                 gp_printf(planner->mem,
+                                           "%s is in use by VM %s, which may not be stopped: %s",
                                            name, vm->vm->name, why),
                                  false);
             return true;
@@ -333,8 +338,8 @@ static bool is_there_after(const struct gp_work_gpu *gpu, struct gp_place place)
     return is && is->live && gp_device_eq(was->device, is->device);
 }
 
-/* What a domain refers to belongs to that domain: a definition that names what is destroyed must be ours to
- * change, or name what will be there again for it. */
+/* What a domain refers to belongs to that domain: a definition that names what is destroyed must be
+ * ours to change, or name what will be there again for it. */
 static bool block_definition(struct gp_planner *planner, struct gp_work_gpu *gpu,
                              struct gp_work_vm *vm)
 {
@@ -347,27 +352,30 @@ static bool block_definition(struct gp_planner *planner, struct gp_work_gpu *gpu
         name = gp_planner_device_name(planner, dev->device);
         if (vm->block.rule) {
             gp_planner_block_gpu(planner, gpu, vm->block.rule,
-                                 gp_printf(planner->mem, "%s belongs to VM %s: %s", name, vm->vm->name,
-                                           vm->block.why),
+                                 gp_printf(planner->mem, "%s belongs to VM %s: %s", name,
+                                           vm->vm->name, vm->block.why),
                                  true);
             return true;
         }
         if (vm->managed && (dev->ours || gp_device_eq(dev->device, vm->to)))
             continue; /* its own edits see to it */
-        /* On the way back only what was made since goes: it was named while it was not there, and is again. */
+        /* On the way back only what was made since goes: it was named while it was not there, and
+         * is again. */
         if (!planner->goal->cluster || (dev->ours && is_there_after(gpu, vm->persistent[n])))
             continue;
         gp_planner_block_gpu(planner, gpu, "GP-E206",
                              gp_printf(planner->mem, "%s belongs to VM %s, %s", name, vm->vm->name,
-                                       dev->ours ? "which keeps it though no binding names it any more"
-                                                 : "which was given it by hand"),
+                                       dev->ours
+                                           ? "which keeps it though no binding names it any more"
+                                           : "which was given it by hand"),
                              false);
         return true;
     }
     return false;
 }
 
-/* Without libvirt nobody knows who is defined with what: only what does not exist yet may be made. */
+/* Without libvirt nobody knows who is defined with what: only what does not exist yet may be made.
+ */
 static bool block_unseen(struct gp_planner *planner, struct gp_work_gpu *gpu)
 {
     for (size_t n = 0; planner->have->vms_unknown && n < gpu->gpu->partition_count; n++) {
@@ -375,9 +383,10 @@ static bool block_unseen(struct gp_planner *planner, struct gp_work_gpu *gpu)
             continue;
         gp_planner_block_gpu(
             planner, gpu, "GP-E506",
-            gp_printf(planner->mem, "who uses %s cannot be told: %s",
-                      gp_partition_symbol(planner->mem, gpu->gpu->id, gpu->gpu->partitions[n].index),
-                      planner->have->vms_reason ? planner->have->vms_reason : "libvirt does not answer"),
+            gp_printf(
+                planner->mem, "who uses %s cannot be told: %s",
+                gp_partition_symbol(planner->mem, gpu->gpu->id, gpu->gpu->partitions[n].index),
+                planner->have->vms_reason ? planner->have->vms_reason : "libvirt does not answer"),
             false);
         return true;
     }
@@ -385,17 +394,18 @@ static bool block_unseen(struct gp_planner *planner, struct gp_work_gpu *gpu)
 }
 
 /* Whatever reaches the whole driver would reset what is not ours to touch. */
-static bool block_host(struct gp_planner *planner, struct gp_work_gpu *gpu, struct gp_work_gpu *there)
+static bool block_host(struct gp_planner *planner, struct gp_work_gpu *gpu,
+                       struct gp_work_gpu *there)
 {
     if (there == gpu || (there->managed && !there->block.rule) || !there->gpu->count ||
         gpu->reach != GP_REACH_HOST || !same_mechanism(gpu, there))
         return false;
-    gp_planner_block_gpu(planner, gpu, "GP-E206",
-                         gp_printf(planner->mem,
-                                   "GPU %s would be reset with it, has %u partitions and %s", there->gpu->id,
-                                   (unsigned)there->gpu->count,
-                                   there->managed ? "may not be touched now" : "is in no pool here"),
-                         false);
+    gp_planner_block_gpu(
+        planner, gpu, "GP-E206",
+        gp_printf(planner->mem, "GPU %s would be reset with it, has %u partitions and %s",
+                  there->gpu->id, (unsigned)there->gpu->count,
+                  there->managed ? "may not be touched now" : "is in no pool here"),
+        false);
     return true;
 }
 
@@ -408,7 +418,8 @@ static bool block_one(struct gp_planner *planner, struct gp_work_gpu *gpu)
             block_definition(planner, gpu, &planner->vms[n]))
             return true;
     for (size_t n = 0; n < planner->gpu_count; n++)
-        if (block_held(planner, gpu, &planner->gpus[n]) || block_host(planner, gpu, &planner->gpus[n]))
+        if (block_held(planner, gpu, &planner->gpus[n]) ||
+            block_host(planner, gpu, &planner->gpus[n]))
             return true;
     return false;
 }

@@ -21,7 +21,10 @@ static const char *uuid_of(const struct gp_have *have, const char *name)
 static void add_step(struct gp_text *text, const struct gp_step *step, const struct gp_have *have)
 {
     const char **uuids = gp_new_array(text->mem, const char *, step->vms.count + 1);
-    const char *symbol = step->vm ? step->vm : step->unit ? step->unit : step->gpu ? step->gpu : "host";
+    const char *symbol = step->vm     ? step->vm
+                         : step->unit ? step->unit
+                         : step->gpu  ? step->gpu
+                                      : "host";
 
     gp_text_add(text, symbol);
     if (!step->vm && step->partition >= 0)

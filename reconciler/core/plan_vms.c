@@ -1,4 +1,5 @@
-/* What becomes of each VM: which edits, whether it must stop for them or for its GPU, whether it starts. */
+/* What becomes of each VM: which edits, whether it must stop for them or for its GPU, whether it
+ * starts. */
 #include "planner.h"
 
 #include "text.h"
@@ -68,9 +69,12 @@ static void take_wish(struct gp_planner *planner, struct gp_work_vm *vm)
 
     if (!vm->goal || (within && !is_one_of(&within->vms, uuid)))
         return;
-    vm->run = vm->goal->run && !(within && is_one_of(&within->not_started, uuid));
-    vm->managed = vm->goal->managed && planner->goal->declared &&
-                  !(within && is_one_of(&within->only_start, uuid));
+    vm->run = vm->goal->run;
+    vm->managed = vm->goal->managed && planner->goal->declared;
+    if (!within || !planner->goal->cluster)
+        return;
+    vm->run &= !is_one_of(&within->not_started, uuid);
+    vm->managed &= !is_one_of(&within->only_start, uuid);
 }
 
 static const struct gp_goal_vm *goal_of(const struct gp_goal *goal, size_t hint, const char *uuid)
@@ -126,8 +130,8 @@ void gp_planner_look_at_vms(struct gp_planner *planner)
         work->goal = goal_of(planner->goal, n, vm->uuid);
         take_wish(planner, work);
         if (work->goal && work->goal->rule)
-            work->block =
-                (struct gp_block){work->goal->rule, work->goal->blocked ? work->goal->blocked : "", true};
+            work->block = (struct gp_block){work->goal->rule,
+                                            work->goal->blocked ? work->goal->blocked : "", true};
         work->live = places_of(planner, vm->live, vm->live_count);
         work->persistent = places_of(planner, vm->persistent_devs, vm->persistent_count);
         work->edits = gp_new_array(planner->mem, struct gp_edit_step, vm->persistent_count + 1);
@@ -275,12 +279,22 @@ static void think_final(struct gp_work_vm *vm)
 
 /* ---- stops ---- */
 
-static bool is_defined_with(const struct gp_work_vm *vm, struct gp_device device)
+bool gp_work_vm_ends_defined_with(const struct gp_work_vm *vm, struct gp_device device)
 {
     for (size_t n = 0; n < vm->final_count; n++)
         if (gp_device_eq(vm->final[n], device))
             return true;
     return false;
+}
+
+/* By its own mark, or because it is what its definition has of us. */
+static bool live_is_ours(const struct gp_work_vm *vm, size_t live)
+{
+    for (size_t n = 0; n < vm->vm->persistent_count; n++)
+        if (vm->vm->persistent_devs[n].ours &&
+            gp_device_eq(vm->vm->persistent_devs[n].device, vm->vm->live[live].device))
+            return true;
+    return vm->vm->live[live].ours;
 }
 
 /* Whether starting it anew would give it nothing else. */
@@ -291,7 +305,7 @@ static bool live_is_right(const struct gp_work_vm *vm)
     for (size_t n = 0; n < vm->vm->live_count; n++) {
         if (vm->want_gpu >= 0 && gp_device_eq(vm->vm->live[n].device, vm->to))
             there = true;
-        else if (vm->vm->live[n].ours && !is_defined_with(vm, vm->vm->live[n].device))
+        else if (live_is_ours(vm, n) && !gp_work_vm_ends_defined_with(vm, vm->vm->live[n].device))
             return false;
     }
     return there;
@@ -334,7 +348,7 @@ bool gp_work_vm_ends_holding(const struct gp_work_vm *vm, struct gp_device devic
 
 /* ---- whether what it is defined with will be there ---- */
 
-static bool held_by_stranger(const struct gp_planner *planner, struct gp_place place)
+bool gp_planner_held_by_stranger(const struct gp_planner *planner, struct gp_place place)
 {
     const struct gp_work_gpu *gpu = &planner->gpus[place.gpu];
 
@@ -383,8 +397,7 @@ static const char *defined_with(const struct gp_planner *planner, struct gp_devi
                      gp_planner_device_name(planner, device), what);
 }
 
-/* Why @vm, defined as it will be, would not come up; NULL: nothing is known against it. */
-static const char *unstartable(const struct gp_planner *planner, const struct gp_work_vm *vm)
+const char *gp_planner_unstartable(const struct gp_planner *planner, const struct gp_work_vm *vm)
 {
     for (size_t n = 0; n < vm->final_count; n++) {
         const struct gp_place before = gp_planner_place(planner, vm->final[n]);
@@ -404,7 +417,7 @@ static const char *unstartable(const struct gp_planner *planner, const struct gp
             continue; /* no GPU of this host: not ours to judge */
         if (after && !after->live)
             return defined_with(planner, vm->final[n], "is no partition");
-        if (before.gpu >= 0 && held_by_stranger(planner, before))
+        if (before.gpu >= 0 && gp_planner_held_by_stranger(planner, before))
             return defined_with(planner, vm->final[n], "is held by no known VM");
         holder = other_holder(planner, vm, vm->final[n]);
         if (holder)
@@ -414,14 +427,26 @@ static const char *unstartable(const struct gp_planner *planner, const struct gp
     return NULL;
 }
 
-/* A VM that is owed its start, bound to a partition that is not there or not as it shall be, waits for it. */
+/* A VM that is owed its start, bound to a partition that is not there or not as it shall be, waits
+ * for it. */
 static const char *unfit(const struct gp_planner *planner, const struct gp_work_vm *vm)
 {
     const struct gp_work_gpu *gpu = vm->want_gpu >= 0 ? &planner->gpus[vm->want_gpu] : NULL;
 
     if (vm->lacks || (gpu && gpu->reshape && gpu->block.rule))
-        return gp_printf(planner->mem, "its partition of GPU %s is not there as declared", vm->goal->gpu);
-    return unstartable(planner, vm);
+        return gp_printf(planner->mem, "its partition of GPU %s is not there as declared",
+                         vm->goal->gpu);
+    /* Once it runs with what this plan makes, nobody here may stop it again for a way back. */
+    for (size_t n = 0; !vm->managed && !planner->input->within && n < vm->vm->persistent_count;
+         n++) {
+        const struct gp_place place = vm->persistent[n];
+
+        if (place.gpu >= 0 && gp_work_gpu_acts(&planner->gpus[place.gpu]) &&
+            !vm->vm->persistent_devs[n].ours)
+            return gp_printf(planner->mem, "GPU %s changes first",
+                             planner->gpus[place.gpu].gpu->id);
+    }
+    return gp_planner_unstartable(planner, vm);
 }
 
 static void think_start(const struct gp_planner *planner, struct gp_work_vm *vm)
@@ -448,239 +473,6 @@ void gp_planner_think_vms(struct gp_planner *planner)
         think_start(planner, &planner->vms[n]);
 }
 
-/* ---- what stands against it ---- */
-
-static bool block(struct gp_planner *planner, struct gp_work_vm *vm, const char *rule, const char *why)
-{
-    gp_planner_block_vm(planner, vm, rule, why, false);
-    return true;
-}
-
-static bool block_wish(struct gp_planner *planner, struct gp_work_vm *vm)
-{
-    const struct gp_work_gpu *gpu;
-
-    if (vm->want_gpu < 0 && !vm->lacks)
-        return false;
-    gpu = vm->want_gpu >= 0 ? &planner->gpus[vm->want_gpu] : NULL;
-    if (gpu && gpu->block.rule && (vm->lacks || vm->edit_count || (vm->stop & GP_WHY_OWN))) {
-        gp_planner_block_vm(planner, vm, gpu->block.rule,
-                            gp_printf(planner->mem, "GPU %s is not made ready for it: %s", gpu->gpu->id,
-                                      gpu->block.why),
-                            true);
-        return true;
-    }
-    if (!vm->lacks)
-        return false;
-    return block(planner, vm, gpu ? "GP-E202" : "GP-E201",
-                 gpu ? gp_printf(planner->mem, "GPU %s will have no partition %u for it", gpu->gpu->id,
-                                 (unsigned)vm->goal->partition)
-                     : gp_printf(planner->mem, "there is no GPU %s", vm->goal->gpu));
-}
-
-/* One partition per VM: a second one that was given by hand is the user's, and is told. */
-static bool block_second(struct gp_planner *planner, struct gp_work_vm *vm)
-{
-    for (size_t n = 0; vm->want_gpu >= 0 && vm->edit_count && n < vm->vm->persistent_count; n++) {
-        const struct gp_hostdev *dev = &vm->vm->persistent_devs[n];
-        const struct gp_place place = vm->persistent[n];
-
-        if (dev->ours || place.gpu < 0 || gp_device_eq(dev->device, vm->to) ||
-            (place.part < 0 && !planner->gpus[place.gpu].managed))
-            continue;
-        return block(planner, vm, "GP-E301",
-                     gp_printf(planner->mem, "VM %s was given %s by hand already: take it away, or the binding",
-                               vm->vm->name, gp_planner_device_name(planner, dev->device)));
-    }
-    return false;
-}
-
-static bool gives(const struct gp_work_vm *vm)
-{
-    for (size_t e = 0; e < vm->edit_count; e++)
-        if (vm->edits[e].kind != GP_STEP_DETACH)
-            return true;
-    return false;
-}
-
-static bool is_quarantined(const struct gp_planner *planner, struct gp_place place)
-{
-    const struct gp_work_gpu *gpu = &planner->gpus[place.gpu];
-    const struct gp_memory *memory = planner->input->memory;
-    const char *symbol;
-
-    if (place.part < 0 || (gp_work_gpu_acts(gpu) && gpu->destroyed[place.part]))
-        return false;
-    if (gpu->gpu->partitions[place.part].quarantined)
-        return true;
-    if (!memory || !memory->quarantined.count)
-        return false;
-    symbol = gp_partition_symbol(planner->mem, gpu->gpu->id, gpu->gpu->partitions[place.part].index);
-    for (size_t n = 0; n < memory->quarantined.count; n++)
-        if (gp_streq(memory->quarantined.items[n], symbol))
-            return true;
-    return false;
-}
-
-/* No partition is given twice. */
-static bool block_taken(struct gp_planner *planner, struct gp_work_vm *vm)
-{
-    const bool only_mark = vm->edit_count == 1 && vm->edits[0].kind == GP_STEP_MARK;
-    struct gp_place place;
-    const char *name;
-
-    if (!gives(vm))
-        return false;
-    place = gp_planner_place(planner, vm->to);
-    name = gp_planner_device_name(planner, vm->to);
-    /* The way back gives nobody anything that it had not. */
-    if (place.gpu >= 0 && planner->goal->cluster && is_quarantined(planner, place))
-        return block(planner, vm, "GP-E202",
-                     gp_printf(planner->mem, "%s is quarantined and is given to nobody", name));
-    for (size_t n = 0; n < planner->vm_count; n++) {
-        const struct gp_work_vm *other = &planner->vms[n];
-
-        if (other == vm)
-            continue;
-        if (is_defined_with(other, vm->to))
-            return block(planner, vm, "GP-E305",
-                         gp_printf(planner->mem, "VM %s is defined with %s too", other->vm->name, name));
-        if (gp_work_vm_ends_holding(other, vm->to))
-            return block(planner, vm, "GP-E206",
-                         gp_printf(planner->mem, "%s is in use by VM %s until that is started anew", name,
-                                   other->vm->name));
-    }
-    if (!only_mark && planner->goal->cluster && place.gpu >= 0 && held_by_stranger(planner, place))
-        return block(planner, vm, "GP-E506",
-                     gp_printf(planner->mem, "%s is held by no VM that is known here", name));
-    return false;
-}
-
-static bool holds_live(const struct gp_work_vm *vm, struct gp_device device)
-{
-    for (size_t n = 0; n < vm->vm->live_count; n++)
-        if (gp_device_eq(vm->vm->live[n].device, device))
-            return true;
-    return false;
-}
-
-/* The way back must be open before anything begins: what was given by hand is not ours to take away, so a guest
- * that could not start with it now is not stopped. */
-static bool block_no_return(struct gp_planner *planner, struct gp_work_vm *vm)
-{
-    for (size_t n = 0; n < vm->vm->persistent_count; n++) {
-        const struct gp_hostdev *dev = &vm->vm->persistent_devs[n];
-        const struct gp_place place = vm->persistent[n];
-        const struct gp_gpu *gpu;
-        bool fit;
-
-        if (dev->ours || place.gpu < 0 || holds_live(vm, dev->device))
-            continue;
-        gpu = planner->gpus[place.gpu].gpu;
-        fit = place.part < 0 ? gpu->held == GP_HELD_NO
-                             : gpu->partitions[place.part].live &&
-                                   gpu->partitions[place.part].held == GP_HELD_NO;
-        if (!fit)
-            return block(planner, vm, "GP-E507",
-                         gp_printf(planner->mem,
-                                   "VM %s must stop, but was given %s by hand, without which it runs: it would not "
-                                   "start again if this failed",
-                                   vm->vm->name, gp_planner_device_name(planner, dev->device)));
-    }
-    return false;
-}
-
-static bool block_one(struct gp_planner *planner, struct gp_work_vm *vm)
-{
-    const char *why = gp_work_vm_unstoppable(vm);
-
-    if (block_wish(planner, vm) || block_second(planner, vm) || block_taken(planner, vm))
-        return true;
-    if (vm->edit_count && !vm->vm->persistent)
-        return block(planner, vm, "GP-E507",
-                     gp_printf(planner->mem, "VM %s is transient: it has no definition to edit", vm->vm->name));
-    if ((vm->stop & GP_WHY_OWN) && why)
-        return block(planner, vm, "GP-E507",
-                     gp_printf(planner->mem, "VM %s must stop for its own device, but may not: %s",
-                               vm->vm->name, why));
-    if (!vm->stop)
-        return false;
-    if (block_no_return(planner, vm))
-        return true;
-    why = unstartable(planner, vm);
-    if (why)
-        return block(planner, vm, "GP-E206",
-                     gp_printf(planner->mem, "VM %s would not start again: %s", vm->vm->name, why));
-    return false;
-}
-
-bool gp_planner_block_vms(struct gp_planner *planner)
-{
-    bool found = false;
-
-    for (size_t n = 0; n < planner->vm_count; n++)
-        if (!planner->vms[n].block.rule)
-            found |= block_one(planner, &planner->vms[n]);
-    return found;
-}
-
-/* ---- memory: all of a guest's is pinned while it has a device ---- */
-
-/* By its definition alone, so that the answer is the same before and after it was stopped. */
-static bool is_newcomer(const struct gp_work_vm *vm)
-{
-    return !vm->block.rule && vm->edit_count && !vm->vm->persistent_count;
-}
-
-static bool ends_running(const struct gp_work_vm *vm)
-{
-    return vm->vm->power != GP_POWER_OFF || vm->run;
-}
-
-static bool block_unfitting(struct gp_planner *planner, struct gp_work_vm *vm, uint64_t pinned_kib,
-                            uint64_t room_kib)
-{
-    return block(planner, vm, "GP-E121",
-                 gp_printf(planner->mem,
-                           "VM %s pins %llu MiB with its first device, beside %llu MiB of the others: this host "
-                           "has %llu MiB for guests",
-                           vm->vm->name, (unsigned long long)(vm->vm->memory_kib / 1024),
-                           (unsigned long long)(pinned_kib / 1024), (unsigned long long)(room_kib / 1024)));
-}
-
-bool gp_planner_block_memory(struct gp_planner *planner)
-{
-    const uint64_t host = planner->input->host_memory;
-    const uint64_t reserve = planner->input->reserve_memory;
-    const uint64_t room = (host > reserve ? host - reserve : 0) / 1024;
-    uint64_t pinned = 0;
-    bool found = false;
-
-    if (!host || !planner->goal->cluster)
-        return false;
-    for (size_t n = 0; n < planner->vm_count; n++) {
-        const struct gp_work_vm *vm = &planner->vms[n];
-
-        /* Who gives its device up counts still: it may be in another set, which waits or fails. */
-        if (!is_newcomer(vm) && ends_running(vm) &&
-            (vm->final_count || vm->vm->persistent_count || vm->vm->live_count))
-            pinned += vm->vm->memory_kib;
-    }
-    /* By name; those that stay off last: they pin nothing yet, and are checked beside all that runs. */
-    for (size_t n = 0; n < 2 * planner->vm_count; n++) {
-        struct gp_work_vm *vm = &planner->vms[n % planner->vm_count];
-        const uint64_t needed = pinned + vm->vm->memory_kib;
-
-        if (!is_newcomer(vm) || ends_running(vm) != (n < planner->vm_count))
-            continue;
-        if (needed > room)
-            found = block_unfitting(planner, vm, pinned, room);
-        else if (ends_running(vm))
-            pinned = needed;
-    }
-    return found;
-}
-
 void gp_planner_tell_owed(struct gp_planner *planner)
 {
     for (size_t n = 0; n < planner->vm_count; n++) {
@@ -695,8 +487,8 @@ void gp_planner_tell_owed(struct gp_planner *planner)
             .level = GP_LEVEL_WARNING,
             .at = vm->goal->cause,
             .object = gp_printf(planner->mem, "vm/%s", vm->vm->name),
-            .message = gp_printf(planner->mem, "VM %s is owed a start, which waits: %s", vm->vm->name,
-                                 why ? why : "it is blocked"),
+            .message = gp_printf(planner->mem, "VM %s is owed a start, which waits: %s",
+                                 vm->vm->name, why ? why : "it is blocked"),
         };
     }
 }

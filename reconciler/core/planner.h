@@ -1,9 +1,9 @@
-/* How the planner sees one host while it thinks: every GPU with the steps that its mechanism asks for and
- * what they would disturb, every VM with what it would become. Inside the core only.
+/* How the planner sees one host while it thinks: every GPU with the steps that its mechanism asks
+ * for and what they would disturb, every VM with what it would become. Inside the core only.
  *
- * plan.c settles who is blocked until nothing changes any more; plan_gpus.c and plan_vms.c say what each
- * object would do under the blocks known so far; sets.c says which of them belong together and writes
- * the steps down. */
+ * plan.c settles who is blocked until nothing changes any more; plan_gpus.c and plan_vms.c say what
+ * each object would do under the blocks known so far, block_vms.c what stands against that; sets.c
+ * says which of them belong together, and set_steps.c writes their steps down. */
 #pragma once
 
 #include "plan.h"
@@ -23,15 +23,15 @@ struct gp_work_gpu {
     const struct gp_gpu *gpu;
     const struct gp_goal_gpu *goal; /* NULL: the goal does not know it */
     bool managed;
-    bool reshape;          /* its mechanism has steps to do */
+    bool reshape; /* its mechanism has steps to do */
     struct gp_steps steps;
-    enum gp_reach reach;   /* the widest of them */
-    struct gp_gpu *after;  /* what it is when they are done */
-    bool *disturbed;       /* by place in gpu->partitions: who holds it must be off */
-    bool *destroyed;       /* it is gone, or something else, at some time in between */
-    bool whole;            /* who holds the GPU itself must be off */
+    enum gp_reach reach;  /* the widest of them */
+    struct gp_gpu *after; /* what it is when they are done */
+    bool *disturbed;      /* by place in gpu->partitions: who holds it must be off */
+    bool *destroyed;      /* it is gone, or something else, at some time in between */
+    bool whole;           /* who holds the GPU itself must be off */
     struct gp_block block;
-    uint32_t *live_users;  /* by place: running VMs that hold it */
+    uint32_t *live_users; /* by place: running VMs that hold it */
     uint32_t whole_users;
 };
 
@@ -39,7 +39,7 @@ struct gp_work_gpu {
 enum gp_why_stop { GP_WHY_OWN = 1, GP_WHY_GPU = 2, GP_WHY_HOST = 4 };
 
 struct gp_edit_step {
-    enum gp_step_kind kind;     /* detach, attach, rebind, mark */
+    enum gp_step_kind kind; /* detach, attach, rebind, mark */
     struct gp_device from, to;
     struct gp_place from_place;
 };
@@ -52,14 +52,14 @@ struct gp_work_vm {
     struct gp_block block;
 
     /* Under the blocks known so far. */
-    int32_t want_gpu;      /* index, -1: wants no partition */
-    int64_t want_part;     /* index of the partition, -1: the whole GPU */
-    bool lacks;            /* wants one that will not be there */
-    struct gp_device to;   /* the one it wants, a placeholder while nobody can know */
+    int32_t want_gpu;    /* index, -1: wants no partition */
+    int64_t want_part;   /* index of the partition, -1: the whole GPU */
+    bool lacks;          /* wants one that will not be there */
+    struct gp_device to; /* the one it wants, a placeholder while nobody can know */
     struct gp_edit_step *edits;
     size_t edit_count;
-    unsigned stop;         /* of enum gp_why_stop; 0: left as it is */
-    int32_t stop_gpu;      /* whose reshape stops it first */
+    unsigned stop;    /* of enum gp_why_stop; 0: left as it is */
+    int32_t stop_gpu; /* whose reshape stops it first */
     bool start;
     struct gp_device *final; /* of its persistent definition at the end */
     size_t final_count;
@@ -84,7 +84,8 @@ void gp_planner_look_at_gpus(struct gp_planner *planner);
 bool gp_work_gpu_acts(const struct gp_work_gpu *gpu);
 /* The GPU as it is at the end of the plan. */
 const struct gp_gpu *gp_work_gpu_world(const struct gp_work_gpu *gpu);
-/* Whether the steps of @gpu need @place free (@gpu having reach host: everything of its mechanism). */
+/* Whether the steps of @gpu need @place free (@gpu having reach host: everything of its mechanism).
+ */
 bool gp_work_gpu_disturbs(const struct gp_planner *planner, const struct gp_work_gpu *gpu,
                           struct gp_place place);
 bool gp_work_gpu_destroys(const struct gp_planner *planner, const struct gp_work_gpu *gpu,
@@ -105,10 +106,20 @@ bool gp_work_vm_acts(const struct gp_work_vm *vm);
 const char *gp_work_vm_unstoppable(const struct gp_work_vm *vm);
 /* What a running guest would have of the host at the end: its definition if it starts anew. */
 bool gp_work_vm_ends_holding(const struct gp_work_vm *vm, struct gp_device device);
-bool gp_planner_block_vms(struct gp_planner *planner);
-bool gp_planner_block_memory(struct gp_planner *planner);
+/* Whether its definition names @device at the end. */
+bool gp_work_vm_ends_defined_with(const struct gp_work_vm *vm, struct gp_device device);
+/* Whether @place is held, and by no VM that is known. */
+bool gp_planner_held_by_stranger(const struct gp_planner *planner, struct gp_place place);
+/* Why @vm, defined as it will be, would not come up; NULL: nothing is known against it. */
+const char *gp_planner_unstartable(const struct gp_planner *planner, const struct gp_work_vm *vm);
 /* Starts that are owed but cannot be done. */
 void gp_planner_tell_owed(struct gp_planner *planner);
+
+/* ---- what stands against it: block_vms.c ---- */
+
+/* Find a reason against one more VM's steps; false: there is none. */
+bool gp_planner_block_vms(struct gp_planner *planner);
+bool gp_planner_block_memory(struct gp_planner *planner);
 
 /* ---- shared ---- */
 
@@ -120,18 +131,23 @@ struct gp_place gp_planner_place(const struct gp_planner *planner, struct gp_dev
 /* "slot3/2", "slot3" for a whole GPU, else the device itself. */
 const char *gp_planner_device_name(const struct gp_planner *planner, struct gp_device device);
 
-/* What stands for a device that nobody has seen yet. Equal to itself only; never handed out in a step. */
+/* What stands for a device that nobody has seen yet. Equal to itself only; never handed out in a
+ * step. */
 struct gp_device gp_device_placeholder(struct gp_arena *mem, const char *gpu_id, uint32_t index);
 bool gp_device_is_placeholder(struct gp_device device);
 /* Gives every live partition of @gpu without a device its placeholder. */
 void gp_gpu_fill_placeholders(struct gp_arena *mem, struct gp_gpu *gpu);
 
-/* ---- sets and steps: sets.c ---- */
+/* ---- sets.c, set_steps.c ---- */
 
 void gp_planner_write(struct gp_planner *planner, struct gp_plan *plan);
+/* Appends the steps of set @set, to which belongs who is @mine: by GPU, then by VM. */
+void gp_planner_write_steps(struct gp_planner *planner, struct gp_plan *plan, uint32_t set,
+                            const bool *mine);
 
 /* ---- plan_id.c, difference.c ---- */
 
-const char *gp_plan_id(struct gp_arena *mem, const struct gp_plan *plan, const struct gp_have *have);
+const char *gp_plan_id(struct gp_arena *mem, const struct gp_plan *plan,
+                       const struct gp_have *have);
 void gp_plan_differences(struct gp_arena *mem, const struct gp_plan_input *input,
                          struct gp_plan *plan);

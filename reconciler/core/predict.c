@@ -93,7 +93,8 @@ static void start(struct gp_arena *mem, struct gp_have *have, struct gp_vm *vm)
 static struct gp_hostdev *find_dev(struct gp_vm *vm, struct gp_device device, bool ours)
 {
     for (size_t n = 0; n < vm->persistent_count; n++)
-        if (vm->persistent_devs[n].ours == ours && gp_device_eq(vm->persistent_devs[n].device, device))
+        if (vm->persistent_devs[n].ours == ours &&
+            gp_device_eq(vm->persistent_devs[n].device, device))
             return &vm->persistent_devs[n];
     return NULL;
 }

@@ -25,8 +25,8 @@ static struct gp_layout layout_of(struct gp_arena *mem, const struct gp_gpu *gpu
     return layout;
 }
 
-/* Ours; else one of our GPUs that was given by hand, so that the way back does not take it for ours if it was
- * marked in between. */
+/* Ours; else one of our GPUs that was given by hand, so that the way back does not take it for ours
+ * if it was marked in between. */
 static const struct gp_hostdev *device_to_keep(const struct gp_have *have, const struct gp_vm *vm)
 {
     struct gp_gpu *gpu;
@@ -54,7 +54,8 @@ static void take_vm(struct gp_arena *mem, const struct gp_have *have, const stru
         .ran = vm->power != GP_POWER_OFF,
     };
     for (size_t n = 0; ret->ran && n < vm->live_count; n++)
-        if (ret->live.kind == GP_DEVICE_NONE && gp_have_find(have, vm->live[n].device, &gpu, &partition))
+        if (ret->live.kind == GP_DEVICE_NONE &&
+            gp_have_find(have, vm->live[n].device, &gpu, &partition))
             ret->live = vm->live[n].device;
     if (!dev)
         return;
@@ -104,8 +105,8 @@ static const struct gp_snapshot_vm *vm_of(const struct gp_snapshot *snapshot, co
     return NULL;
 }
 
-/* Whether it runs with what it ran with then, or with what it was not given then: such a one was never
- * stopped, and is left alone though its definition may say otherwise. */
+/* Whether it runs with what it ran with then, or with what it was not given then: such a one was
+ * never stopped, and is left alone though its definition may say otherwise. */
 static bool was_left_alone(const struct gp_snapshot_vm *was, const struct gp_have *have,
                            const struct gp_vm *vm)
 {
@@ -148,11 +149,12 @@ static bool will_be_there(const struct gp_snapshot *snapshot, const struct gp_ha
     if (was->device.kind == GP_DEVICE_PCI && gp_pci_compare(was->device.pci, gpu->address) == 0)
         return then ? then->layout.mode == GP_MODE_PASSTHROUGH
                     : gpu->mode == GP_MODE_PASSTHROUGH && may_start(was, vm, gpu->held);
-    if (!then) {
-        partition = gp_gpu_partition(gpu, was->partition);
-        return partition && partition->live && gp_device_eq(partition->device, was->device) &&
-               may_start(was, vm, partition->held);
-    }
+    partition = gp_gpu_partition(gpu, was->partition);
+    if (partition && gp_device_eq(partition->device, was->device) &&
+        !may_start(was, vm, partition->held))
+        return false;
+    if (!then)
+        return partition && partition->live && gp_device_eq(partition->device, was->device);
     for (size_t n = 0; n < then->layout.exactly_count; n++)
         if (gp_device_eq(then->layout.exactly[n].device, was->device))
             return then->layout.exactly[n].index == was->partition;
@@ -211,9 +213,9 @@ struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot 
             set_vm(now, was, have, vm);
             continue;
         }
-        /* It was defined with what was not there to begin with (after a reboot, say), which cannot be asked
-         * for. One that ran did so without, and comes up without; one that was edited since goes without; any
-         * other keeps its definition. */
+        /* It was defined with what was not there to begin with (after a reboot, say), which cannot
+         * be asked for. One that ran did so without, and comes up without; one that was edited
+         * since goes without; any other keeps its definition. */
         now->run |= was->ran;
         now->next_start = was_left_alone(was, have, vm);
         now->managed = (now->run && !now->next_start) || !is_defined_with(vm, was->device);

@@ -74,6 +74,7 @@ static struct gp_plan_input input_now(struct work *work)
     struct gp_plan_input input = gp_pass_plan_input(work->pass, work->goal, work->have);
 
     input.memory = gp_pass_memory(work->pass, work->mem);
+    input.within = work->set;
     return input;
 }
 
@@ -116,7 +117,11 @@ static bool is_due(const struct gp_plan *planned, uint32_t wave, const struct gp
     for (size_t i = 0; i < planned->step_count; i++) {
         const struct gp_step *step = &planned->steps[i];
 
-        if (step->wave <= wave && step->kind == fresh->kind && step->partition == fresh->partition &&
+        /* A partition made anew may have the device that it had, and its VM needs the mark alone. */
+        const bool alike = step->kind == fresh->kind ||
+                           (step->kind == GP_STEP_REBIND && fresh->kind == GP_STEP_MARK);
+
+        if (step->wave <= wave && alike && step->partition == fresh->partition &&
             gp_streq(step->gpu, fresh->gpu) && gp_streq(step->vm, fresh->vm) && gp_streq(step->after, fresh->after))
             return true;
     }

@@ -55,7 +55,8 @@ static void spoil(struct gen *gen, struct gp_gpu *gpu)
         if (!partition->live || !gen_chance(gen, 40))
             continue;
         if (gen_chance(gen, 50) && partition->profile) {
-            const struct gp_valid_count *other = &gpu->valid[gen_below(gen, (uint32_t)gpu->valid_count)];
+            const struct gp_valid_count *other =
+                &gpu->valid[gen_below(gen, (uint32_t)gpu->valid_count)];
 
             partition->profile = other->profile;
             partition->type_id = other->type_id;
@@ -90,11 +91,13 @@ static void trouble(struct gen *gen, struct gp_gpu *gpu)
 
 static void some_gpu(struct gp_arena *mem, struct gen *gen, struct gp_gpu *gpu, uint32_t number)
 {
-    static const char *const mechanisms[] = {"vendor", "vendor", "sriov", "sriov", "mdev", "mdev", "loaded"};
+    static const char *const mechanisms[] = {"vendor", "vendor", "sriov", "sriov",
+                                             "mdev",   "mdev",   "loaded"};
     const uint32_t chance = gen_below(gen, 100);
     struct gp_layout layout = {.mode = GP_MODE_NONE};
 
-    gen_gpu_init(mem, gpu, number, mechanisms[gen_below(gen, sizeof mechanisms / sizeof *mechanisms)]);
+    gen_gpu_init(mem, gpu, number,
+                 mechanisms[gen_below(gen, sizeof mechanisms / sizeof *mechanisms)]);
     if (gp_streq(gpu->mechanism, "loaded") && gen_chance(gen, 50))
         gen_gpu_init(mem, gpu, number, "vendor");
     if (chance < 75)
@@ -105,7 +108,8 @@ static void some_gpu(struct gp_arena *mem, struct gen *gen, struct gp_gpu *gpu, 
     if (gen_chance(gen, 20))
         spoil(gen, gpu);
     for (size_t n = 0; n < gpu->partition_count; n++)
-        if (gpu->partitions[n].live && gpu->partitions[n].device.kind == GP_DEVICE_NONE && gen_chance(gen, 30))
+        if (gpu->partitions[n].live && gpu->partitions[n].device.kind == GP_DEVICE_NONE &&
+            gen_chance(gen, 30))
             gpu->partitions[n].device = (struct gp_device){
                 .kind = GP_DEVICE_MDEV,
                 .uuid = gp_printf(mem, "%08x-0000-4000-8000-%012x", (unsigned)number, (unsigned)n),
@@ -176,8 +180,9 @@ static void set_mark(struct gp_arena *mem, struct pool *pool, struct gp_vm *vm, 
         .vm = vm->uuid,
         .binding = "desktops",
         .pool = "vdi",
-        .partition = pool->parts[n] < 0 ? pool->gpus[n]->id
-                                        : gp_partition_symbol(mem, pool->gpus[n]->id, (uint32_t)pool->parts[n]),
+        .partition = pool->parts[n] < 0
+                         ? pool->gpus[n]->id
+                         : gp_partition_symbol(mem, pool->gpus[n]->id, (uint32_t)pool->parts[n]),
         .device = pool->devices[n],
     };
     vm->mark_fits = true;
@@ -212,11 +217,13 @@ static void define_with_nothing(struct gp_arena *mem, struct pool *pool, struct 
 {
     struct gp_hostdev *dev = gp_push(mem, vm->persistent_devs, vm->persistent_count);
 
-    dev->device = (struct gp_device){.kind = GP_DEVICE_MDEV, .uuid = "deadbeef-0000-4000-8000-000000000000"};
+    dev->device =
+        (struct gp_device){.kind = GP_DEVICE_MDEV, .uuid = "deadbeef-0000-4000-8000-000000000000"};
     dev->ours = true;
     dev->alias = "ua-gpupart-0";
     vm->mark = gp_new(mem, struct gp_mark);
-    *vm->mark = (struct gp_mark){pool->have->machine_id, vm->uuid, "desktops", "vdi", "slot1/1", dev->device};
+    *vm->mark = (struct gp_mark){
+        pool->have->machine_id, vm->uuid, "desktops", "vdi", "slot1/1", dev->device};
     vm->mark_fits = true;
 }
 
@@ -261,15 +268,18 @@ static void run_with(struct gp_arena *mem, struct gen *gen, struct pool *pool, s
     }
 }
 
-static void some_vm(struct gp_arena *mem, struct gen *gen, struct pool *pool, struct gp_vm *vm, uint32_t number)
+static void some_vm(struct gp_arena *mem, struct gen *gen, struct pool *pool, struct gp_vm *vm,
+                    uint32_t number)
 {
     static const struct gp_hostdev nic = {.device = {.kind = GP_DEVICE_PCI, .pci = {.bus = 0xf0}}};
     const uint32_t power = gen_below(gen, 100);
 
     vm->name = gp_printf(mem, "vm-%02u", (unsigned)number);
     vm->uuid = gp_printf(mem, "00000000-0000-4000-8000-%012u", (unsigned)number);
-    vm->power = power < 60 ? GP_POWER_RUNNING : power < 95 ? GP_POWER_OFF : power < 98 ? GP_POWER_PAUSED
-                                                                                       : GP_POWER_OTHER;
+    vm->power = power < 60   ? GP_POWER_RUNNING
+                : power < 95 ? GP_POWER_OFF
+                : power < 98 ? GP_POWER_PAUSED
+                             : GP_POWER_OTHER;
     vm->persistent = vm->power == GP_POWER_OFF || gen_chance(gen, 97);
     vm->memory_kib = 1048576 * (1 + gen_below(gen, 8));
     if (gen_chance(gen, 5))
@@ -336,7 +346,8 @@ static void some_goal_gpu(struct gen *gen, const struct gp_gpu *gpu, struct gp_g
     }
 }
 
-/* What somebody has or wants: partitions of the layout that is wanted, less what cannot be given. */
+/* What somebody has or wants: partitions of the layout that is wanted, less what cannot be given.
+ */
 struct offers {
     const char *gpu[DEVICES];
     int64_t part[DEVICES];
@@ -345,7 +356,8 @@ struct offers {
     size_t count;
 };
 
-static bool is_named(const struct gp_have *have, struct gp_device device, const struct gp_vm *except)
+static bool is_named(const struct gp_have *have, struct gp_device device,
+                     const struct gp_vm *except)
 {
     for (size_t v = 0; v < have->vm_count; v++) {
         const struct gp_vm *vm = &have->vms[v];
@@ -357,8 +369,9 @@ static bool is_named(const struct gp_have *have, struct gp_device device, const 
     return false;
 }
 
-static void offer_gpu(struct gp_arena *mem, struct gen *gen, const struct gp_have *have, const struct gp_gpu *gpu,
-                      const struct gp_goal_gpu *goal, struct offers *offers)
+static void offer_gpu(struct gp_arena *mem, struct gen *gen, const struct gp_have *have,
+                      const struct gp_gpu *gpu, const struct gp_goal_gpu *goal,
+                      struct offers *offers)
 {
     struct gp_gpu after = *gpu;
 
@@ -389,14 +402,17 @@ static void offer_gpu(struct gp_arena *mem, struct gen *gen, const struct gp_hav
     }
 }
 
-static bool is_offer_of(const struct offers *offers, size_t n, const struct gp_mark *mark, struct gp_arena *mem)
+static bool is_offer_of(const struct offers *offers, size_t n, const struct gp_mark *mark,
+                        struct gp_arena *mem)
 {
     return mark && offers->part[n] >= 0 &&
-           gp_streq(mark->partition, gp_partition_symbol(mem, offers->gpu[n], (uint32_t)offers->part[n]));
+           gp_streq(mark->partition,
+                    gp_partition_symbol(mem, offers->gpu[n], (uint32_t)offers->part[n]));
 }
 
 /* Keeps what it has where that is on offer, mostly; a hand-made one counts. */
-static size_t choose(struct gp_arena *mem, struct gen *gen, const struct offers *offers, const struct gp_vm *vm)
+static size_t choose(struct gp_arena *mem, struct gen *gen, const struct offers *offers,
+                     const struct gp_vm *vm)
 {
     const bool sticky = gen_chance(gen, 80);
 
@@ -418,8 +434,8 @@ static size_t choose(struct gp_arena *mem, struct gen *gen, const struct offers 
     return offers->count;
 }
 
-static void some_goal_vm(struct gp_arena *mem, struct gen *gen, const struct gp_vm *vm, struct offers *offers,
-                         struct gp_goal_vm *goal)
+static void some_goal_vm(struct gp_arena *mem, struct gen *gen, const struct gp_vm *vm,
+                         struct offers *offers, struct gp_goal_vm *goal)
 {
     size_t n;
 
@@ -464,8 +480,9 @@ static void some_memory(struct gp_arena *mem, struct gen *gen, struct gen_state 
         if (gen_chance(gen, 60))
             *gp_push(mem, memory->applied, memory->applied_count) = (struct gp_applied){
                 .key = gp_printf(mem, "gpu/%s", goal->id),
-                .value = gen_chance(gen, 50) ? gp_layout_value(mem, &goal->want)
-                                             : gp_gpu_value(mem, gp_have_gpu(state->have, goal->id)),
+                .value = gen_chance(gen, 50)
+                             ? gp_layout_value(mem, &goal->want)
+                             : gp_gpu_value(mem, gp_have_gpu(state->have, goal->id)),
                 .commit = "0123456789",
             };
     }
@@ -475,8 +492,9 @@ static void some_memory(struct gp_arena *mem, struct gen *gen, struct gen_state 
         if (gen_chance(gen, 60))
             *gp_push(mem, memory->applied, memory->applied_count) = (struct gp_applied){
                 .key = gp_printf(mem, "vm/%s", goal->uuid),
-                .value = goal->gpu && gen_chance(gen, 50) ? gp_partition_symbol(mem, goal->gpu, goal->partition)
-                                                          : gp_vm_value(mem, state->have, &state->have->vms[n]),
+                .value = goal->gpu && gen_chance(gen, 50)
+                             ? gp_partition_symbol(mem, goal->gpu, goal->partition)
+                             : gp_vm_value(mem, state->have, &state->have->vms[n]),
                 .commit = "0123456789",
             };
     }
@@ -511,8 +529,9 @@ static void note_traits(struct gen_state *state)
             struct gp_gpu *gpu;
             struct gp_partition *partition;
 
-            state->traits.foreign_holder |= !vm->live[n].ours && !state->goal->vms[v].managed &&
-                                            gp_have_find(have, vm->live[n].device, &gpu, &partition);
+            state->traits.foreign_holder |=
+                !vm->live[n].ours && !state->goal->vms[v].managed &&
+                gp_have_find(have, vm->live[n].device, &gpu, &partition);
         }
     }
 }
@@ -537,7 +556,8 @@ struct gen_state gen_state(struct gp_arena *mem, uint64_t seed)
         offer_gpu(mem, &gen, state.have, &state.have->gpus[n], goal, offers);
     }
     for (size_t n = 0; n < state.have->vm_count; n++)
-        some_goal_vm(mem, &gen, &state.have->vms[n], offers, gp_push(mem, state.goal->vms, state.goal->vm_count));
+        some_goal_vm(mem, &gen, &state.have->vms[n], offers,
+                     gp_push(mem, state.goal->vms, state.goal->vm_count));
     some_memory(mem, &gen, &state);
     note_traits(&state);
     state.input = (struct gp_plan_input){

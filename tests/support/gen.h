@@ -1,11 +1,11 @@
-/* States that a host may be in and goals that it may be given, drawn from a seed, for tests of laws.
+/* States that a host may be in and goals that it may be given, drawn from a seed, for tests of
+ * laws.
  *
- * The same seed gives the same state everywhere. Four small mechanisms, pure as real ones are, stand for the
- * real ones:
- *   vendor  VFs that a tool switches on all at once, and a type of one size on the first of them
- *   sriov   VFs to 0, then to N, then each to vfio-pci
- *   mdev    mediated devices on the PF, whose UUIDs nobody knows before they are made
- *   loaded  VFs whose number is set when the driver loads: reach host */
+ * The same seed gives the same state everywhere. Four small mechanisms, pure as real ones are,
+ * stand for the real ones: vendor  VFs that a tool switches on all at once, and a type of one size
+ * on the first of them sriov   VFs to 0, then to N, then each to vfio-pci mdev    mediated devices
+ * on the PF, whose UUIDs nobody knows before they are made loaded  VFs whose number is set when the
+ * driver loads: reach host */
 #pragma once
 
 #include "plan.h"
@@ -20,7 +20,8 @@ uint32_t gen_below(struct gen *gen, uint32_t limit); /* 0 for limit 0 */
 bool gen_chance(struct gen *gen, uint32_t percent);
 
 const struct gp_mechanism *gen_mechanism(const char *name);
-/* What an observation adds to a predicted state: mdevs made get the UUID that is stable for their place. */
+/* What an observation adds to a predicted state: mdevs made get the UUID that is stable for their
+ * place. */
 void gen_observe(struct gp_arena *mem, struct gp_have *have);
 /* Sets mode, count and common profile from the partitions. */
 void gen_settle(struct gp_gpu *gpu);
@@ -34,10 +35,10 @@ struct gp_layout gen_layout(const struct gp_gpu *gpu, uint32_t count);
 
 /* What a state has of the cases that a planner must get right. */
 struct gen_traits {
-    bool many_gpus;       /* three or more, of several mechanisms */
-    bool foreign_holder;  /* a running VM that no binding names, with a hostdev that is not ours */
-    bool live_differs;    /* a running VM whose devices are not those of its definition */
-    bool unstoppable;     /* a running VM that may not be stopped */
+    bool many_gpus;      /* three or more, of several mechanisms */
+    bool foreign_holder; /* a running VM that no binding names, with a hostdev that is not ours */
+    bool live_differs;   /* a running VM whose devices are not those of its definition */
+    bool unstoppable;    /* a running VM that may not be stopped */
 };
 
 struct gen_state {

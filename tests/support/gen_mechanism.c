@@ -15,7 +15,8 @@ void gen_settle(struct gp_gpu *gpu)
 
         if (!partition->live)
             continue;
-        gpu->profile = !gpu->count || gp_streq(gpu->profile, partition->profile) ? partition->profile : NULL;
+        gpu->profile =
+            !gpu->count || gp_streq(gpu->profile, partition->profile) ? partition->profile : NULL;
         gpu->count++;
     }
     if (gpu->count)
@@ -45,13 +46,14 @@ static void set_vfs(struct gp_arena *mem, struct gp_gpu *gpu, uint32_t count)
     for (uint32_t n = 0; n < count; n++)
         *gp_push(mem, gpu->partitions, gpu->partition_count) = (struct gp_partition){
             .index = n,
-            .device = {.kind = GP_DEVICE_PCI, .pci = gp_pci_vf(gpu->address, gpu->vf_offset, gpu->vf_stride, n)},
+            .device = {.kind = GP_DEVICE_PCI,
+                       .pci = gp_pci_vf(gpu->address, gpu->vf_offset, gpu->vf_stride, n)},
             .group = (int32_t)(gpu->address.bus * 100 + n),
         };
 }
 
-static void add_vf_count(struct gp_steps *steps, const struct gp_gpu *gpu, uint32_t from, uint32_t to,
-                         enum gp_reach reach)
+static void add_vf_count(struct gp_steps *steps, const struct gp_gpu *gpu, uint32_t from,
+                         uint32_t to, enum gp_reach reach)
 {
     struct gp_step *step = add(steps, gpu, GP_STEP_SET_VF_COUNT, reach, -1);
 
@@ -60,7 +62,8 @@ static void add_vf_count(struct gp_steps *steps, const struct gp_gpu *gpu, uint3
     step->value = to;
 }
 
-static void add_driver(struct gp_steps *steps, const struct gp_gpu *gpu, int64_t partition, const char *driver)
+static void add_driver(struct gp_steps *steps, const struct gp_gpu *gpu, int64_t partition,
+                       const char *driver)
 {
     struct gp_step *step = add(steps, gpu, GP_STEP_BIND_DRIVER,
                                partition < 0 ? GP_REACH_GPU : GP_REACH_PARTITION, partition);
@@ -94,7 +97,8 @@ static bool by_profile_matches(const struct gp_gpu *gpu, const struct gp_layout 
             return false;
         live += gpu->partitions[n].live;
     }
-    return live == count && (want->mode == GP_MODE_PASSTHROUGH) == gp_streq(gpu->driver, "vfio-pci");
+    return live == count &&
+           (want->mode == GP_MODE_PASSTHROUGH) == gp_streq(gpu->driver, "vfio-pci");
 }
 
 static void add_create(struct gp_steps *steps, const struct gp_gpu *gpu, uint32_t index,
@@ -128,7 +132,8 @@ static bool is_wanted(const struct gp_layout *want, uint32_t index, size_t made)
     return false;
 }
 
-/* Releases what does not fit or is too much, then makes what is missing: @slots places there are. */
+/* Releases what does not fit or is too much, then makes what is missing: @slots places there are.
+ */
 static void by_profile_plan(const struct gp_gpu *gpu, const struct gp_layout *want, uint32_t slots,
                             struct gp_steps *steps)
 {
@@ -277,7 +282,8 @@ static struct gp_error *sriov_plan(const struct gp_gpu *gpu, const struct gp_lay
     struct gp_error *err = NULL;
 
     if (count > gpu->vf_total)
-        return gp_error_new(GP_E_UNSUPPORTED, "%s has at most %u VFs", gpu->id, (unsigned)gpu->vf_total);
+        return gp_error_new(GP_E_UNSUPPORTED, "%s has at most %u VFs", gpu->id,
+                            (unsigned)gpu->vf_total);
     if (gpu->vf_count && !has_vfs(gpu, want))
         add_vf_count(steps, gpu, gpu->vf_count, 0, GP_REACH_GPU);
     err = add_passthrough(gpu, want, steps);
@@ -289,8 +295,7 @@ static struct gp_error *sriov_plan(const struct gp_gpu *gpu, const struct gp_lay
         add_vf_count(steps, gpu, 0, count, GP_REACH_NOTHING);
     }
     for (uint32_t n = 0; n < count; n++) {
-        const struct gp_partition *partition =
-            has_vfs(gpu, want) ? gp_gpu_partition(gpu, n) : NULL;
+        const struct gp_partition *partition = has_vfs(gpu, want) ? gp_gpu_partition(gpu, n) : NULL;
 
         if ((!partition || !partition->live) && is_for_guests(want, n))
             add_driver(steps, gpu, n, "vfio-pci");
@@ -402,7 +407,8 @@ void gen_gpu_init(struct gp_arena *mem, struct gp_gpu *gpu, uint32_t number, con
             .type_id = has_profiles(gpu) ? 100 + n : 0,
         };
     for (uint32_t n = 0; gp_streq(mechanism, "mdev") && n < SLOTS; n++)
-        *gp_push(mem, gpu->partitions, gpu->partition_count) = (struct gp_partition){.index = n, .group = -1};
+        *gp_push(mem, gpu->partitions, gpu->partition_count) =
+            (struct gp_partition){.index = n, .group = -1};
     gen_settle(gpu);
 }
 
@@ -438,14 +444,15 @@ void gen_observe(struct gp_arena *mem, struct gp_have *have)
 
         for (size_t n = 0; n < gpu->partition_count; n++) {
             struct gp_partition *partition = &gpu->partitions[n];
-            const bool unseen = partition->device.kind == GP_DEVICE_NONE ||
-                                (partition->device.kind == GP_DEVICE_MDEV && strchr(partition->device.uuid, '/'));
+            const bool unseen =
+                partition->device.kind == GP_DEVICE_NONE ||
+                (partition->device.kind == GP_DEVICE_MDEV && strchr(partition->device.uuid, '/'));
 
             if (unseen && gp_streq(gpu->mechanism, "mdev"))
                 partition->device = (struct gp_device){
                     .kind = GP_DEVICE_MDEV,
-                    .uuid = gp_printf(mem, "00000000-0000-5000-8000-%04x%08x", (unsigned)gpu->address.bus,
-                                      (unsigned)partition->index),
+                    .uuid = gp_printf(mem, "00000000-0000-5000-8000-%04x%08x",
+                                      (unsigned)gpu->address.bus, (unsigned)partition->index),
                 };
         }
     }
