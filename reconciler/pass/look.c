@@ -11,18 +11,18 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Minutes since Monday 00:00, as the clock on the wall says in @timezone. */
-static uint32_t week_minute(time_t now, const char *timezone)
+/* Minutes since Monday 00:00, as the clock on the wall says in @zone. */
+static uint32_t week_minute(time_t now, const char *zone)
 {
     gp_cleanup(gp_free_p) char *before = getenv("TZ") ? strdup(getenv("TZ")) : NULL;
     struct tm local;
 
-    if (timezone) {
-        (void)setenv("TZ", timezone, 1);
+    if (zone) {
+        (void)setenv("TZ", zone, 1);
         tzset();
     }
     (void)localtime_r(&now, &local);
-    if (timezone) {
+    if (zone) {
         if (before)
             (void)setenv("TZ", before, 1);
         else
