@@ -313,9 +313,17 @@ static struct gp_error *set_count(struct gp_host *host, const struct gp_gpu *gpu
         err = step->value ? make_vfs(host, mem, gpu, step) : write_count(host, mem, gpu, step);
     if (!err)
         err = count_vfs(host, mem, gpu, &count);
-    if (!err && count != step->value)
-        err = gp_error_new(GP_E_IO, "the driver %s made %zu VFs of %s, not %s, and no write was refused",
-                           gpu->driver ? gpu->driver : "(none)", count, gpu->id, step->after);
+    if (err || count == step->value)
+        return err;
+    err = gp_error_new(GP_E_IO, "the driver %s made %zu VFs of %s, not %s, and no write was refused",
+                       gpu->driver ? gpu->driver : "(none)", count, gpu->id, step->after);
+    /* Of no use to anybody: there were none before. */
+    if (step->value && count) {
+        struct gp_error *left = gp_host_write_within(host, gp_sysfs_pci(mem, gpu->address, "sriov_numvfs"), "0",
+                                                     step->timeout_ms);
+
+        gp_error_free(left); /* the next look tells */
+    }
     return err;
 }
 

@@ -244,7 +244,8 @@ static void check_risks(struct gp_resolve *r, size_t n)
                              (unsigned)(version / 1000 % 1000), (unsigned)(version % 1000));
 }
 
-/* A GPU that nothing can cut may still be given as a whole, so its status is asked after its mode. */
+/* A GPU that nothing can cut may still be given as a whole, so its status is asked after its mode. One that was
+ * left half-way is its mechanism's to judge, which plans the way out or says why there is none. */
 static void check_able(struct gp_resolve *r, size_t n)
 {
     const struct gp_gpu *gpu = &r->have->gpus[n];
@@ -263,8 +264,7 @@ static void check_able(struct gp_resolve *r, size_t n)
     else if (gpu->status == GP_GPU_UNSUPPORTED && pool->mode == GP_MODE_PARTITIONED)
         gp_resolve_block_gpu(r, goal, "GP-E110", mode_at, "%s cannot be partitioned: %s", gpu->id,
                              why);
-    else if (gpu->status == GP_GPU_NOT_ASSIGNABLE || gpu->status == GP_GPU_UNHEALTHY ||
-             gpu->status == GP_GPU_UNKNOWN)
+    else if (gpu->status == GP_GPU_NOT_ASSIGNABLE || gpu->status == GP_GPU_UNKNOWN)
         gp_resolve_block_gpu(r, goal, "GP-E202", pool->at, "%s cannot be made %s yet: %s", gpu->id,
                              gp_mode_name(pool->mode), why);
     else

@@ -615,11 +615,8 @@ static const struct {
      "b: GP-E110 nothing on this host can make slot3 partitioned: the vGPU driver is not loaded\n",
      "error GP-E110 gpu/slot3: nothing on this host can make slot3 partitioned: the vGPU driver is not "
      "loaded\n"},
-    {"half-way", half_way,
-     "slot3: GP-E202 slot3 cannot be made partitioned yet: left on pci-pf-stub\n"
-     "a: GP-E202 slot3 cannot be made partitioned yet: left on pci-pf-stub\n"
-     "b: GP-E202 slot3 cannot be made partitioned yet: left on pci-pf-stub\n",
-     "error GP-E202 gpu/slot3: slot3 cannot be made partitioned yet: left on pci-pf-stub\n"},
+    {"half-way: its mechanism knows the way out", half_way,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: slot3/1\n", ""},
     {"no valid counts", no_counts,
      "slot3: GP-E202 it is not known how slot3 can be partitioned: neither its driver nor the catalogue "
      "tells a valid count\n"
