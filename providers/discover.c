@@ -6,6 +6,7 @@
 #include "settle.h"
 #include "sysfs.h"
 #include "text.h"
+#include "vpd.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,8 @@ static struct gp_error *read_attributes(struct gp_host *host, struct gp_arena *m
             return err;
         gpu->boot_vga = boot == 1;
     }
+    if (has(&names, "vpd"))
+        gpu->serial = gp_vpd_read_serial(host, mem, gpu->address);
     for (size_t i = 0; i < names.count; i++)
         gpu->vf_count += gp_starts_with(names.items[i], "virtfn");
     return has(&names, "sriov_totalvfs") ? read_sriov(host, mem, gpu) : NULL;

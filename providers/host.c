@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "scan.h"
 #include "text.h"
+#include "vpd.h"
 #include "worker.h"
 
 #include <dirent.h>
@@ -49,6 +50,7 @@ void gp_host_close(struct gp_host *host)
     gp_worker_free(host->worker);
     host->worker = NULL;
     gp_scan_forget(host);
+    gp_vpd_forget(host);
     /* What hangs may still have the directory in its hand. */
     if (!host->hung && host->root_fd >= 0)
         (void)close(host->root_fd);
@@ -103,7 +105,7 @@ struct io {
     int root_fd;
     bool confined, writes;
     char *path, *data;
-    size_t size;
+    size_t size, max;
     int errnum;
 };
 
@@ -128,6 +130,7 @@ static struct io *io_new(struct gp_host *host, const char *path, const char *tex
     io->path = strdup(path);
     io->data = text ? strdup(text) : malloc(READ_MAX + 1);
     io->size = text ? strlen(text) : 0;
+    io->max = READ_MAX;
     if (!io->path || !io->data)
         abort();
     return io;
@@ -151,8 +154,8 @@ static void io_do(void *arg)
         else if ((size_t)n != io->size)
             io->errnum = EIO;
     } else {
-        while (io->size < READ_MAX) {
-            ssize_t n = read(fd, io->data + io->size, READ_MAX - io->size);
+        while (io->size < io->max) {
+            ssize_t n = read(fd, io->data + io->size, io->max - io->size);
 
             if (n < 0 && errno == EINTR)
                 continue;
@@ -191,6 +194,28 @@ struct gp_error *gp_host_read(struct gp_host *host, struct gp_arena *mem, const 
         io->data[io->size] = 0;
         trace(host, "read", path, io->data, 0);
         *ret = gp_strndup(mem, io->data, io->size);
+    }
+    io_drop(io);
+    return err;
+}
+
+struct gp_error *gp_host_read_bytes(struct gp_host *host, struct gp_arena *mem, const char *path, size_t max,
+                                    const void **ret, size_t *ret_size)
+{
+    struct io *io = io_new(host, path, NULL);
+    struct gp_error *err;
+
+    if (max < io->max)
+        io->max = max;
+    err = io_run(host, io, host->io_timeout_ms);
+    if (err)
+        return gp_error_wrap(err, "reading %s", path);
+    trace(host, "read", path, "(bytes)", io->errnum);
+    if (io->errnum) {
+        err = gp_error_errno(io->errnum, "reading %s", path);
+    } else {
+        *ret = gp_memdup(mem, io->data, io->size);
+        *ret_size = io->size;
     }
     io_drop(io);
     return err;

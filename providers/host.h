@@ -11,7 +11,9 @@
 
 struct gp_worker;
 struct pci_access;
+struct gp_vpd_known;
 
+/* For one thread at a time; threads that work side by side open one each. */
 struct gp_host {
     int root_fd;            /* the directory under which sys/, dev/ and proc/ lie; openat() from there, always */
     const char *root;       /* its path, "/" for the real one */
@@ -24,6 +26,7 @@ struct gp_host {
     struct gp_worker *worker; /* does what may not come back */
     bool hung;                /* a call never came back: the host needs a reboot */
     struct pci_access *names; /* pci.ids, read once (scan.c) */
+    struct gp_vpd_known *vpds; /* serial numbers, read once (vpd.c) */
 };
 
 /* Opens @root. The caller closes with gp_host_close(). */
@@ -37,6 +40,9 @@ void gp_host_close(struct gp_host *host);
  * a worker with io_timeout_ms, since an attribute may wait for a device's lock. */
 struct gp_error *gp_host_read(struct gp_host *host, struct gp_arena *mem, const char *path,
                               const char **ret) GP_MUST_CHECK;
+/* The first @max bytes, at most 64 KiB, as they are. */
+struct gp_error *gp_host_read_bytes(struct gp_host *host, struct gp_arena *mem, const char *path, size_t max,
+                                    const void **ret, size_t *ret_size) GP_MUST_CHECK;
 /* Decimal, or hex with 0x. */
 struct gp_error *gp_host_read_u64(struct gp_host *host, const char *path, uint64_t *ret) GP_MUST_CHECK;
 /* One write(2) of @text. The kernel's errno becomes the code; written in a worker with io_timeout_ms, since

@@ -6,6 +6,10 @@
 #include "scan.h"
 #include "sysfs.h"
 #include "text.h"
+#include "vpd.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 static struct tree tree;
 
@@ -184,4 +188,43 @@ GP_ROWS(group, endpoints_on_a_driver_of_the_host_are_in_the_way, neighbours)
     tree_ok(gp_sysfs_foreigner(&tree.host, tree.mem, -1, own_none, NULL, &who));
     cr_assert(eq(ptr, (void *)who, NULL));
     close_tree();
+}
+
+/* ---- vital product data ---- */
+
+#define NAME "\x82\x05\0CardX"
+
+static const struct {
+    const char *data;
+    size_t size;
+    const char *serial; /* NULL: none */
+} vpds[] = {
+#define VPD(text, serial_) {text, sizeof text - 1, serial_}
+    VPD(NAME "\x90\x10\0PN\x03" "A-1SN\x05" "12345V0\0\x78", "12345"),
+    VPD(NAME "\x90\x0a\0SN\x07" " 12 34 ", "12 34"),
+    VPD("\x90\x08\0SN\x05" "12345", "12345"),
+    /* In what may be written, it is nobody's word. */
+    VPD(NAME "\x91\x08\0SN\x05" "12345\x78", NULL),
+    VPD(NAME "\x78\x90\x08\0SN\x05" "12345", NULL),
+    VPD(NAME "\x90\x08\0SN\x05" "12", NULL),
+    VPD(NAME "\x90\x08\0SN\xff" "12345", NULL),
+    VPD(NAME "\x90\x08\0SN\x05" "1\x1b[2m", NULL),
+    VPD(NAME "\x90\x03\0SN\0", NULL),
+    VPD(NAME "\x90\xff\xffSN\x05" "12345", "12345"),
+    VPD("\x82\xff\xff", NULL),
+    VPD("\xff\xff\xff\xff", NULL),
+    VPD("\x90", NULL),
+    VPD("", NULL),
+};
+
+GP_ROWS(vpd, serial_numbers, vpds)
+{
+    struct gp_arena *mem = gp_arena_new();
+    /* An allocation of its own size, so that reading past it is seen. */
+    char *exact = malloc(vpds[*i].size + 1);
+
+    memcpy(exact + 1, vpds[*i].data, vpds[*i].size);
+    cr_assert(gp_streq(gp_vpd_serial(mem, exact + 1, vpds[*i].size), vpds[*i].serial), "row %zu", *i);
+    free(exact);
+    gp_arena_free(mem);
 }

@@ -155,6 +155,7 @@ Test(sim, who_holds_a_partition_is_named)
     struct gp_partition *partition;
 
     SIMULATE("two-a2");
+    cr_assert(eq(str, (char *)gpu_now("slot3")->serial, "1320222000103"));
     tree_ok(go("slot3", &want));
     control("hold 0000:08:00.4 4711 qemu-system-x86");
     partition = &gpu_now("slot3")->partitions[0];
