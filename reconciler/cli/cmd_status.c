@@ -1,6 +1,7 @@
 /* status: every object of this host, how it is, since when, and why it is not as wanted. */
 #include "command.h"
 
+#include "pauses_view.h"
 #include "plan_json.h"
 #include "plan_text.h"
 #include "text.h"
@@ -42,6 +43,7 @@ struct view {
     struct gp_pass *pass;
     struct gp_condition *conditions;
     size_t condition_count;
+    struct gp_pauses_view pauses;
     struct row *rows;
     size_t row_count;
 };
@@ -121,11 +123,13 @@ static void print_json(struct view *view)
             json_pack("{s:o, s:o, s:o, s:o}", "object", gp_text_json(view->conditions[i].object), "type",
                       gp_text_json(view->conditions[i].type), "reason", gp_text_json(view->conditions[i].reason), "since",
                       gp_text_json(gp_time_text(pass->mem, view->conditions[i].since_us))));
-    gp_json_print(stdout, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "formatVersion", "1.0", "kind", "Status", "host",
+    gp_json_print(stdout, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "formatVersion", "1.0", "kind", "Status", "host",
                                     gp_text_json(pass->host_name), "cluster",
                                     gp_text_json(pass->goal ? pass->goal->cluster : NULL), "commit",
                                     gp_text_json(gp_state_verified(pass->state)), "objects", objects, "conditions",
-                                    conditions));
+                                    conditions, "pauses",
+                                    gp_pauses_json(pass->mem, view->pauses.pauses, view->pauses.pause_count), "approvals",
+                                    gp_pauses_json(pass->mem, view->pauses.approvals, view->pauses.approval_count)));
 }
 
 static void print_text(struct view *view)
@@ -136,6 +140,7 @@ static void print_text(struct view *view)
     (void)printf("host %s, cluster %s, commit %s\n", pass->host_name,
                  pass->goal && pass->goal->cluster ? pass->goal->cluster : "none",
                  commit ? gp_strndup(pass->mem, commit, 12) : "none verified");
+    gp_pauses_print(pass->mem, &view->pauses);
     for (size_t i = 0; i < view->condition_count; i++)
         if (gp_streq(view->conditions[i].object, "host"))
             (void)printf("host is %s since %s: %s\n", view->conditions[i].type,
@@ -186,6 +191,8 @@ static int run(struct gp_cli *cli)
     err = look(&pass);
     if (!err)
         err = gp_state_conditions(pass.state, pass.mem, &view.conditions, &view.condition_count);
+    if (!err)
+        err = gp_pauses_view(&pass, &view.pauses);
     if (err) {
         exit = gp_cli_fail(err);
         gp_pass_close(&pass);

@@ -13,6 +13,7 @@ static const struct gp_command *const commands[] = {
     &gp_command_validate,  &gp_command_schema, &gp_command_explain, &gp_command_inventory,
     &gp_command_plan,      &gp_command_apply,  &gp_command_reconcile, &gp_command_run,
     &gp_command_drift,     &gp_command_status, &gp_command_report,
+    &gp_command_pause,     &gp_command_resume, &gp_command_approve, &gp_command_history,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -21,6 +21,7 @@ enum gp_event {
     GP_EVENT_GIT_STALE,
     GP_EVENT_PAUSED,
     GP_EVENT_RESUMED,
+    GP_EVENT_APPROVED,
     GP_EVENT_COUNT
 };
 const char *gp_event_name(enum gp_event event); /* "drift-found" */

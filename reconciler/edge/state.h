@@ -119,6 +119,10 @@ struct gp_error *gp_state_set_pause(struct gp_state *state, bool approval,
                                     const struct gp_pause *pause) GP_MUST_CHECK;
 struct gp_error *gp_state_clear_pause(struct gp_state *state, bool approval,
                                       const char *object) GP_MUST_CHECK;
+/* Forgets those that ended at @now_us or before, and returns them (by object, from @mem). */
+struct gp_error *gp_state_end_pauses(struct gp_state *state, bool approvals, uint64_t now_us,
+                                     struct gp_arena *mem, struct gp_pause **ret,
+                                     size_t *ret_count) GP_MUST_CHECK;
 struct gp_error *gp_state_pauses(struct gp_state *state, bool approvals, struct gp_arena *mem,
                                  struct gp_pause **ret, size_t *ret_count) GP_MUST_CHECK;
 

@@ -104,19 +104,14 @@ static int by_object(const void *a, const void *b)
     return gp_strvercmp(((const struct gp_pause *)a)->object, ((const struct gp_pause *)b)->object);
 }
 
-struct gp_error *gp_state_pauses(struct gp_state *state, bool approvals, struct gp_arena *mem,
-                                 struct gp_pause **ret, size_t *ret_count)
+static void list(json_t *body, struct gp_arena *mem, struct gp_pause **ret, size_t *ret_count)
 {
-    gp_cleanup(gp_json_p) json_t *body = NULL;
     struct gp_json_reader reader = {.mem = mem};
     struct gp_pause *pauses = NULL;
     size_t count = 0;
     const char *object;
     json_t *entry;
-    struct gp_error *err = gp_state_doc_read(state, doc_of(approvals), false, NULL, &body);
 
-    if (err)
-        return err;
     json_object_foreach(body, object, entry) * gp_push(mem, pauses, count) = (struct gp_pause){
         .object = gp_strdup(mem, object),
         .user = gp_json_text(&reader, entry, "user"),
@@ -128,5 +123,57 @@ struct gp_error *gp_state_pauses(struct gp_state *state, bool approvals, struct 
         qsort(pauses, count, sizeof *pauses, by_object);
     *ret = pauses;
     *ret_count = count;
+}
+
+struct gp_error *gp_state_pauses(struct gp_state *state, bool approvals, struct gp_arena *mem,
+                                 struct gp_pause **ret, size_t *ret_count)
+{
+    gp_cleanup(gp_json_p) json_t *body = NULL;
+    struct gp_error *err = gp_state_doc_read(state, doc_of(approvals), false, NULL, &body);
+
+    if (err)
+        return err;
+    list(body, mem, ret, ret_count);
+    return NULL;
+}
+
+static size_t count_ended(const struct gp_pause *pauses, size_t count, uint64_t now_us)
+{
+    size_t ended = 0;
+
+    for (size_t i = 0; i < count; i++)
+        ended += pauses[i].until_us <= now_us;
+    return ended;
+}
+
+struct gp_error *gp_state_end_pauses(struct gp_state *state, bool approvals, uint64_t now_us,
+                                     struct gp_arena *mem, struct gp_pause **ret, size_t *ret_count)
+{
+    gp_cleanup(gp_close_p) int lock = -1;
+    gp_cleanup(gp_json_p) json_t *body = NULL;
+    struct gp_pause *pauses = NULL, *ended = NULL;
+    size_t count = 0, ended_count = 0;
+    struct gp_error *err = gp_state_pauses(state, approvals, mem, &pauses, &count);
+
+    /* Mostly there is none, and a lock for each pass would make the directory. */
+    if (!err && count_ended(pauses, count, now_us))
+        err = take(state, &lock);
+    if (!err && lock >= 0)
+        err = gp_state_doc_read(state, doc_of(approvals), true, NULL, &body);
+    if (err)
+        return err;
+    if (body)
+        list(body, mem, &pauses, &count);
+    for (size_t i = 0; body && i < count; i++)
+        if (pauses[i].until_us <= now_us)
+            *gp_push(mem, ended, ended_count) = pauses[i];
+    if (ended_count) {
+        prune(body, now_us);
+        err = gp_state_doc_write(state, doc_of(approvals), gp_steal(body));
+        if (err)
+            return err;
+    }
+    *ret = ended;
+    *ret_count = ended_count;
     return NULL;
 }

@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "execute.h"
 #include "journal.h"
+#include "pauses.h"
 #include "recover.h"
 #include "text.h"
 
@@ -96,11 +97,29 @@ static bool refuses(const struct gp_plan *plan)
     return false;
 }
 
+/* Whether something would be done if the host were not paused. */
+static bool all_waits(const struct gp_plan *plan)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < plan->set_count; i++) {
+        if (plan->sets[i].verdict == GP_VERDICT_RUN)
+            return false;
+        any = any || plan->sets[i].verdict == GP_VERDICT_WAITS;
+    }
+    return any;
+}
+
 struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
 {
     int exit = gp_exit_worse(pass->recover_exit, pass->desire_exit);
-    struct gp_error *err = NULL;
+    struct gp_error *err = gp_pauses_expire(pass);
+    bool paused = false;
 
+    if (!err)
+        err = gp_pauses_host(pass, &paused);
+    if (err)
+        return err;
     if (!pass->virt && pass->have->vms_unknown) {
         *ret_exit = gp_exit_worse(exit, GP_EXIT_INCOMPLETE);
         return gp_pass_tell(pass);
@@ -114,6 +133,9 @@ struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
         return err;
     if (!pass->goal->refused)
         exit = gp_exit_worse(exit, run_sets(pass));
+    gp_pauses_start_owed(pass);
+    if (paused && all_waits(pass->plan))
+        exit = gp_exit_worse(exit, GP_EXIT_LOCKED);
     if (refuses(pass->plan))
         exit = gp_exit_worse(exit, GP_EXIT_REFUSED);
     *ret_exit = exit;

@@ -1,0 +1,25 @@
+/* What pause, resume and approve share: who does it, for how long, why, and on what. */
+#pragma once
+
+#include "journal.h"
+#include "pass.h"
+
+#include <argp.h>
+
+enum { GP_BREAK_GLASS_DAYS = 30 }; /* nothing is put off, or allowed, for longer */
+
+/* --for and --reason as given; both are needed. */
+struct gp_break_glass {
+    uint64_t for_us;    /* 0: not given */
+    const char *reason; /* NULL: not given */
+};
+extern const struct argp_option gp_break_glass_options[];
+/* An argp parser's half for them; ARGP_ERR_UNKNOWN for any other key. Ends the program with the usage status where one
+ * of them is no duration of at most 30 days, empty, or missing. */
+error_t gp_break_glass_parse(int key, char *value, struct argp_state *state, struct gp_break_glass *glass);
+
+/* Who asks: the user behind sudo, else who logged in, else whose rights these are: a name, else "uid 1000". From @mem. */
+const char *gp_break_glass_user(struct gp_arena *mem);
+
+/* To the journal, with the names of the GPU or VM in @object ("host", "gpu/ID", "vm/NAME" or a plan's id). */
+void gp_break_glass_tell(const struct gp_pass *pass, enum gp_event event, const char *object, const char *message);
