@@ -46,6 +46,34 @@ const char *show_plan(struct gp_arena *mem, const struct gp_plan *plan)
     return gp_text_get(&text);
 }
 
+const char *show_findings(struct gp_arena *mem, const struct gp_plan *plan)
+{
+    struct gp_text text = {.mem = mem};
+
+    for (size_t n = 0; n < plan->finding_count; n++)
+        gp_text_addf(&text, "%s %s: %s\n", plan->findings[n].rule, plan->findings[n].object,
+                     plan->findings[n].message);
+    return gp_text_get(&text);
+}
+
+static void show_rows(struct gp_text *text, const char *what, const struct gp_difference *rows,
+                      size_t count)
+{
+    for (size_t n = 0; n < count; n++)
+        gp_text_addf(text, "%s %s %s%s%s: %s -> %s (%s)\n", what, rows[n].object, rows[n].path,
+                     rows[n].rule ? " " : "", rows[n].rule ? rows[n].rule : "", rows[n].before,
+                     rows[n].after, rows[n].reason);
+}
+
+const char *show_differences(struct gp_arena *mem, const struct gp_plan *plan)
+{
+    struct gp_text text = {.mem = mem};
+
+    show_rows(&text, "change", plan->changes, plan->change_count);
+    show_rows(&text, "drift", plan->drift, plan->drift_count);
+    return gp_text_get(&text);
+}
+
 static void show_devs(struct gp_text *text, const char *head, const struct gp_have *have,
                       const struct gp_hostdev *devs, size_t count)
 {
