@@ -10,6 +10,8 @@ struct gp_provider {
     /* The pure part: name as shown in plans and by `gpupart inventory`, matches, plan, predict. */
     struct gp_mechanism mechanism;
     const char *doc; /* one line */
+    /* The file or link below a partition's device that tells its type, for the start hook; NULL: there is none. */
+    const char *type_file;
 
     /* Whether the GPU @gpu (identity, driver and SR-IOV fields filled in by discovery) is handled by this
      * mechanism on this host, now. Reads, changes nothing. Providers are asked in registry order. */

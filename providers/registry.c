@@ -42,6 +42,13 @@ const struct gp_mechanism *gp_registry_mechanism(const char *name)
     return provider ? &provider->mechanism : NULL;
 }
 
+const char *gp_registry_type_file(const char *name)
+{
+    const struct gp_provider *provider = find(name);
+
+    return provider ? provider->type_file : NULL;
+}
+
 /* What could not be read is unknown, not empty. */
 static void give_up(struct gp_arena *mem, struct gp_gpu *gpu, struct gp_error *err)
 {

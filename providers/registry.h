@@ -10,6 +10,9 @@ const char *const *gp_registry_names(void);
 /* A gp_mechanism_lookup. */
 const struct gp_mechanism *gp_registry_mechanism(const char *name);
 
+/* The file or link below a partition's device that tells its type; NULL: there is none. */
+const char *gp_registry_type_file(const char *name);
+
 /* Every display-class PCI function (base class 03, and 1200) of the host that is not a VF, with what its
  * provider tells, sorted by address. A GPU that cannot be read gets status UNKNOWN and the reason; only a
  * host without a PCI bus to read is an error. Reads only. */

@@ -505,6 +505,7 @@ static struct gp_error *apply(struct gp_host *host, const struct gp_gpu *gpu, co
 const struct gp_provider gp_provider_mdev = {
     .mechanism = {.name = "mdev", .matches = matches, .plan = plan, .predict = predict},
     .doc = "mediated devices (NVIDIA before Linux 6.8, Intel GVT-g, other mdev parents)",
+    .type_file = "mdev_type",
     .claims = claims,
     .observe = observe,
     .apply = apply,

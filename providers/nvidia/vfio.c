@@ -281,6 +281,7 @@ static struct gp_error *apply(struct gp_host *host, const struct gp_gpu *gpu, co
 const struct gp_provider gp_provider_nvidia_vfio = {
     .mechanism = {.name = "nvidia-vfio", .matches = matches, .plan = plan, .predict = predict},
     .doc = "NVIDIA vGPU on virtual functions, through the vendor's VFIO framework (Linux 6.8 and later)",
+    .type_file = "nvidia/current_vgpu_type",
     .claims = claims,
     .observe = observe,
     .apply = apply,

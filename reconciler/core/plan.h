@@ -174,6 +174,12 @@ const struct gp_applied *gp_memory_applied(const struct gp_memory *memory, const
 /* Canonical one-line values, compared as text: "partitioned 4 NVIDIA A2-4Q", "none"; "slot3/2", "-". */
 const char *gp_gpu_value(struct gp_arena *mem, const struct gp_gpu *gpu);
 const char *gp_layout_value(struct gp_arena *mem, const struct gp_layout *layout);
+/* What tells this card from another in its place: "10de:25b6 10de:157e pci0000:00/0000:00:03.0/0000:08:00.0", and
+ * " serial NUMBER" where it is known. */
+const char *gp_gpu_identity(struct gp_arena *mem, const struct gp_gpu *gpu);
+/* Whether two identities are one card's: the ids and, where both tell it, the serial number, else the path. NULL (not
+ * written down) is nobody's. */
+bool gp_identity_eq(const char *a, const char *b);
 /* The partition that the persistent definition gives it and that is ours; "-" none. */
 const char *gp_vm_value(struct gp_arena *mem, const struct gp_have *have, const struct gp_vm *vm);
 
@@ -301,6 +307,7 @@ void gp_gate(struct gp_arena *mem, const struct gp_gate_input *input, struct gp_
 /* What was seen of one set before its first disturbing step. */
 struct gp_snapshot_gpu {
     const char *id;
+    const char *identity; /* gp_gpu_identity(); NULL: was not written down */
     struct gp_layout layout; /* with exactly */
 };
 struct gp_snapshot_vm {

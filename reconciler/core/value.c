@@ -3,6 +3,8 @@
 
 #include "text.h"
 
+#include <string.h>
+
 static const char *mode_value(struct gp_arena *mem, enum gp_mode mode, uint32_t count,
                               const char *profile)
 {
@@ -49,6 +51,29 @@ const char *gp_layout_value(struct gp_arena *mem, const struct gp_layout *layout
     if (!profile)
         profile = common_profile(layout->exactly, layout->exactly_count, false);
     return mode_value(mem, layout->mode, layout->count, profile);
+}
+
+const char *gp_gpu_identity(struct gp_arena *mem, const struct gp_gpu *gpu)
+{
+    return gp_printf(mem, "%04x:%04x %04x:%04x %s%s%s", gpu->vendor, gpu->device, gpu->subsystem_vendor,
+                     gpu->subsystem_device, gpu->path ? gpu->path : gp_pci_text(mem, gpu->address),
+                     gpu->serial ? " serial " : "", gpu->serial ? gpu->serial : "");
+}
+
+bool gp_identity_eq(const char *a, const char *b)
+{
+    enum { IDS = sizeof "10de:25b6 10de:157e" }; /* with the space behind them */
+    const char *a_serial = a ? strstr(a, " serial ") : NULL, *b_serial = b ? strstr(b, " serial ") : NULL;
+    size_t a_size, b_size;
+
+    if (!a || !b || strncmp(a, b, IDS) != 0)
+        return false;
+    if (a_serial && b_serial)
+        return gp_streq(a_serial, b_serial);
+    /* A serial number may be readable only once a driver is there: then the place decides. */
+    a_size = a_serial ? (size_t)(a_serial - a) : strlen(a);
+    b_size = b_serial ? (size_t)(b_serial - b) : strlen(b);
+    return a_size == b_size && memcmp(a, b, a_size) == 0;
 }
 
 const char *gp_vm_value(struct gp_arena *mem, const struct gp_have *have, const struct gp_vm *vm)

@@ -304,6 +304,7 @@ json_t *gp_json_of_snapshot(const struct gp_snapshot *snapshot)
         json_t *gpu = gp_json_object();
 
         gp_json_put_text(gpu, "id", snapshot->gpus[i].id);
+        gp_json_put_text(gpu, "identity", snapshot->gpus[i].identity);
         gp_json_put(gpu, "layout", gp_json_of_layout(&snapshot->gpus[i].layout));
         if (json_array_append_new(gpus, gpu) < 0)
             abort();
@@ -330,6 +331,7 @@ struct gp_snapshot *gp_json_snapshot(struct gp_json_reader *reader, const json_t
         const json_t *gpu = json_array_get(gpus, i);
 
         snapshot->gpus[i].id = gp_json_need_text(reader, gpu, "id");
+        snapshot->gpus[i].identity = gp_json_text(reader, gpu, "identity");
         gp_json_layout(reader, gp_json_member(reader, gpu, "layout"), &snapshot->gpus[i].layout);
     }
     for (size_t i = 0; i < snapshot->vm_count; i++)

@@ -5,6 +5,8 @@
 #include "journal.h"
 #include "recover.h"
 #include "registry.h"
+#include "resolved.h"
+#include "run.h"
 #include "step.h"
 #include "text.h"
 
@@ -195,7 +197,7 @@ static struct gp_error *run_waves(struct work *work)
 
 /* ---- remembering ---- */
 
-struct gp_error *gp_execute_remember(struct gp_pass *pass, const struct gp_have *have,
+struct gp_error *gp_execute_remember(struct gp_pass *pass, struct gp_host *host, const struct gp_have *have,
                                      const struct gp_set *set)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
@@ -217,6 +219,8 @@ struct gp_error *gp_execute_remember(struct gp_pass *pass, const struct gp_have 
         else
             err = gp_state_set_applied(pass->state, key, value, pass->commit);
     }
+    if (!err)
+        err = gp_resolved_remember(pass, host, have, set);
     (void)pthread_mutex_unlock(&pass->state_lock);
     return err;
 }
@@ -280,6 +284,41 @@ static struct gp_error *remove_record(struct gp_pass *pass, const char *set)
     return err;
 }
 
+/* ---- between stop and start ---- */
+
+/* From now until release() nobody but this pass starts these VMs, and what their devices were counts no more: the start
+ * hook sees to it. */
+static struct gp_error *hold(struct work *work, const char *why)
+{
+    const struct gp_set *set = work->set;
+    struct gp_error *err = NULL;
+
+    for (size_t i = 0; !err && i < set->vms.count; i++)
+        err = gp_run_hold(work->pass->run, set->vms.items[i], why);
+    if (!err && work->have)
+        err = gp_resolved_forget(work->pass, work->have, set);
+    return err;
+}
+
+/* What only makes a start by somebody else possible is no reason to leave guests down. */
+static void warn(struct gp_error *err)
+{
+    if (!err)
+        return;
+    {
+        gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+
+        (void)fprintf(stderr, "gpupart: warning: %s\n", line);
+        gp_error_free(err);
+    }
+}
+
+static void release(struct gp_pass *pass, const struct gp_set *set)
+{
+    for (size_t i = 0; i < set->vms.count; i++)
+        gp_run_release(pass->run, set->vms.items[i]);
+}
+
 /* ---- the way back ---- */
 
 static void objects_of(struct gp_arena *mem, const struct gp_record *record, struct gp_set *ret)
@@ -304,6 +343,7 @@ static const char *start_who_ran(struct work *work, const struct gp_record *reco
 
         if (!vm->ran)
             continue;
+        gp_run_release(work->pass->run, vm->uuid);
         err = work->pass->virt ? gp_virt_start(work->pass->virt, vm->uuid, START_TIMEOUT_MS)
                                : gp_error_new(GP_E_IO, "libvirt is not there");
         if (err) {
@@ -332,6 +372,7 @@ static int restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_aren
 
     objects_of(mem, record, &set);
     err = look(&work);
+    warn(hold(&work, gp_printf(mem, "gpupart brings %s back to what it was (%s)", record->set, because)));
     if (!err) {
         work.goal = goal_of_set(
             mem, gp_snapshot_goal(mem, record->snapshot, work.have, pass->goal ? &pass->goal->policy : NULL),
@@ -339,8 +380,11 @@ static int restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_aren
         err = run_waves(&work);
     }
     if (!err)
+        warn(gp_resolved_restored(pass, host, work.have, &set));
+    if (!err)
         err = remove_record(pass, record->set);
     if (!err) {
+        release(pass, &set);
         tell_result(&work, GP_EVENT_RESTORED, record->plan,
                     gp_printf(mem, "%s is as it was before: %s", record->set, because));
         return GP_EXIT_RESTORED;
@@ -350,6 +394,7 @@ static int restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_aren
         const char *left = start_who_ran(&work, record);
 
         gp_error_free(err);
+        release(pass, &set);
         tell_result(&work, GP_EVENT_NOT_RESTORED, record->plan,
                     gp_printf(mem, "%s could not be brought back (%s), needed because: %s%s%s", record->set, line,
                               because, *left ? ". Left to do by hand: " : "", left));
@@ -394,7 +439,7 @@ static struct gp_error *begin(struct work *work, struct gp_record *record)
 
 static struct gp_error *finish(struct work *work, const struct gp_record *record)
 {
-    struct gp_error *err = gp_execute_remember(work->pass, work->have, work->set);
+    struct gp_error *err = gp_execute_remember(work->pass, work->host, work->have, work->set);
 
     if (!err)
         err = remove_record(work->pass, record->set);
@@ -414,12 +459,7 @@ static void back_off(struct work *work, const char *why)
     (void)pthread_mutex_lock(&work->pass->state_lock);
     err = gp_state_add_failure(work->pass->state, work->set->id, work->commit, why, gp_now_us());
     (void)pthread_mutex_unlock(&work->pass->state_lock);
-    if (err) {
-        gp_cleanup(gp_free_p) char *line = gp_error_line(err);
-
-        (void)fprintf(stderr, "gpupart: warning: %s\n", line);
-        gp_error_free(err);
-    }
+    warn(err);
 }
 
 static bool is_interrupted(const struct gp_pass *pass)
@@ -441,13 +481,19 @@ static int execute_in(struct gp_pass *pass, struct gp_host *host, struct gp_aren
         .have = pass->have,
     };
     struct gp_record record;
-    struct gp_error *err = begin(&work, &record);
-    bool begun = !err;
+    struct gp_error *err = hold(&work, gp_printf(mem, "gpupart is changing %s (plan %s)", set->id, pass->plan->id));
+    bool begun;
+
+    if (!err)
+        err = begin(&work, &record);
+    begun = !err;
 
     if (!err)
         err = run_waves(&work);
     if (!err)
         err = finish(&work, &record);
+    if (!err || !begun)
+        release(pass, set);
     if (!err) {
         tell_result(&work, GP_EVENT_APPLIED, pass->plan->id,
                     gp_printf(mem, "%s is as declared", set->id));

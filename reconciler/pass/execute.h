@@ -12,7 +12,7 @@ int gp_execute_set(struct gp_pass *pass, const struct gp_set *set);
 int gp_execute_restore(struct gp_pass *pass, const struct gp_record *record, const char *why);
 
 /* Remembers as applied what was just verified in @have for the objects of @set. */
-struct gp_error *gp_execute_remember(struct gp_pass *pass, const struct gp_have *have,
+struct gp_error *gp_execute_remember(struct gp_pass *pass, struct gp_host *host, const struct gp_have *have,
                                      const struct gp_set *set) GP_MUST_CHECK;
 
 /* What @goal wants of the objects of @set, one "key value" a line: whether a record's goal is still wanted. */

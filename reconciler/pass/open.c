@@ -2,6 +2,7 @@
 #include "pass.h"
 
 #include "cleanup.h"
+#include "run.h"
 #include "text.h"
 
 #include <errno.h>
@@ -139,6 +140,7 @@ static struct gp_error *open_host(struct gp_pass *pass)
     pass->host_name = options->host        ? options->host
                       : pass->agent->name ? pass->agent->name
                                            : short_host_name(pass->mem);
+    pass->agent->name = pass->host_name; /* by which resolving finds this host in its cluster */
     return NULL;
 }
 
@@ -155,6 +157,16 @@ static void open_virt(struct gp_pass *pass)
         pass->connect = NULL;
 }
 
+/* The start hook of this host reads /run/gpupart; what is only simulated is none of its business. */
+static struct gp_error *open_run(struct gp_pass *pass)
+{
+    const bool real = gp_streq(pass->options.root, "/");
+
+    if (!pass->options.change)
+        return NULL;
+    return gp_run_open(real ? "/run/gpupart" : gp_printf(pass->mem, "%s/run", pass->options.state), &pass->run);
+}
+
 struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_pass *pass)
 {
     const char *warning = NULL;
@@ -169,6 +181,8 @@ struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_p
         open_virt(pass);
         err = gp_state_open(options->state, options->change, pass->mem, &pass->state, &warning);
     }
+    if (!err)
+        err = open_run(pass);
     if (warning)
         (void)fprintf(stderr, "gpupart: warning: %s\n", warning);
     if (err)
@@ -179,6 +193,7 @@ struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_p
 void gp_pass_close(struct gp_pass *pass)
 {
     gp_virt_close(pass->virt);
+    gp_run_close(pass->run);
     gp_state_close(pass->state);
     if (pass->host.root_fd >= 0)
         gp_host_close(&pass->host);

@@ -49,12 +49,15 @@ struct gp_pass_options {
     bool offline;        /* no fetch: the newest verified commit */
 };
 
+struct gp_run;
+
 struct gp_pass {
     struct gp_arena *mem;
     struct gp_pass_options options;
     struct gp_host host;
     struct gp_virt *virt;        /* NULL: a capture, or libvirt is not there (have->vms_unknown tells) */
     struct gp_state *state;
+    struct gp_run *run;          /* what the start hook reads; NULL: this pass changes nothing */
     pthread_mutex_t state_lock;  /* sets run side by side, the state directory takes one writer */
     struct gp_load config, load; /* GpuAgent; the declaration */
     struct gp_agent_decl *agent; /* never NULL after open: defaults where there is no file */

@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "journal.h"
 #include "registry.h"
+#include "run.h"
 #include "text.h"
 
 enum {
@@ -138,8 +139,11 @@ static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_ste
 static struct gp_error *start(const struct gp_wave *wave, const struct gp_step *step)
 {
     struct gp_pass *pass = wave->pass;
-    struct gp_error *err = gp_virt_start(pass->virt, step->vm, step->timeout_ms);
+    struct gp_error *err;
 
+    /* The hook cannot tell who starts it, and it may be started now. */
+    gp_run_release(pass->run, step->vm);
+    err = gp_virt_start(pass->virt, step->vm, step->timeout_ms);
     if (err)
         return err;
     (void)pthread_mutex_lock(&pass->state_lock);

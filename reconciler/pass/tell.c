@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "execute.h"
 #include "journal.h"
+#include "resolved.h"
 #include "text.h"
 
 #include <string.h>
@@ -302,6 +303,8 @@ struct gp_error *gp_pass_tell(struct gp_pass *pass)
     err = drift(pass);
     if (!err)
         err = adopt_all(pass);
+    if (!err)
+        err = gp_resolved_remember(pass, &pass->host, pass->have, NULL);
     if (!err)
         err = conditions(pass);
     return err;
