@@ -2,17 +2,21 @@
  * names the plan's id has approved it. */
 #include "command.h"
 
+#include "boot.h"
 #include "cleanup.h"
 #include "journal.h"
 #include "plan_text.h"
 #include "text.h"
 
 #include <signal.h>
+#include <stdlib.h>
 
 static const char *plan_id;
+static bool boot;
+static uint32_t wait_ms = 60000; /* drivers of GPUs come up within seconds, big ones within half a minute */
 static atomic_bool cancelled;
 
-enum { KEY_PLAN = 2000 };
+enum { KEY_PLAN = 2000, KEY_BOOT, KEY_WAIT };
 
 static const struct argp_option options[] = {
     {"plan", KEY_PLAN, "ID", 0, "only if the plan still has this id; counts as its approval", 0},
@@ -26,6 +30,36 @@ static error_t parse(int key, char *value, struct argp_state *state)
         return ARGP_ERR_UNKNOWN;
     plan_id = value;
     return 0;
+}
+
+/* No command of its own: it is a pass as well, towards what the state directory remembers instead of git. */
+static const struct argp_option reconcile_options[] = {
+    {"boot", KEY_BOOT, NULL, 0, "make the GPUs what they were before this host booted; asks neither git nor libvirt", 0},
+    {"wait", KEY_WAIT, "SECONDS", 0, "with --boot: how long GPUs and drivers may take to appear (default: 60)", 0},
+    {0},
+};
+
+static error_t parse_reconcile(int key, char *value, struct argp_state *state)
+{
+    unsigned long seconds;
+    char *end;
+
+    switch (key) {
+    case KEY_BOOT:
+        boot = true;
+        return 0;
+    case KEY_WAIT:
+        seconds = strtoul(value, &end, 10);
+        if (!*value || *end || *value == '-' || seconds > 3600)
+            argp_error(state, "--wait takes 0 to 3600 seconds, not '%s'", value);
+        wait_ms = (uint32_t)seconds * 1000;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "'reconcile' takes no arguments, not '%s'", value);
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 /* SIGTERM and SIGINT end no step in the middle: no new disturbing one is begun, what was begun is restored. */
@@ -87,6 +121,14 @@ static int apply_in(struct gp_pass *pass)
     return exit;
 }
 
+static int boot_in(struct gp_pass *pass)
+{
+    int exit = GP_EXIT_OK;
+    struct gp_error *err = gp_boot_restore(pass, wait_ms, &exit);
+
+    return err ? gp_cli_fail(err) : exit;
+}
+
 static int run(struct gp_cli *cli)
 {
     static const int formats[] = {GP_FORMAT_TEXT, -1};
@@ -101,7 +143,7 @@ static int run(struct gp_cli *cli)
     if (err)
         return gp_cli_fail(err);
     pass.cancelled = &cancelled;
-    exit = apply_in(&pass);
+    exit = boot ? boot_in(&pass) : apply_in(&pass);
     gp_pass_close(&pass);
     return exit;
 }
@@ -117,5 +159,7 @@ const struct gp_command gp_command_apply = {
 const struct gp_command gp_command_reconcile = {
     .name = "reconcile",
     .doc = "one pass from git, as the timer runs it",
+    .options = reconcile_options,
+    .parser = parse_reconcile,
     .run = run,
 };

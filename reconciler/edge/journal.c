@@ -33,6 +33,8 @@ static const struct {
     [GP_EVENT_GIT_STALE] = {"git-stale", "eb94742a00ad41f7bee5bf09e364933d", LOG_WARNING},
     [GP_EVENT_PAUSED] = {"paused", "5d92625f66674aba9d6317baca7cbc0d", LOG_NOTICE},
     [GP_EVENT_RESUMED] = {"resumed", "1b202c9c8ceb439ea83fa2ad8081f741", LOG_NOTICE},
+    [GP_EVENT_BOOT_RESTORED] = {"boot-restored", "b0bdf7c0997842b7b6649b70ad1e0bef", LOG_NOTICE},
+    [GP_EVENT_BOOT_FAILED] = {"boot-failed", "ed01148654074e31b1383ce8dd5b4d21", LOG_ERR},
     [GP_EVENT_APPROVED] = {"approved", "251b3b5b398344b893e21eb52a3331b0", LOG_NOTICE},
 };
 _Static_assert(sizeof events / sizeof *events == GP_EVENT_COUNT, "a row for each event");
