@@ -32,7 +32,7 @@ struct gp_step *gp_whole_add_bind(struct gp_steps *steps, const struct gp_gpu *g
     step->partition = partition;
     step->reach = part ? GP_REACH_PARTITION : GP_REACH_GPU;
     step->before = before ? before : "none";
-    step->after = driver ? driver : GP_DRIVER_ANY;
+    step->after = !driver ? GP_DRIVER_ANY : *driver ? driver : "none";
     step->driver = driver;
     step->reason = reason;
     step->timeout_ms = BIND_TIMEOUT_MS;
@@ -57,7 +57,7 @@ struct gp_error *gp_whole_plan(const struct gp_gpu *gpu, const struct gp_layout 
 
 void gp_whole_predict(struct gp_gpu *gpu, const struct gp_step *step)
 {
-    const char *driver = step->driver ? step->driver : GP_DRIVER_ANY;
+    const char *driver = !step->driver ? GP_DRIVER_ANY : *step->driver ? step->driver : NULL;
 
     if (step->partition < 0) {
         gpu->driver = driver;
@@ -99,7 +99,9 @@ struct gp_error *gp_whole_observe(struct gp_host *host, struct gp_arena *mem, st
 
 static bool is_bound(const char *now, const char *driver)
 {
-    return driver ? gp_streq(now, driver) : !gp_sysfs_driver_yields(now);
+    if (!driver)
+        return !gp_sysfs_driver_yields(now);
+    return *driver ? gp_streq(now, driver) : !now;
 }
 
 struct gp_error *gp_bind(struct gp_host *host, struct gp_pci address, const char *driver,
@@ -114,10 +116,11 @@ struct gp_error *gp_bind(struct gp_host *host, struct gp_pci address, const char
         return err;
     if (!gp_host_exists(host, gp_sysfs_pci(mem, address, NULL)))
         return gp_error_new(GP_E_GONE, "%s is not there", name);
-    if (driver && !gp_host_exists(host, gp_printf(mem, "sys/bus/pci/drivers/%s", driver)))
+    if (driver && *driver && !gp_host_exists(host, gp_printf(mem, "sys/bus/pci/drivers/%s", driver)))
         return gp_error_new(GP_E_UNSUPPORTED, "%s cannot go to the driver %s, which is not loaded (modprobe %s)",
                             name, driver, driver);
-    err = gp_host_write(host, gp_sysfs_pci(mem, address, "driver_override"), driver ? driver : "\n");
+    err = gp_host_write(host, gp_sysfs_pci(mem, address, "driver_override"),
+                        driver && *driver ? driver : "\n");
     if (err)
         return err;
     if (now) {
@@ -126,6 +129,8 @@ struct gp_error *gp_bind(struct gp_host *host, struct gp_pci address, const char
             return gp_error_wrap(err, "%s was not taken from the driver %s", name, now);
         gp_error_free(err);
     }
+    if (driver && !*driver)
+        return NULL;
     err = gp_host_write(host, "sys/bus/pci/drivers_probe", name);
     if (err)
         return gp_error_wrap(err, "the driver %s did not take %s", driver ? driver : "of the host", name);

@@ -10,12 +10,15 @@
 /* Stands for "whichever the kernel picks" in predictions: its name cannot be told beforehand. */
 #define GP_DRIVER_ANY "(the host's driver)"
 
+/* No driver at all. */
+#define GP_DRIVER_NONE ""
+
 /* ---- pure ---- */
 
 /* Modes other than partitioned. */
 bool gp_whole_matches(const struct gp_gpu *gpu, const struct gp_layout *want);
 /* The one step that binds the function of @gpu, or of its partition if @partition >= 0, to @driver (NULL:
- * whichever of the host's takes it). */
+ * whichever of the host's takes it; or GP_DRIVER_NONE). */
 struct gp_step *gp_whole_add_bind(struct gp_steps *steps, const struct gp_gpu *gpu, int64_t partition,
                                   const char *driver, const char *reason);
 /* From a GPU without partitions and VFs to @want, a mode other than partitioned. @host_driver as above.
@@ -35,7 +38,7 @@ struct gp_error *gp_whole_observe(struct gp_host *host, struct gp_arena *mem,
 struct gp_error *gp_whole_apply(struct gp_host *host, const struct gp_gpu *gpu,
                                 const struct gp_step *step) GP_MUST_CHECK;
 /* Binds one function: driver_override, unbind, drivers_probe, and a look at the result until @deadline_ms
- * (monotonic). @driver NULL: whichever of the host's takes it.
+ * (monotonic). @driver NULL: whichever of the host's takes it; GP_DRIVER_NONE: it is only unbound.
  * Fact: Linux Documentation/ABI/testing/sysfs-bus-pci, driver_override. */
 struct gp_error *gp_bind(struct gp_host *host, struct gp_pci address, const char *driver,
                          uint64_t deadline_ms) GP_MUST_CHECK;

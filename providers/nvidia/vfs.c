@@ -7,6 +7,7 @@
 #include "text.h"
 #include "whole.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #define TOOL_TIMEOUT_MS 120000
@@ -40,15 +41,18 @@ static bool has_mdev_manager(struct gp_host *host, struct gp_arena *mem)
 {
     gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
     const char *release = NULL;
-    unsigned major, minor;
+    char *end = NULL;
+    unsigned long major, minor;
 
     if (gp_host_exists(host, "sys/module/mdev/holders/nvidia_vgpu_vfio"))
         return true;
     if (!gp_host_exists(host, "sys/bus/mdev"))
         return false;
     err = gp_host_read(host, mem, "proc/sys/kernel/osrelease", &release);
-    if (err || sscanf(release, "%u.%u", &major, &minor) != 2)
+    major = err ? 0 : strtoul(release, &end, 10);
+    if (!major || *end != '.')
         return gp_host_exists(host, "sys/class/mdev_bus");
+    minor = strtoul(end + 1, NULL, 10);
     return major < 6 || (major == 6 && minor < 8);
 }
 

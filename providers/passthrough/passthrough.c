@@ -13,13 +13,6 @@ static struct gp_error *plan(const struct gp_gpu *gpu, const struct gp_layout *w
     return gp_whole_plan(gpu, want, NULL, steps);
 }
 
-static void predict(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp_step *step)
-{
-    (void)mem;
-    gp_whole_predict(gpu, step);
-    gp_gpu_settle(gpu);
-}
-
 static bool claims(struct gp_host *host, const struct gp_gpu *gpu)
 {
     (void)host;
@@ -56,12 +49,9 @@ static void explain(struct gp_gpu *gpu)
     }
 }
 
-static struct gp_error *observe(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
+/* Status and reason from driver and group. */
+static void judge(struct gp_gpu *gpu)
 {
-    struct gp_error *err = gp_whole_observe(host, mem, gpu);
-
-    if (err)
-        return err;
     explain(gpu);
     if (gpu->not_whole && gpu->status == GP_GPU_UNSUPPORTED) {
         gpu->status = GP_GPU_NOT_ASSIGNABLE;
@@ -71,7 +61,22 @@ static struct gp_error *observe(struct gp_host *host, struct gp_arena *mem, stru
         gpu->reason = NULL;
     }
     gp_gpu_settle(gpu);
-    return NULL;
+}
+
+static void predict(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp_step *step)
+{
+    (void)mem;
+    gp_whole_predict(gpu, step);
+    judge(gpu);
+}
+
+static struct gp_error *observe(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
+{
+    struct gp_error *err = gp_whole_observe(host, mem, gpu);
+
+    if (!err)
+        judge(gpu);
+    return err;
 }
 
 static struct gp_error *apply(struct gp_host *host, const struct gp_gpu *gpu, const struct gp_step *step)

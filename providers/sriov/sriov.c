@@ -140,9 +140,19 @@ static struct gp_error *plan_vfs(struct gp_gpu *scratch, const struct gp_layout 
                                     "a guest can only be given what is on vfio-pci");
         /* On the way back: it was the host's. */
         if (vf->live && !is_wanted(want, vf->index))
-            (void)gp_whole_add_bind(steps, scratch, vf->index, NULL, "it was no guest's before");
+            (void)gp_whole_add_bind(steps, scratch, vf->index, GP_DRIVER_NONE, "it was no guest's before");
     }
     return NULL;
+}
+
+/* VFs that cannot be taken away are at least no guest's. */
+static void plan_unbind(struct gp_gpu *scratch, struct gp_steps *steps)
+{
+    for (size_t i = 0; i < scratch->partition_count; i++) {
+        if (scratch->partitions[i].live)
+            (void)gp_whole_add_bind(steps, scratch, scratch->partitions[i].index, GP_DRIVER_NONE,
+                                    "no partitions are wanted");
+    }
 }
 
 static struct gp_error *plan(const struct gp_gpu *gpu, const struct gp_layout *want,
@@ -158,6 +168,10 @@ static struct gp_error *plan(const struct gp_gpu *gpu, const struct gp_layout *w
     /* Asked before anything is taken apart. */
     if (want->mode == GP_MODE_PASSTHROUGH && gpu->not_whole)
         return gp_whole_plan(gpu, want, NULL, steps);
+    if (want->mode == GP_MODE_NONE && gp_streq(gpu->driver, FIXED_DRIVER)) {
+        plan_unbind(scratch, steps);
+        return NULL;
+    }
     if (gpu->vf_count) {
         err = refuse_fixed(gpu);
         if (err)

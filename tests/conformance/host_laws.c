@@ -4,7 +4,7 @@
 #include "text.h"
 
 #define MOST_EFFECTS    400
-#define MOST_PARTITIONS 4
+#define MOST_PARTITIONS 2
 
 struct gp_error *look(struct laws *laws, struct gp_arena *mem, const char *id, struct gp_gpu **ret)
 {
@@ -137,6 +137,43 @@ static void check_faults(struct laws *laws, const struct gp_gpu *gpu, const stru
     gp_arena_free(mem);
 }
 
+static struct gp_layout layout_of_valid(const struct gp_valid_count *valid)
+{
+    return (struct gp_layout){.mode = GP_MODE_PARTITIONED,
+                              .count = valid->count,
+                              .profile = valid->profile,
+                              .type_id = valid->type_id};
+}
+
+/* Whether @gpu can be brought there at all. Some counts need a reboot. */
+static bool is_possible(const struct gp_gpu *gpu, const struct gp_layout *want)
+{
+    struct gp_arena *mem = gp_arena_new();
+    struct gp_steps steps = {.mem = mem};
+    struct gp_error *err = gp_registry_mechanism(gpu->mechanism)->plan(gpu, want, &steps);
+    bool possible = !err;
+
+    gp_error_free(err);
+    gp_arena_free(mem);
+    return possible;
+}
+
+static bool is_possible_valid(const struct gp_gpu *gpu, const struct gp_valid_count *valid)
+{
+    struct gp_layout want = layout_of_valid(valid);
+
+    return is_possible(gpu, &want);
+}
+
+static const struct gp_valid_count *coarsest(const struct gp_gpu *gpu)
+{
+    for (size_t i = gpu->valid_count; i-- > 0;) {
+        if (is_possible_valid(gpu, &gpu->valid[i]))
+            return &gpu->valid[i];
+    }
+    return NULL;
+}
+
 /* Coarsest, finest, another profile of a count in between, nothing, whole. */
 static size_t pick_layouts(const struct gp_gpu *gpu, struct gp_layout ret[5])
 {
@@ -144,17 +181,12 @@ static size_t pick_layouts(const struct gp_gpu *gpu, struct gp_layout ret[5])
     size_t count = 0;
 
     for (size_t i = 0; gpu->valid_count && i < sizeof picks / sizeof *picks; i++) {
-        const struct gp_valid_count *valid = &gpu->valid[picks[i]];
-
-        ret[count++] = (struct gp_layout){.mode = GP_MODE_PARTITIONED,
-                                          .count = valid->count,
-                                          .profile = valid->profile,
-                                          .type_id = valid->type_id};
+        ret[count] = layout_of_valid(&gpu->valid[picks[i]]);
+        count += is_possible(gpu, &ret[count]);
     }
     ret[count++] = (struct gp_layout){.mode = GP_MODE_NONE};
-    if (!gpu->not_whole)
-        ret[count++] = (struct gp_layout){.mode = GP_MODE_PASSTHROUGH};
-    return count;
+    ret[count] = (struct gp_layout){.mode = GP_MODE_PASSTHROUGH};
+    return count + is_possible(gpu, &ret[count]);
 }
 
 /* For faults: how a step fails does not depend on how many of its kind there are. */
@@ -164,9 +196,8 @@ static size_t pick_few(const struct gp_gpu *gpu, struct gp_layout *layouts, size
         for (size_t n = 0; n < gpu->valid_count && layouts[i].count > MOST_PARTITIONS; n++) {
             const struct gp_valid_count *valid = &gpu->valid[n];
 
-            if (valid->count <= MOST_PARTITIONS)
-                layouts[i] = (struct gp_layout){.mode = GP_MODE_PARTITIONED, .count = valid->count,
-                                                .profile = valid->profile, .type_id = valid->type_id};
+            if (valid->count <= MOST_PARTITIONS && is_possible_valid(gpu, valid))
+                layouts[i] = layout_of_valid(valid);
         }
     }
     return count;
@@ -200,14 +231,13 @@ static const char *start_empty(struct laws *laws, struct gp_arena *mem, const ch
                                struct gp_gpu **ret)
 {
     const struct gp_gpu *gpu = *ret;
-    const struct gp_valid_count *last = gpu->valid_count ? &gpu->valid[gpu->valid_count - 1] : NULL;
+    const struct gp_valid_count *last = coarsest(gpu);
     struct gp_layout none = {.mode = GP_MODE_NONE}, some = none;
     struct gp_error *err;
     const char *why;
 
     if (last)
-        some = (struct gp_layout){.mode = GP_MODE_PARTITIONED, .count = last->count,
-                                  .profile = last->profile, .type_id = last->type_id};
+        some = layout_of_valid(last);
     why = go(laws, mem, id, &some, false);
     if (!why)
         why = go(laws, mem, id, &none, false);

@@ -110,7 +110,8 @@ static const struct {
     {"xe", {0}, {.mode = GP_MODE_PARTITIONED, .count = 8}, "unsupported"},
     {"gim", {"vfio-pci"}, {.mode = GP_MODE_PARTITIONED, .count = 1}, ""},
     {"gim", {"vfio-pci"}, {.mode = GP_MODE_PARTITIONED, .count = 2}, "unsupported"},
-    {"gim", {"vfio-pci"}, {.mode = GP_MODE_NONE}, "unsupported"},
+    {"gim", {"vfio-pci"}, {.mode = GP_MODE_NONE}, "0->none"},
+    {"gim", {"vfio-pci"}, {.mode = GP_MODE_PASSTHROUGH}, "unsupported"},
 };
 
 GP_ROWS(sriov_plan, zero_between_and_drivers_after, plans)
