@@ -77,11 +77,11 @@ static struct gp_error *settle_records(struct gp_pass *pass, int *exit)
     return err;
 }
 
-/* What waits for a VM or a process to let go is no refusal, nor is a host that no cluster names; both will be looked at
- * again. */
+/* What waits for a guest or a process to let go is no refusal, nor is a host that no cluster names: both pass by
+ * themselves. A partition that somebody else's VM has (GP-E206) does not. */
 static bool only_waits(const char *rule)
 {
-    static const char *const rules[] = {"GP-E206", "GP-E404", "GP-E506", "GP-E507"};
+    static const char *const rules[] = {"GP-E404", "GP-E506", "GP-E507"};
 
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (gp_streq(rule, rules[i]))
