@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { WAVES_AT_MOST = 16 };
+enum { WAVES_AT_MOST = 16, LIBVIRT_WAIT_MS = 60000, LIBVIRT_POLL_MS = 250 };
 
 static bool has(const struct gp_strings *strings, const char *text)
 {
@@ -102,14 +102,21 @@ static struct gp_error *check_fresh(struct work *work, const struct gp_plan_inpu
     return err;
 }
 
-/* Looks again; a host whose guests cannot be seen is no base for a next step. */
+/* Looks again; a host whose guests cannot be seen is no base for a next step. What was begun waits for a libvirtd
+ * that was restarted or died: its guests are stopped, and nobody else starts them. */
 static struct gp_error *look(struct work *work)
 {
-    struct gp_error *err = gp_pass_observe(work->pass, work->host, work->mem, &work->have);
+    const uint64_t deadline = gp_host_now_ms() + LIBVIRT_WAIT_MS;
 
-    if (!err && work->have->vms_unknown)
-        err = gp_error_new(GP_E_IO, "the guests cannot be looked at: %s", work->have->vms_reason);
-    return err;
+    for (;;) {
+        struct gp_error *err = gp_pass_observe(work->pass, work->host, work->mem, &work->have);
+
+        if (err || !work->have->vms_unknown)
+            return err;
+        if (gp_host_now_ms() >= deadline)
+            return gp_error_new(GP_E_IO, "the guests cannot be looked at: %s", work->have->vms_reason);
+        gp_host_sleep_ms(LIBVIRT_POLL_MS);
+    }
 }
 
 /* What is left of a set may have fallen apart since it was planned, and a part that needs less would be done too soon:

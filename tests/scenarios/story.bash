@@ -47,6 +47,17 @@ gp_ends() {
     }
 }
 
+# gp_ends_in "STATUS…" ARGUMENT…: as gp_ends, with any of these.
+gp_ends_in() {
+    local want=" $1 " have=0
+    shift
+    gp "$@" >"$HOME/out" 2>"$HOME/err" || have=$?
+    [[ $want == *" $have "* ]] || {
+        cat "$HOME/out" "$HOME/err" >&2
+        fail "gpupart $*: status $have, not one of$want"
+    }
+}
+
 # converged: nothing is left to do, change or report.
 converged() {
     gp_ends 0 plan --detailed-exitcode
