@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define OWN_RETRIES  20
@@ -38,7 +39,7 @@ static const char *find_holder(struct gp_host *host, struct gp_arena *mem, int32
             err = gp_host_readlink_full(host, mem, gp_printf(mem, "%s/%s", fd_dir, fds.items[n]),
                                         &target);
             size = target ? strlen(target) : 0;
-            if (size < strlen(node) || strcmp(target + size - strlen(node), node) != 0)
+            if (!target || size < strlen(node) || strcmp(target + size - strlen(node), node) != 0)
                 continue;
             gp_error_free_p(&err);
             err = gp_host_read(host, mem, gp_printf(mem, "proc/%s/comm", pids.items[i]), &comm);
@@ -59,25 +60,59 @@ static bool is_look(const char *holder)
     return !holder || gp_starts_with(holder, us) || strstr(holder, " (gpupart)") != NULL;
 }
 
-enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t group,
-                          const char **ret_holder)
+/* The file that stands for the node in a capture. Of anything else nothing is read: a device has no such text. */
+static enum gp_held read_captured(struct gp_arena *mem, int fd, const char **ret_holder)
 {
-    char path[64];
+    static const char held[] = "held", by[] = "held by ";
+    char text[256];
+    struct stat st;
+    ssize_t size;
+
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+        return GP_HELD_NO;
+    size = read(fd, text, sizeof text - 1);
+    if (size <= 0)
+        return GP_HELD_NO;
+    text[size] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    if (gp_starts_with(text, by))
+        *ret_holder = gp_strdup(mem, text + sizeof by - 1);
+    return gp_starts_with(text, held) ? GP_HELD_YES : GP_HELD_UNKNOWN;
+}
+
+/* Opens @path as a guest would. A capture may lie on a disk that cannot be written to, and its files are only read. */
+static int open_node(struct gp_host *host, const char *path)
+{
+    const int flags = O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
+    int fd = openat(host->root_fd, path, O_RDWR | flags);
+    int errnum = errno;
+    struct stat st;
+
+    if (fd >= 0 || gp_streq(host->root, "/") || (errnum != EACCES && errnum != EPERM && errnum != EROFS))
+        return fd;
+    if (fstatat(host->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+        fd = openat(host->root_fd, path, O_RDONLY | flags);
+    if (fd < 0)
+        errno = errnum;
+    return fd;
+}
+
+static enum gp_held look(struct gp_host *host, struct gp_arena *mem, const char *path, int32_t group,
+                         const char **ret_holder)
+{
     int fd, errnum;
 
-    *ret_holder = NULL;
-    if (group < 0)
-        return GP_HELD_NO;
-    (void)snprintf(path, sizeof path, "dev/vfio/%d", group);
     for (int attempt = 0;; attempt++) {
-        fd = openat(host->root_fd, path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+        fd = open_node(host, path);
         errnum = errno;
         if (host->trace)
             host->trace(gp_printf(mem, "sysfs open %s: %s", path,
                                   fd < 0 ? strerrordesc_np(errnum) : "not held"));
         if (fd >= 0) {
+            enum gp_held held = read_captured(mem, fd, ret_holder);
+
             (void)close(fd);
-            return GP_HELD_NO;
+            return held;
         }
         if (errnum == ENOENT || errnum == ENOTDIR)
             return GP_HELD_NO;
@@ -89,4 +124,20 @@ enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t gr
             return GP_HELD_YES;
         gp_host_sleep_ms(OWN_RETRY_MS);
     }
+}
+
+enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t group,
+                          const char **ret_holder)
+{
+    const char *path;
+    enum gp_held held;
+
+    *ret_holder = NULL;
+    if (group < 0)
+        return GP_HELD_NO;
+    path = gp_printf(mem, "dev/vfio/%d", group);
+    held = look(host, mem, path, group, ret_holder);
+    if (host->recorder && faccessat(host->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        host->recorder->seen(host->recorder->data, GP_SEEN_HELD, path, &held, sizeof held, *ret_holder, 0);
+    return held;
 }

@@ -77,6 +77,13 @@ static void trace(struct gp_host *host, const char *verb, const char *path, cons
     host->trace(line);
 }
 
+static void record(struct gp_host *host, enum gp_seen what, const char *path, const void *bytes, size_t size,
+                   int errnum)
+{
+    if (host->recorder)
+        host->recorder->seen(host->recorder->data, what, path, bytes, size, NULL, errnum);
+}
+
 /* A capture comes from elsewhere, and its links are not to be believed. */
 static int open_below(int root_fd, bool confined, const char *path, int flags)
 {
@@ -185,6 +192,7 @@ struct gp_error *gp_host_read(struct gp_host *host, struct gp_arena *mem, const 
 
     if (err)
         return gp_error_wrap(err, "reading %s", path);
+    record(host, GP_SEEN_READ, path, io->data, io->size, io->errnum);
     if (io->errnum) {
         trace(host, "read", path, NULL, io->errnum);
         err = gp_error_errno(io->errnum, "reading %s", path);
@@ -211,6 +219,7 @@ struct gp_error *gp_host_read_bytes(struct gp_host *host, struct gp_arena *mem, 
     if (err)
         return gp_error_wrap(err, "reading %s", path);
     trace(host, "read", path, "(bytes)", io->errnum);
+    record(host, GP_SEEN_READ, path, io->data, io->size, io->errnum);
     if (io->errnum) {
         err = gp_error_errno(io->errnum, "reading %s", path);
     } else {
@@ -224,7 +233,7 @@ struct gp_error *gp_host_read_bytes(struct gp_host *host, struct gp_arena *mem, 
 struct gp_error *gp_host_read_u64(struct gp_host *host, const char *path, uint64_t *ret)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    const char *text;
+    const char *text = "";
     char *end;
     unsigned long long value;
     struct gp_error *err = gp_host_read(host, mem, path, &text);
@@ -304,13 +313,14 @@ struct gp_error *gp_host_readlink_full(struct gp_host *host, struct gp_arena *me
         return gp_error_new(GP_E_IO, "the link %s is too long", path);
     *ret = gp_strndup(mem, target, (size_t)size);
     trace(host, "link", path, *ret, 0);
+    record(host, GP_SEEN_LINK, path, *ret, (size_t)size, 0);
     return NULL;
 }
 
 struct gp_error *gp_host_readlink(struct gp_host *host, struct gp_arena *mem, const char *path,
                                   const char **ret)
 {
-    const char *target, *slash;
+    const char *target = NULL, *slash;
     struct gp_error *err = gp_host_readlink_full(host, mem, path, &target);
 
     if (err)
@@ -357,6 +367,7 @@ struct gp_error *gp_host_list(struct gp_host *host, struct gp_arena *mem, const 
     if (errnum)
         return gp_error_errno(errnum, "listing %s", path);
     trace(host, "list", path, NULL, 0);
+    record(host, GP_SEEN_LIST, path, &names, sizeof names, 0);
     if (names.count)
         qsort(names.items, names.count, sizeof *names.items, by_number);
     *ret = names;
@@ -367,6 +378,8 @@ bool gp_host_exists(struct gp_host *host, const char *path)
 {
     gp_cleanup(gp_close_p) int fd = open_below(host->root_fd, confined(host), path, O_PATH);
 
+    if (fd >= 0)
+        record(host, GP_SEEN_THERE, path, NULL, 0, 0);
     return fd >= 0;
 }
 

@@ -13,6 +13,21 @@ struct gp_worker;
 struct pci_access;
 struct gp_vpd_known;
 
+/* Hears of everything that is read through a host (capture.c). */
+enum gp_seen {
+    GP_SEEN_READ, /* @bytes are the contents */
+    GP_SEEN_LINK, /* @bytes are the target, ended by NUL */
+    GP_SEEN_LIST, /* @bytes is the struct gp_strings of names */
+    GP_SEEN_THERE, /* it exists */
+    GP_SEEN_HELD  /* @bytes is the enum gp_held of a device node that exists, @holder who it is or NULL */
+};
+struct gp_recorder {
+    /* @errnum: why it could not be read, 0: it could. */
+    void (*seen)(void *data, enum gp_seen what, const char *path, const void *bytes, size_t size,
+                 const char *holder, int errnum);
+    void *data;
+};
+
 /* For one thread at a time; threads that work side by side open one each. */
 struct gp_host {
     int root_fd;            /* the directory under which sys/, dev/ and proc/ lie; openat() from there, always */
@@ -23,6 +38,7 @@ struct gp_host {
     uint32_t io_timeout_ms;   /* a single sysfs read or write that takes longer is GP_E_HUNG */
     /* Traces one access to stderr ("sysfs read PATH = VALUE"), NULL: no trace. Set from GPUPART_TRACE. */
     void (*trace)(const char *line);
+    const struct gp_recorder *recorder; /* NULL: nobody listens; the caller's */
     struct gp_worker *worker; /* does what may not come back */
     bool hung;                /* a call never came back: the host needs a reboot */
     struct pci_access *names; /* pci.ids, read once (scan.c) */
@@ -64,7 +80,8 @@ bool gp_host_exists(struct gp_host *host, const char *path);
 
 /* Whether somebody holds the VFIO device of @group (dev/vfio/GROUP cannot be opened while in use; EBUSY is
  * held, no node is not held, any other failure is unknown), with the holder's name from proc where it can
- * be told. @group -1: no.
+ * be told. @group -1: no. In a capture the node is a plain file that tells what was found: empty, "unknown", "held" or
+ * "held by HOLDER".
  * Fact: Linux drivers/vfio/group.c, vfio_group_fops_open(): one opener at a time, EBUSY to others. */
 enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t group,
                           const char **ret_holder);

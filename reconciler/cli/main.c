@@ -14,6 +14,7 @@ static const struct gp_command *const commands[] = {
     &gp_command_plan,      &gp_command_apply,  &gp_command_reconcile, &gp_command_run,
     &gp_command_drift,     &gp_command_status, &gp_command_report,
     &gp_command_pause,     &gp_command_resume, &gp_command_approve, &gp_command_history,
+    &gp_command_capture,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

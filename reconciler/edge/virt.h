@@ -23,7 +23,7 @@ bool gp_virt_alive(struct gp_virt *virt);
 struct gp_error *gp_virt_observe(struct gp_virt *virt, struct gp_arena *mem,
                                  struct gp_have *have) GP_MUST_CHECK;
 /* The same from the files DIR/libvirt/NAME.xml of a capture (persistent) and NAME.live.xml
- * (running). Without that directory nothing about guests is known: have->vms_unknown. */
+ * (running), and from DIR/libvirt/facts what is in no definition. Without that directory nothing about guests is known: have->vms_unknown. */
 struct gp_error *gp_virt_observe_files(const char *dir, struct gp_arena *mem,
                                        struct gp_have *have) GP_MUST_CHECK;
 /* Writes those files: of each definition what gpupart looks at and nothing else, so no secrets.

@@ -225,7 +225,7 @@ struct gp_error *gp_virt_observe(struct gp_virt *virt, struct gp_arena *mem, str
 }
 
 struct gp_error *gp_virt_definitions(struct gp_virt *virt, struct gp_arena *mem,
-                                     struct gp_virt_text **ret, size_t *ret_count)
+                                     struct gp_virt_texts *ret)
 {
     struct gp_error *err = gp_virt_usable(virt, false);
     struct observe_job *observe;
@@ -236,13 +236,21 @@ struct gp_error *gp_virt_definitions(struct gp_virt *virt, struct gp_arena *mem,
     if (gp_job_do(&observe->job, virt, GP_VIRT_CALL_MS, "reading all definitions", &err))
         err = gp_steal(observe->job.err);
     if (!err) {
-        *ret = gp_new_array(mem, struct gp_virt_text, observe->count + 1);
-        *ret_count = observe->count;
+        *ret = (struct gp_virt_texts){
+            .libvirt_version = (uint32_t)observe->version,
+            .mock = observe->mock,
+            .items = gp_new_array(mem, struct gp_virt_text, observe->count + 1),
+            .count = observe->count,
+        };
         for (size_t i = 0; i < observe->count; i++)
-            (*ret)[i] = (struct gp_virt_text){
+            ret->items[i] = (struct gp_virt_text){
                 .name = gp_strdup(mem, virDomainGetName(observe->seen[i].domain)),
                 .inactive = gp_strdup(mem, observe->seen[i].inactive),
                 .live = gp_strdup(mem, observe->seen[i].live),
+                .autostart = is_in(&observe->seen[i], AUTOSTART),
+                .managed_save = is_in(&observe->seen[i], MANAGED_SAVE),
+                .job = observe->seen[i].job,
+                .power = power_of(&observe->seen[i]),
             };
     }
     gp_job_put(&observe->job);

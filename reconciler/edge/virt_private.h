@@ -91,6 +91,14 @@ void gp_virt_sort(struct gp_have *have); /* by name */
 /* The definitions of every domain as libvirt gave them, without secrets. */
 struct gp_virt_text {
     const char *name, *inactive, *live; /* inactive, live: NULL where there is none */
+    bool autostart, managed_save, job;
+    enum gp_power power;
+};
+struct gp_virt_texts {
+    uint32_t libvirt_version;
+    bool mock;
+    struct gp_virt_text *items;
+    size_t count;
 };
 struct gp_error *gp_virt_definitions(struct gp_virt *virt, struct gp_arena *mem,
-                                     struct gp_virt_text **ret, size_t *ret_count) GP_MUST_CHECK;
+                                     struct gp_virt_texts *ret) GP_MUST_CHECK;

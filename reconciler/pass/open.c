@@ -97,6 +97,16 @@ static const char *short_host_name(struct gp_arena *mem)
     return gp_strdup(mem, name[0] ? name : "localhost");
 }
 
+/* A capture is of the host that it names. */
+static const char *captured_host_name(struct gp_pass *pass)
+{
+    const char *name = NULL;
+    struct gp_error *err = gp_host_read(&pass->host, pass->mem, "etc/hostname", &name);
+
+    gp_error_free(err); /* it names none */
+    return name && *name ? gp_strndup(pass->mem, name, strcspn(name, ".\n")) : short_host_name(pass->mem);
+}
+
 struct gp_error *gp_pass_host_open(const struct gp_pass *pass, struct gp_host *ret)
 {
     const char *trace = getenv("GPUPART_TRACE");
@@ -139,7 +149,8 @@ static struct gp_error *open_host(struct gp_pass *pass)
     pass->machine_id = pass->host.machine_id = id;
     pass->host_name = options->host        ? options->host
                       : pass->agent->name ? pass->agent->name
-                                           : short_host_name(pass->mem);
+                         : real             ? short_host_name(pass->mem)
+                                            : captured_host_name(pass);
     pass->agent->name = pass->host_name; /* by which resolving finds this host in its cluster */
     return NULL;
 }
