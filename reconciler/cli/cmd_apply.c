@@ -62,7 +62,8 @@ static error_t parse_reconcile(int key, char *value, struct argp_state *state)
     }
 }
 
-/* SIGTERM and SIGINT end no step in the middle: no new disturbing one is begun, what was begun is restored. */
+/* SIGTERM, SIGINT and a terminal that goes away end no step in the middle: no new disturbing one is begun, what was begun is
+ * restored. A reader that goes away (a pager, the journal's socket) ends nothing. */
 static void on_signal(int signal)
 {
     (void)signal;
@@ -75,6 +76,8 @@ static void catch_signals(void)
 
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGHUP, &action, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
 }
 
 static int refuse_other_plan(const struct gp_pass *pass)

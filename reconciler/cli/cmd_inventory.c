@@ -98,25 +98,68 @@ static const char *match_line(struct gp_arena *mem, const struct gp_gpu *gpu)
     return gp_printf(mem, "match: {device: \"%04x:%04x\"}", gpu->vendor, gpu->device);
 }
 
-static void print_valid(const struct gp_gpu *gpu)
+static const char *size_text(struct gp_arena *mem, const struct gp_valid_count *valid)
+{
+    return valid->vram_mib ? gp_printf(mem, "%u MiB each", valid->vram_mib) : "size not known";
+}
+
+static bool alike(const struct gp_valid_count *a, const struct gp_valid_count *b)
+{
+    return a->count == b->count && a->vram_mib == b->vram_mib && gp_streq(a->source, b->source);
+}
+
+/* All profiles that are like @gpu->valid[@i] but for their name; NULL: an earlier one told of it. */
+static const char *profiles_like(struct gp_arena *mem, const struct gp_gpu *gpu, size_t i)
+{
+    struct gp_text out = {.mem = mem};
+
+    for (size_t j = 0; j < gpu->valid_count; j++) {
+        if (!gpu->valid[j].profile || !alike(&gpu->valid[i], &gpu->valid[j]))
+            continue;
+        if (j < i)
+            return NULL;
+        gp_text_addf(&out, "%s%s", out.size ? ", " : "", gpu->valid[j].profile);
+    }
+    return gp_text_get(&out);
+}
+
+/* The end of a run of counts that have nothing but a number. */
+static size_t run_end(const struct gp_gpu *gpu, size_t i)
+{
+    const struct gp_valid_count *v = gpu->valid;
+
+    while (i + 1 < gpu->valid_count && !v[i + 1].profile && !v[i + 1].vram_mib &&
+           gp_streq(v[i].source, v[i + 1].source) && v[i + 1].count + 1 == v[i].count)
+        i++;
+    return i;
+}
+
+static void print_valid(struct gp_arena *mem, const struct gp_gpu *gpu)
 {
     if (gpu->valid_count)
         (void)printf("  valid counts:\n");
     for (size_t i = 0; i < gpu->valid_count; i++) {
         const struct gp_valid_count *v = &gpu->valid[i];
+        const size_t last = v->profile || v->vram_mib ? i : run_end(gpu, i);
+        const char *profiles = v->profile ? profiles_like(mem, gpu, i) : "";
 
-        (void)printf("    %3u  %-24s", v->count, v->profile ? v->profile : "-");
-        if (v->vram_mib)
-            (void)printf(" %6u MiB each", v->vram_mib);
-        else
-            (void)printf(" size not known ");
-        (void)printf("  (%s)\n", v->source);
+        if (!profiles)
+            continue;
+        (void)printf("    %5s  %-15s  %s%s(%s)\n",
+                     last > i ? gp_printf(mem, "%u-%u", gpu->valid[last].count, v->count) : gp_printf(mem, "%u", v->count),
+                     size_text(mem, v), profiles, *profiles ? "  " : "", v->source);
+        i = last;
     }
 }
 
 static void print_gpu(struct gp_arena *mem, const struct gp_have *have, const struct gp_gpu *gpu)
 {
-    (void)printf("%s  %s  %s\n", gpu->id, gp_pci_text(mem, gpu->address), gpu->name ? gpu->name : "");
+    const char *address = gp_pci_text(mem, gpu->address);
+
+    (void)printf("%s", gpu->id);
+    if (!gp_streq(gpu->id, address)) /* a GPU in no slot is called by its address */
+        (void)printf("  %s", address);
+    (void)printf("%s%s\n", gpu->name && *gpu->name ? "  " : "", gpu->name ? gpu->name : "");
     (void)printf("  %s\n", match_line(mem, gpu));
     (void)printf("  status: %s%s%s\n", gp_gpu_status_name(gpu->status), gpu->reason ? ": " : "", gpu->reason ? gpu->reason : "");
     (void)printf("  mechanism: %s, driver: %s, partitions: %u%s%s\n", gpu->mechanism ? gpu->mechanism : "none",
@@ -129,7 +172,7 @@ static void print_gpu(struct gp_arena *mem, const struct gp_have *have, const st
             (void)printf("    %s/%u  %s  %s  %s%s\n", gpu->id, p->index, gp_device_text(mem, p->device),
                          p->profile ? p->profile : "-", vm ? vm : "free", p->held == GP_HELD_YES ? ", in use" : "");
     }
-    print_valid(gpu);
+    print_valid(mem, gpu);
 }
 
 static int run(struct gp_cli *cli)

@@ -38,21 +38,57 @@ static const char *const *child_argv(struct gp_arena *mem, const struct gp_pass_
     return argv;
 }
 
+/* Opens a pass as its children will: a wrong configuration, a missing right or a root that is not this host ends the start,
+ * and not each pass. One that runs at this moment (the timer's, a person's) holds the lock, which is no mistake. */
+static struct gp_error *open_as_child(const struct gp_pass_options *options, struct gp_pass *pass)
+{
+    struct gp_pass_options once = *options;
+    struct gp_error *err;
+
+    once.change = true;
+    err = gp_pass_open(&once, pass);
+    if (!err || err->code != GP_E_LOCKED)
+        return err;
+    gp_error_free(err);
+    once.change = false;
+    return gp_pass_open(&once, pass);
+}
+
+static uint32_t interval_of(const struct gp_pass *pass)
+{
+    return pass->agent->interval_ms ? pass->agent->interval_ms : DEFAULT_INTERVAL_MS;
+}
+
+static uint64_t reread(void *data, uint64_t now_ms)
+{
+    const struct gp_pass_options *options = data;
+    struct gp_pass pass;
+    struct gp_error *err = gp_pass_open(options, &pass);
+
+    if (err) {
+        (void)gp_cli_fail(err);
+        return now_ms;
+    }
+    now_ms = interval_of(&pass);
+    gp_pass_close(&pass);
+    return now_ms;
+}
+
 static int run(struct gp_cli *cli)
 {
     static const int formats[] = {GP_FORMAT_TEXT, -1};
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    struct gp_supervisor_options options = {.argv = child_argv(mem, &cli->pass)};
+    struct gp_supervisor_options options = {
+        .argv = child_argv(mem, &cli->pass), .reread = reread, .data = &cli->pass};
     struct gp_pass pass;
     struct gp_error *err;
 
     (void)gp_cli_format(cli, formats);
-    /* Configuration and rights are looked at once, here, so that a wrong one ends the start and not each pass. */
-    err = gp_pass_open(&cli->pass, &pass);
+    err = open_as_child(&cli->pass, &pass);
     if (err)
         return gp_cli_fail(err);
     options.connect = gp_strdup(mem, pass.connect);
-    options.interval_ms = pass.agent->interval_ms ? pass.agent->interval_ms : DEFAULT_INTERVAL_MS;
+    options.interval_ms = interval_of(&pass);
     gp_pass_close(&pass);
     err = gp_supervisor_run(&options);
     return err ? gp_cli_fail(err) : GP_EXIT_OK;

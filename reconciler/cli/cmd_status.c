@@ -48,14 +48,27 @@ struct view {
     size_t row_count;
 };
 
-static void conclude(struct view *view, struct row *row, const char *key)
+/* What the state directory remembers of the last pass goes before what is seen now: it knows since when. @blocked: why the
+ * object cannot be as it is declared, as seen now; or NULL. */
+static void conclude(struct view *view, struct row *row, const char *key, const char *blocked)
 {
     const struct gp_applied *applied = gp_memory_applied(gp_state_memory(view->pass->state), key);
 
     row->applied = applied ? applied->value : NULL;
     row->commit = applied ? applied->commit : NULL;
     row->since_us = applied ? applied->since_us : 0;
-    row->state = !applied && !row->wanted ? "not managed" : gp_streq(row->is, row->applied) ? "applied" : "differs";
+    if (applied && !gp_streq(row->is, row->applied)) {
+        row->state = "Drifted";
+        row->reason = gp_printf(view->pass->mem, "was applied as %s", row->applied);
+    } else if (blocked) {
+        row->state = "Blocked";
+        row->reason = blocked;
+    } else if (row->wanted && !gp_streq(row->is, row->wanted)) {
+        row->state = "ToDo";
+        row->reason = gp_printf(view->pass->mem, "git wants %s", row->wanted);
+    } else {
+        row->state = applied ? "Applied" : row->wanted ? "AsWanted" : "NotManaged";
+    }
     for (size_t i = 0; i < view->condition_count; i++)
         if (gp_streq(view->conditions[i].object, row->object)) {
             row->state = view->conditions[i].type;
@@ -64,10 +77,14 @@ static void conclude(struct view *view, struct row *row, const char *key)
         }
 }
 
-static bool shown(const struct gp_arena *mem, const char *object, const char *address)
+static bool shown(const char *object, const char *address)
 {
-    (void)mem;
     return !only || gp_streq(only, object) || (address && gp_starts_with(only, "gpu/") && gp_streq(only + 4, address));
+}
+
+static const char *why_blocked(struct gp_arena *mem, const char *rule, const char *blocked)
+{
+    return blocked && rule ? gp_printf(mem, "%s: %s", rule, blocked) : blocked;
 }
 
 static void collect(struct view *view)
@@ -78,25 +95,37 @@ static void collect(struct view *view)
     for (size_t i = 0; i < pass->have->gpu_count; i++) {
         const struct gp_gpu *gpu = &pass->have->gpus[i];
         struct row row = {.object = gp_printf(mem, "gpu/%s", gpu->id), .is = gp_gpu_value(mem, gpu)};
+        const char *blocked = NULL;
 
-        for (size_t j = 0; pass->goal && j < pass->goal->gpu_count; j++)
-            if (gp_streq(pass->goal->gpus[j].id, gpu->id) && pass->goal->gpus[j].managed)
-                row.wanted = gp_layout_value(mem, &pass->goal->gpus[j].want);
-        conclude(view, &row, row.object);
-        if (shown(mem, row.object, gp_pci_text(mem, gpu->address)))
+        for (size_t j = 0; pass->goal && j < pass->goal->gpu_count; j++) {
+            const struct gp_goal_gpu *goal = &pass->goal->gpus[j];
+
+            if (!gp_streq(goal->id, gpu->id))
+                continue;
+            blocked = why_blocked(mem, goal->rule, goal->blocked);
+            if (goal->managed)
+                row.wanted = gp_layout_value(mem, &goal->want);
+        }
+        conclude(view, &row, row.object, blocked);
+        if (shown(row.object, gp_pci_text(mem, gpu->address)))
             *gp_push(mem, view->rows, view->row_count) = row;
     }
     for (size_t i = 0; i < pass->have->vm_count; i++) {
         const struct gp_vm *vm = &pass->have->vms[i];
         struct row row = {.object = gp_printf(mem, "vm/%s", vm->name), .is = gp_vm_value(mem, pass->have, vm)};
+        const char *blocked = NULL;
 
-        for (size_t j = 0; pass->goal && j < pass->goal->vm_count; j++)
-            if (gp_streq(pass->goal->vms[j].uuid, vm->uuid) && pass->goal->vms[j].managed)
-                row.wanted = pass->goal->vms[j].gpu
-                                 ? gp_partition_symbol(mem, pass->goal->vms[j].gpu, pass->goal->vms[j].partition)
-                                 : "-";
-        conclude(view, &row, gp_printf(mem, "vm/%s", vm->uuid));
-        if (shown(mem, row.object, NULL))
+        for (size_t j = 0; pass->goal && j < pass->goal->vm_count; j++) {
+            const struct gp_goal_vm *goal = &pass->goal->vms[j];
+
+            if (!gp_streq(goal->uuid, vm->uuid))
+                continue;
+            blocked = goal->pending ? "GP-W306: no partition is free for it" : why_blocked(mem, goal->rule, goal->blocked);
+            if (goal->managed)
+                row.wanted = goal->gpu ? gp_partition_symbol(mem, goal->gpu, goal->partition) : "-";
+        }
+        conclude(view, &row, gp_printf(mem, "vm/%s", vm->uuid), blocked);
+        if (shown(row.object, NULL))
             *gp_push(mem, view->rows, view->row_count) = row;
     }
 }
@@ -148,7 +177,7 @@ static void print_text(struct view *view)
     for (size_t i = 0; i < view->row_count; i++) {
         const struct row *row = &view->rows[i];
 
-        (void)printf("%-24s %-28s %-12s", row->object, row->is, row->state);
+        (void)printf("%-24s  %-28s  %s", row->object, row->is, row->state);
         if (row->since_us)
             (void)printf(" since %s", gp_time_text(pass->mem, row->since_us));
         if (row->commit)
@@ -159,20 +188,28 @@ static void print_text(struct view *view)
     }
 }
 
-/* What is wanted is read if it can be; a host that follows nothing still has a status. */
-static struct gp_error *look(struct gp_pass *pass)
+/* What is wanted is read if it can be; a host that follows nothing, or something wrong, still has a status. @ret_exit: what
+ * became of what is wanted. */
+static struct gp_error *look(struct gp_pass *pass, int *ret_exit)
 {
     struct gp_error *err;
 
+    *ret_exit = GP_EXIT_OK;
     if (!pass->options.dir && !pass->options.git_url && !gp_state_verified(pass->state))
         return gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
     err = gp_pass_plan(pass, NULL);
-    if (!err || pass->have)
-        return err;
+    if (!err && pass->load.failed) {
+        err = gp_load_error(&pass->load);
+        *ret_exit = GP_EXIT_INVALID;
+    }
+    if (!err)
+        return NULL;
     (void)fputs("gpupart: warning: what is wanted cannot be told: ", stderr);
     gp_error_print(stderr, err);
     gp_error_free(err);
-    return gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
+    pass->goal = NULL;
+    pass->plan = NULL;
+    return pass->have ? NULL : gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
 }
 
 static int run(struct gp_cli *cli)
@@ -182,13 +219,13 @@ static int run(struct gp_cli *cli)
     struct gp_pass pass;
     struct view view = {.pass = &pass};
     struct gp_error *err;
-    int exit = GP_EXIT_OK;
+    int exit;
 
     cli->pass.offline = !cli->pass.git_url;
     err = gp_pass_open(&cli->pass, &pass);
     if (err)
         return gp_cli_fail(err);
-    err = look(&pass);
+    err = look(&pass, &exit);
     if (!err)
         err = gp_state_conditions(pass.state, pass.mem, &view.conditions, &view.condition_count);
     if (!err)
@@ -201,7 +238,7 @@ static int run(struct gp_cli *cli)
     collect(&view);
     if (only && !view.row_count) {
         (void)fprintf(stderr, "gpupart: there is no %s on this host\n", only);
-        exit = GP_EXIT_FAILURE;
+        exit = gp_exit_worse(exit, GP_EXIT_FAILURE);
     } else if (format == GP_FORMAT_JSON) {
         print_json(&view);
     } else {

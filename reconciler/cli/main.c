@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "text.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,7 +151,7 @@ static error_t parse_command(int key, char *value, struct argp_state *state)
 
     if (key == ARGP_KEY_INIT)
         state->child_inputs[0] = cli;
-    if (cli->command->parser)
+    if (cli->command->parser && (key != ARGP_KEY_ARG || cli->command->args_doc))
         return cli->command->parser(key, value, state);
     if (key == ARGP_KEY_ARG)
         argp_error(state, "'%s' takes no arguments, not '%s'", cli->command->name, value);
@@ -186,6 +187,15 @@ int gp_cli_fail(struct gp_error *err)
     return exit;
 }
 
+/* An answer that did not arrive whole (a full disk) is no success. */
+static int ended(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    (void)fprintf(stderr, "gpupart: what it had to say could not be written to stdout: %s\n", strerror(errno));
+    return gp_exit_worse(status, GP_EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
     gp_cleanup(gp_free_p) char *doc = commands_doc();
@@ -209,5 +219,5 @@ int main(int argc, char **argv)
         abort();
     argv[top.next] = name;
     (void)argp_parse(&command_argp, argc - top.next, argv + top.next, 0, NULL, &top.cli);
-    return top.cli.command->run(&top.cli);
+    return ended(top.cli.command->run(&top.cli));
 }

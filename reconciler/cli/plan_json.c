@@ -28,6 +28,14 @@ const char *gp_step_target(struct gp_arena *mem, const struct gp_step *step)
     return step->gpu ? step->gpu : "host";
 }
 
+const char *gp_drift_since(struct gp_pass *pass, size_t i)
+{
+    const uint64_t since = pass->drift_notes ? pass->drift_notes[i].since_us
+                                             : gp_state_drift_since_us(pass->state, &pass->plan->drift[i]);
+
+    return since ? gp_time_text(pass->mem, since) : NULL;
+}
+
 static json_t *strings_json(const struct gp_strings *strings)
 {
     json_t *array = json_array();
@@ -64,13 +72,11 @@ static json_t *change_json(const char *host, const struct gp_difference *change)
 static json_t *drift_json(struct gp_pass *pass, size_t i)
 {
     const struct gp_difference *drift = &pass->plan->drift[i];
-    const uint64_t since = pass->drift_notes ? pass->drift_notes[i].since_us : 0;
 
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "host", gp_text_json(pass->host_name), "object",
                      gp_text_json(drift->object), "rule", gp_text_json(drift->rule), "path",
                      gp_text_json(drift->path), "expected", gp_text_json(drift->before), "observed",
-                     gp_text_json(drift->after), "since",
-                     gp_text_json(since ? gp_time_text(pass->mem, since) : NULL));
+                     gp_text_json(drift->after), "since", gp_text_json(gp_drift_since(pass, i)));
 }
 
 static json_t *action_json(struct gp_pass *pass, const struct gp_step *step)

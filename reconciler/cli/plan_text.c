@@ -3,6 +3,8 @@
 #include "plan_json.h"
 #include "text.h"
 
+#include <string.h>
+
 static const char *plural(size_t n, const char *one, const char *many)
 {
     return n == 1 ? one : many;
@@ -12,8 +14,12 @@ const char *gp_plan_headline(struct gp_arena *mem, struct gp_pass *pass)
 {
     const struct gp_summary s = gp_report_summary(&pass, 1);
 
+    size_t blocked = 0;
+
+    for (size_t i = 0; i < pass->plan->set_count; i++)
+        blocked += pass->plan->sets[i].verdict == GP_VERDICT_BLOCKED;
     if (!pass->plan->step_count)
-        return "nothing to do";
+        return blocked ? gp_printf(mem, "nothing to do now, %zu blocked", blocked) : "nothing to do";
     return gp_printf(mem, "%zu %s, class %s, %zu %s, %zu %s", pass->plan->step_count,
                      plural(pass->plan->step_count, "step", "steps"), gp_class_name(pass->plan->class), s.vms_stopped,
                      plural(s.vms_stopped, "VM stops", "VMs stop"), s.gpus_changed,
@@ -31,7 +37,16 @@ void gp_findings_text_print(FILE *out, const struct gp_plan *plan)
     }
 }
 
-static const char *verdict_text(struct gp_arena *mem, const struct gp_set *set)
+/* A reason that stands among the findings is not told twice. */
+static const char *why_text(const struct gp_plan *plan, const struct gp_set *set)
+{
+    for (size_t i = 0; i < plan->finding_count; i++)
+        if (gp_streq(plan->findings[i].message, set->why) && gp_streq(plan->findings[i].rule, set->rule))
+            return "see above";
+    return set->why;
+}
+
+static const char *verdict_text(struct gp_arena *mem, const struct gp_plan *plan, const struct gp_set *set)
 {
     static const char *const words[] = {
         [GP_VERDICT_RUN] = "may run",
@@ -45,27 +60,49 @@ static const char *verdict_text(struct gp_arena *mem, const struct gp_set *set)
         return gp_printf(mem, "%s, class %s: %s", what, gp_class_name(set->class), words[set->verdict]);
     return gp_printf(mem, "%s, class %s: %s%s%s%s%s", what, gp_class_name(set->class), words[set->verdict],
                      set->rule ? " (" : "", set->rule ? set->rule : "", set->rule ? ")" : "",
-                     set->why ? gp_printf(mem, ": %s", set->why) : "");
+                     set->why ? gp_printf(mem, ": %s", why_text(plan, set)) : "");
 }
 
-static void print_step(FILE *out, struct gp_arena *mem, const struct gp_step *step)
+static const char *step_change(struct gp_arena *mem, const struct gp_step *step)
 {
-    const char *change = gp_printf(mem, "%s -> %s", step->before ? step->before : "-", step->after ? step->after : "-");
+    const char *nothing = "none";
 
-    (void)fprintf(out, "  %3u  %-17s %-14s %-28s", step->n, gp_step_kind_name(step->kind),
-                  gp_step_target(mem, step), change);
+    return gp_printf(mem, "%s -> %s", step->before && !gp_streq(step->before, "-") ? step->before : nothing,
+                     step->after && !gp_streq(step->after, "-") ? step->after : nothing);
+}
+
+static void print_step(FILE *out, struct gp_arena *mem, const struct gp_step *step, int target_width, int change_width)
+{
+    (void)fprintf(out, "  %3u  %-17s  %-*s  %-*s", step->n, gp_step_kind_name(step->kind), target_width,
+                  gp_step_target(mem, step), change_width, step_change(mem, step));
     if (step->reason)
-        (void)fprintf(out, " %s", step->reason);
+        (void)fprintf(out, "  %s", step->reason);
     if (step->cause.line)
         (void)fprintf(out, " [%s:%u]", step->cause.source->name, step->cause.line);
     (void)fputc('\n', out);
 }
 
+/* As wide as the widest text of the plan, but one long name does not push all others off the screen. */
+static int widest(struct gp_pass *pass, const char *(*text)(struct gp_arena *, const struct gp_step *))
+{
+    enum { LIMIT = 40 };
+    size_t width = 0;
+
+    for (size_t i = 0; i < pass->plan->step_count; i++) {
+        const size_t size = strlen(text(pass->mem, &pass->plan->steps[i]));
+
+        if (size > width && size <= LIMIT)
+            width = size;
+    }
+    return (int)width;
+}
+
 static void print_set(FILE *out, struct gp_pass *pass, uint32_t number)
 {
     const struct gp_set *set = &pass->plan->sets[number];
+    const int target_width = widest(pass, gp_step_target), change_width = widest(pass, step_change);
 
-    (void)fprintf(out, "\n%s: %s\n", set->id, verdict_text(pass->mem, set));
+    (void)fprintf(out, "\n%s: %s\n", set->id, verdict_text(pass->mem, pass->plan, set));
     if (set->stops.count) {
         (void)fprintf(out, "  stops and starts again:");
         for (size_t i = 0; i < set->stops.count; i++)
@@ -74,18 +111,18 @@ static void print_set(FILE *out, struct gp_pass *pass, uint32_t number)
     }
     for (size_t i = 0; i < pass->plan->step_count; i++)
         if (pass->plan->steps[i].set == number)
-            print_step(out, pass->mem, &pass->plan->steps[i]);
+            print_step(out, pass->mem, &pass->plan->steps[i], target_width, change_width);
 }
 
 void gp_drift_text_print(FILE *out, struct gp_pass *pass)
 {
     for (size_t i = 0; i < pass->plan->drift_count; i++) {
         const struct gp_difference *drift = &pass->plan->drift[i];
-        const uint64_t since = pass->drift_notes ? pass->drift_notes[i].since_us : 0;
+        const char *since = gp_drift_since(pass, i);
 
-        (void)fprintf(out, "%s %s: %s is %s, was applied as %s%s%s\n", drift->object, drift->rule ? drift->rule : "",
-                      drift->path, drift->after, drift->before, since ? " since " : "",
-                      since ? gp_time_text(pass->mem, since) : "");
+        (void)fprintf(out, "%s: %s is %s, was applied as %s (%s%s%s)\n", drift->object, drift->path,
+                      drift->after ? drift->after : "gone", drift->before ? drift->before : "none",
+                      drift->rule ? drift->rule : "drift", since ? ", seen since " : "", since ? since : "");
     }
 }
 

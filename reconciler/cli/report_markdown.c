@@ -6,20 +6,39 @@
 
 #include <string.h>
 
-/* Text of other people in a table cell: no pipes, no line breaks, no markup of its own. */
+/* Text of other people: no pipes, no line breaks, no markup of its own. What HTML could read is written as entities,
+ * which hold in Markdown as well as inside an HTML block, where backslashes mean nothing. */
 static const char *cell(struct gp_arena *mem, const char *text)
 {
     struct gp_text out = {.mem = mem};
 
     if (!text)
-        return "-";
+        return "none";
     for (; *text; text++) {
-        if (strchr("|\\`*_<>[]", *text))
-            gp_text_add(&out, "\\");
-        if (*text == '\n' || *text == '\r')
-            gp_text_add(&out, " ");
+        if (*text == '<')
+            gp_text_add(&out, "&lt;");
+        else if (*text == '&')
+            gp_text_add(&out, "&amp;");
+        else if (strchr("|\\`*_[]~", *text))
+            gp_text_addf(&out, "\\%c", *text);
         else
-            gp_text_addn(&out, text, 1);
+            gp_text_addn(&out, (unsigned char)*text < ' ' ? " " : text, 1);
+    }
+    return gp_text_get(&out);
+}
+
+/* The same inside HTML. */
+static const char *html(struct gp_arena *mem, const char *text)
+{
+    struct gp_text out = {.mem = mem};
+
+    for (; *text; text++) {
+        if (*text == '<')
+            gp_text_add(&out, "&lt;");
+        else if (*text == '&')
+            gp_text_add(&out, "&amp;");
+        else
+            gp_text_addn(&out, (unsigned char)*text < ' ' ? " " : text, 1);
     }
     return gp_text_get(&out);
 }
@@ -27,10 +46,10 @@ static const char *cell(struct gp_arena *mem, const char *text)
 /* Inside a code fence only the fence itself could end it. */
 static const char *code(struct gp_arena *mem, const char *text)
 {
-    char *copy = gp_strdup(mem, text ? text : "-");
+    char *copy = gp_strdup(mem, text && !gp_streq(text, "-") ? text : "none");
 
     for (char *c = copy; *c; c++)
-        if (*c == '`' || *c == '\n' || *c == '\r')
+        if (*c == '`' || (unsigned char)*c < ' ')
             *c = '\'';
     return copy;
 }
@@ -47,8 +66,8 @@ static const char *change_of_host(struct gp_arena *mem, struct gp_pass *pass)
     for (size_t i = 0; i < pass->plan->change_count && i < 3; i++) {
         const struct gp_difference *c = &pass->plan->changes[i];
 
-        gp_text_addf(&out, "%s%s %s: %s -> %s", i ? "; " : "", c->object, c->path, c->before ? c->before : "-",
-                     c->after ? c->after : "-");
+        gp_text_addf(&out, "%s%s %s: %s -> %s", i ? "; " : "", c->object, c->path, c->before ? c->before : "none",
+                     c->after ? c->after : "none");
     }
     if (pass->plan->change_count > 3)
         gp_text_addf(&out, "; %zu more", pass->plan->change_count - 3);
@@ -96,12 +115,12 @@ static void head(struct gp_text *out, struct gp_pass *const *passes, size_t coun
     const char *cluster = passes[0]->goal->cluster ? passes[0]->goal->cluster : "no cluster";
 
     gp_text_addf(out, "<!-- gpupart:report:v1 cluster=%s -->\n", cluster);
-    gp_text_addf(out, "### gpupart plan for %s: %zu of %zu hosts change, **%zu %s**, %zu %s\n", cell(out->mem, cluster),
-                 s.changed, s.hosts, s.vms_stopped, s.vms_stopped == 1 ? "VM stops" : "VMs stop", s.gpus_changed,
+    gp_text_addf(out, "\n### gpupart plan for %s: %zu of %zu %s, **%zu %s**, %zu %s\n", cell(out->mem, cluster),
+                 s.changed, s.hosts, s.hosts == 1 ? "host changes" : "hosts change", s.vms_stopped, s.vms_stopped == 1 ? "VM stops" : "VMs stop", s.gpus_changed,
                  s.gpus_changed == 1 ? "GPU changes" : "GPUs change");
-    gp_text_addf(out, "%s · plan `%s` · %zu errors, %zu warnings · class %s\n\n",
-                 short_commit(out->mem, passes[0]->commit), gp_report_id(out->mem, passes, count), s.errors, s.warnings,
-                 gp_class_name(s.class));
+    gp_text_addf(out, "%s · plan `%s` · %zu %s, %zu %s · class %s\n\n", short_commit(out->mem, passes[0]->commit),
+                 gp_report_id(out->mem, passes, count), s.errors, s.errors == 1 ? "error" : "errors", s.warnings,
+                 s.warnings == 1 ? "warning" : "warnings", gp_class_name(s.class));
 }
 
 /* @unchanged: with hosts where nothing happens. */
@@ -138,7 +157,7 @@ static size_t findings(struct gp_text *out, struct gp_pass *const *passes, size_
             if (f->level != level)
                 continue;
             if (n++ == 0)
-                gp_text_addf(out, "**%s**\n", title);
+                gp_text_addf(out, "**%s**\n\n", title);
             gp_text_add(out, "- ");
             if (f->at.line)
                 gp_text_addf(out, "`%s:%u` ", code(out->mem, f->at.source->name), f->at.line);
@@ -164,7 +183,7 @@ static void stopped_vms(struct gp_text *out, struct gp_pass *const *passes, size
     for (size_t p = 0; p < count; p++)
         for (size_t i = 0; i < passes[p]->plan->step_count; i++) {
             const struct gp_step *step = &passes[p]->plan->steps[i];
-            const char *where = step->cause.line ? gp_printf(out->mem, " (`%s:%u`)", code(out->mem, step->cause.source->name),
+            const char *where = step->cause.line ? gp_printf(out->mem, " (%s:%u)", cell(out->mem, step->cause.source->name),
                                                              step->cause.line)
                                                  : "";
 
@@ -173,7 +192,7 @@ static void stopped_vms(struct gp_text *out, struct gp_pass *const *passes, size
             if (first)
                 gp_text_addf(out,
                              "**These VMs will be shut down** (graceful; if one does not stop in its time, what was begun "
-                             "is restored)\n| VM | Why | Running now | Time to stop | Starts again |\n|---|---|---|---|---|\n");
+                             "is restored)\n\n| VM | Why | Running now | Time to stop | Starts again |\n|---|---|---|---|---|\n");
             first = false;
             gp_text_addf(out, "| %s/%s | %s%s | %s | %u s | yes |\n", cell(out->mem, passes[p]->host_name),
                          cell(out->mem, step->vm_name), cell(out->mem, step->reason), where,
@@ -206,8 +225,8 @@ static void actions(struct gp_text *out, struct gp_pass *const *passes, size_t c
 
         if (!plan->step_count)
             continue;
-        gp_text_addf(out, "<details><summary>%s: %zu actions</summary>\n\n```diff\n", cell(out->mem, passes[p]->host_name),
-                     plan->step_count);
+        gp_text_addf(out, "<details><summary>%s: %zu %s</summary>\n\n```diff\n", html(out->mem, passes[p]->host_name),
+                     plan->step_count, plan->step_count == 1 ? "action" : "actions");
         for (size_t i = 0; i < plan->step_count; i++) {
             const struct gp_step *step = &plan->steps[i];
 
@@ -232,27 +251,78 @@ static void drift(struct gp_text *out, struct gp_pass *const *passes, size_t cou
         for (size_t i = 0; i < passes[p]->plan->drift_count; i++) {
             const struct gp_difference *d = &passes[p]->plan->drift[i];
 
-            gp_text_addf(out, "- %s %s: %s expected %s, found %s (%s)\n", cell(out->mem, passes[p]->host_name),
-                         cell(out->mem, d->object), d->path, cell(out->mem, d->before), cell(out->mem, d->after), d->rule);
+            const char *since = gp_drift_since(passes[p], i);
+
+            gp_text_addf(out, "- %s %s: %s expected %s, found %s (%s%s%s)\n", cell(out->mem, passes[p]->host_name),
+                         cell(out->mem, d->object), d->path, cell(out->mem, d->before), cell(out->mem, d->after),
+                         d->rule ? d->rule : "drift", since ? ", seen since " : "", since ? since : "");
         }
     gp_text_add(out, "\n</details>\n");
 }
 
-static size_t lines_in(const struct gp_text *text)
+static size_t lines_in(const char *text)
 {
     size_t n = 0;
 
-    for (const char *c = gp_text_get(text); *c; c++)
-        n += *c == '\n';
+    for (; *text; text++)
+        n += *text == '\n';
     return n;
+}
+
+static void tell_cut(FILE *out, const char *lost, const char *what, const char *where)
+{
+    if (*lost)
+        (void)fprintf(out, "\n%zu lines of %s were cut; %s has them.\n\n", lines_in(lost), what, where);
+}
+
+/* The VMs that stop when their table is too long: a line a host, by name or, at the worst, by number. */
+static void stopped_short(struct gp_text *out, struct gp_pass *const *passes, size_t count, bool names)
+{
+    gp_text_add(out, "**These VMs will be shut down** (graceful; if one does not stop in its time, what was begun is restored)\n\n");
+    for (size_t p = 0; p < count; p++) {
+        const struct gp_plan *plan = passes[p]->plan;
+        size_t n = 0;
+
+        for (size_t i = 0; i < plan->set_count; i++)
+            n += plan->sets[i].stops.count;
+        if (!n)
+            continue;
+        gp_text_addf(out, "- %s: %zu", cell(out->mem, passes[p]->host_name), n);
+        for (size_t i = 0, told = 0; names && i < plan->set_count; i++)
+            for (size_t j = 0; j < plan->sets[i].stops.count; j++)
+                gp_text_addf(out, "%s%s", told++ ? ", " : ": ", cell(out->mem, plan->sets[i].stops.items[j]));
+        gp_text_add(out, "\n");
+    }
+    gp_text_add(out, "\n");
+}
+
+/* Prints of @text whole lines that fit into @room, and how many do not. Returns the room that is left. */
+static size_t print_fitting(FILE *out, const struct gp_text *text, size_t room, const char *what)
+{
+    const char *all = gp_text_get(text);
+    size_t size = text->size;
+
+    if (size <= room) {
+        (void)fputs(all, out);
+        return room - size;
+    }
+    while (size && (size > room || all[size - 1] != '\n'))
+        size--;
+    (void)fprintf(out, "%.*s", (int)size, all);
+    tell_cut(out, all + size, what, "`gpupart report --format json`");
+    return room - size;
 }
 
 void gp_report_markdown_print(FILE *out, struct gp_pass *const *passes, size_t count)
 {
+    enum { FOR_CUTS = 1000 }; /* the sentences that tell of cuts */
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
     struct gp_text top = {.mem = mem}, all = {.mem = mem}, some = {.mem = mem}, errors = {.mem = mem},
-                   warnings = {.mem = mem}, stopped = {.mem = mem}, details = {.mem = mem}, drifted = {.mem = mem};
-    size_t left;
+                   warnings = {.mem = mem}, stopped = {.mem = mem}, named = {.mem = mem}, counted = {.mem = mem},
+                   details = {.mem = mem}, drifted = {.mem = mem};
+    const struct gp_text *table = &all, *stops = &stopped;
+    size_t room = GP_REPORT_LIMIT - FOR_CUTS, need;
+    bool with_details, with_warnings, with_drift;
 
     head(&top, passes, count);
     hosts(&all, passes, count, true);
@@ -260,31 +330,50 @@ void gp_report_markdown_print(FILE *out, struct gp_pass *const *passes, size_t c
     (void)findings(&errors, passes, count, GP_LEVEL_ERROR, "Errors");
     (void)findings(&warnings, passes, count, GP_LEVEL_WARNING, "Warnings");
     stopped_vms(&stopped, passes, count);
+    if (stopped.size) {
+        stopped_short(&named, passes, count, true);
+        stopped_short(&counted, passes, count, false);
+    }
     actions(&details, passes, count);
     drift(&drifted, passes, count);
 
-    left = GP_REPORT_LIMIT - 400; /* for the sentences that tell of cuts */
+    /* What is sacrificed, in this order: unchanged hosts, actions, drift, warnings, why each VM stops, its name. */
+    need = top.size + all.size + errors.size + warnings.size + stopped.size + details.size + drifted.size;
+    if (need > room) {
+        table = &some;
+        need -= all.size - some.size;
+    }
+    with_details = need <= room;
+    need -= with_details ? 0 : details.size;
+    with_drift = need <= room;
+    need -= with_drift ? 0 : drifted.size;
+    with_warnings = need <= room;
+    need -= with_warnings ? 0 : warnings.size;
+    if (need > room && named.size < stopped.size) {
+        need -= stopped.size - named.size;
+        stops = &named;
+        if (need > room && counted.size < named.size)
+            stops = &counted;
+    }
+
     (void)fputs(gp_text_get(&top), out);
-    left -= top.size + errors.size + stopped.size + drifted.size < left ? top.size + errors.size + stopped.size + drifted.size
-                                                                        : left;
-    if (all.size + warnings.size + details.size <= left) {
-        (void)fputs(gp_text_get(&all), out);
-        left -= all.size;
-    } else {
-        (void)fputs(gp_text_get(&some), out);
-        left -= some.size < left ? some.size : left;
-    }
-    (void)fputs(gp_text_get(&errors), out);
-    if (warnings.size <= left) {
-        (void)fputs(gp_text_get(&warnings), out);
-        left -= warnings.size;
-    } else {
-        (void)fprintf(out, "%zu lines of warnings were cut; `gpupart report --format json` has them.\n\n", lines_in(&warnings));
-    }
-    (void)fputs(gp_text_get(&stopped), out);
-    if (details.size <= left)
+    room -= top.size < room ? top.size : room;
+    /* Errors and VMs that stop have their room before the table of hosts has any. */
+    need = errors.size + stops->size;
+    room = print_fitting(out, table, need < room ? room - need : 0, "hosts") + (need < room ? need : room);
+    room = print_fitting(out, &errors, stops->size < room ? room - stops->size : 0, "errors") +
+           (stops->size < room ? stops->size : room);
+    if (with_warnings)
+        room = print_fitting(out, &warnings, room, "warnings");
+    else
+        tell_cut(out, gp_text_get(&warnings), "warnings", "`gpupart report --format json`");
+    (void)print_fitting(out, stops, room, "VMs that stop");
+    if (with_details)
         (void)fputs(gp_text_get(&details), out);
     else
-        (void)fprintf(out, "%zu lines of actions were cut; `gpupart plan` on the host has them.\n\n", lines_in(&details));
-    (void)fputs(gp_text_get(&drifted), out);
+        tell_cut(out, gp_text_get(&details), "actions", "`gpupart plan` on the host");
+    if (with_drift)
+        (void)fputs(gp_text_get(&drifted), out);
+    else
+        tell_cut(out, gp_text_get(&drifted), "drift", "`gpupart drift` on the host");
 }

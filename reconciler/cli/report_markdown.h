@@ -7,6 +7,7 @@
 
 enum { GP_REPORT_LIMIT = 60000 };
 
-/* Never cut: header, errors, the list of VMs that stop. Cut in this order when too long: unchanged hosts, action
- * details, warnings; a cut says how many lines were cut. */
+/* Sacrificed in this order when too long: unchanged hosts, actions, drift, warnings, why each VM stops, its name. Head and
+ * errors stay, and so does how many VMs stop on which host; of a fleet for which even that is too long, as many lines
+ * as there is room for. A cut says how many lines were cut and where they are. */
 void gp_report_markdown_print(FILE *out, struct gp_pass *const *passes, size_t count);

@@ -87,6 +87,9 @@ struct gp_error *gp_state_tell_drift(struct gp_state *state, struct gp_arena *me
                                      uint64_t *ret_since_us, struct gp_difference **ret_cleared,
                                      size_t *ret_cleared_count) GP_MUST_CHECK;
 
+/* When @drift first appeared, as last told; 0 if it never was. Reads only. */
+uint64_t gp_state_drift_since_us(const struct gp_state *state, const struct gp_difference *drift);
+
 /* The last 1,000 results, oldest first, one JSON object each as text. GP_E_BUG for a line that is
  * no JSON object or more than one line. A line that a crash cut short is left out. */
 struct gp_error *gp_state_add_history(struct gp_state *state, const char *json_line) GP_MUST_CHECK;

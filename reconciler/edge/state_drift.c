@@ -129,3 +129,13 @@ struct gp_error *gp_state_tell_drift(struct gp_state *state, struct gp_arena *me
     *ret_cleared_count = cleared_count;
     return NULL;
 }
+
+uint64_t gp_state_drift_since_us(const struct gp_state *state, const struct gp_difference *drift)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    gp_cleanup(gp_json_p) json_t *none = gp_json_object();
+    const char *name;
+    const json_t *entry = place(none, state->docs[GP_STATE_DRIFT], drift, mem, &name);
+
+    return entry ? (uint64_t)json_integer_value(json_object_get(entry, "sinceUs")) : 0;
+}

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/wait.h>
@@ -14,10 +15,12 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-enum {
-    SETTLE_US = 200 * 1000, /* events come in crowds: one pass for all of them, well within a second */
-    TERM_PATIENCE_US = 15 * 60 * 1000 * 1000ULL, /* a guest's longest stop, doubled by a restore */
-};
+/* Events come in crowds: one pass for all of them, well within a second. While passes are followed by events at once
+ * (a guest that crashes and starts in a circle), the time to settle doubles, so that a host is not looked at without end. */
+static const uint64_t SETTLE_US = 200 * 1000, SETTLE_MAX_US = 10 * 1000 * 1000;
+/* After SIGTERM a pass waits for no guest to stop; it starts again those that it stopped, which is quick, and gives up
+ * what hangs by deadlines of its own. The unit's TimeoutStopSec is longer still. */
+static const uint64_t TERM_PATIENCE_US = 15 * 60 * (uint64_t)1000000;
 
 struct supervisor {
     const struct gp_supervisor_options *options;
@@ -27,6 +30,7 @@ struct supervisor {
     sd_event_source *patience;
     pid_t pid;
     bool again;  /* something happened while the pass ran */
+    uint64_t settle_us, interval_us;
     bool ending;
     int last_exit;
     uint64_t passes;
@@ -34,8 +38,11 @@ struct supervisor {
 
 static void status(const struct supervisor *s, const char *doing)
 {
-    (void)sd_notifyf(0, "STATUS=%s; %llu passes, the last ended with %d", doing, (unsigned long long)s->passes,
-                     s->last_exit);
+    if (s->passes)
+        (void)sd_notifyf(0, "STATUS=%s; passes: %llu, the last ended with status %d", doing,
+                         (unsigned long long)s->passes, s->last_exit);
+    else
+        (void)sd_notifyf(0, "STATUS=%s", doing);
 }
 
 static void schedule(struct supervisor *s, uint64_t delay_us)
@@ -59,7 +66,7 @@ static void happened(struct supervisor *s)
     if (s->child)
         s->again = true;
     else
-        schedule(s, SETTLE_US);
+        schedule(s, s->settle_us);
 }
 
 /* ---- the child ---- */
@@ -67,7 +74,11 @@ static void happened(struct supervisor *s)
 static void next_pass(struct supervisor *s)
 {
     (void)sd_event_source_set_enabled(s->due, SD_EVENT_OFF);
-    schedule(s, s->again ? SETTLE_US : (uint64_t)s->options->interval_ms * 1000);
+    if (!s->again)
+        s->settle_us = SETTLE_US;
+    else if (s->settle_us < SETTLE_MAX_US)
+        s->settle_us *= 2;
+    schedule(s, s->again ? s->settle_us : s->interval_us);
     s->again = false;
 }
 
@@ -101,6 +112,10 @@ static int on_due(sd_event_source *source, uint64_t usec, void *data)
 
         (void)sigemptyset(&none);
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
+        /* What the service manager hears, it hears from the supervisor. */
+        (void)unsetenv("NOTIFY_SOCKET");
+        (void)unsetenv("WATCHDOG_USEC");
+        (void)unsetenv("WATCHDOG_PID");
         (void)execv("/proc/self/exe", (char *const *)s->options->argv);
         _exit(127);
     }
@@ -140,8 +155,15 @@ static int on_definition(sd_event_source *source, const struct inotify_event *ev
 
 static int on_hup(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
+    struct supervisor *s = data;
+    uint64_t now = 0;
+
     (void)source, (void)info;
-    happened(data);
+    (void)sd_event_now(s->loop, CLOCK_MONOTONIC, &now);
+    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now);
+    s->interval_us = s->options->reread(s->options->data, s->interval_us / 1000) * 1000;
+    (void)sd_notify(0, "READY=1");
+    happened(s);
     return 0;
 }
 
@@ -163,6 +185,8 @@ static int on_term(sd_event_source *source, const struct signalfd_siginfo *info,
     (void)sd_notify(0, "STOPPING=1");
     if (!s->child)
         return sd_event_exit(s->loop, 0);
+    if (s->ending)
+        return 0; /* it was told */
     s->ending = true;
     status(s, "ending the pass that runs");
     (void)kill(s->pid, SIGTERM);
@@ -225,7 +249,8 @@ static int prepare(struct supervisor *s)
 
 struct gp_error *gp_supervisor_run(const struct gp_supervisor_options *options)
 {
-    struct supervisor s = {.options = options};
+    struct supervisor s = {
+        .options = options, .settle_us = SETTLE_US, .interval_us = (uint64_t)options->interval_ms * 1000};
     sd_device_monitor *monitor = NULL;
     struct gp_virt_watch *watch = NULL;
     struct gp_error *err = NULL;

@@ -8,6 +8,10 @@ struct gp_supervisor_options {
     const char *connect;     /* libvirt's URI to watch */
     uint32_t interval_ms;    /* between passes when nothing happens */
     const char *const *argv; /* the child: this program's reconcile command, ended by NULL */
+    /* On SIGHUP: the interval as the configuration has it now, or @now_ms where that cannot be read. Blocks for no
+     * longer than local files take. */
+    uint64_t (*reread)(void *data, uint64_t now_ms);
+    void *data;
 };
 
 /* Runs until SIGTERM or SIGINT, then ends the child in good order. Passes are due at the start, on the interval, when a

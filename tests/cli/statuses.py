@@ -1,0 +1,113 @@
+"""What each command ends with, and what it says then: the statuses are interface, the sentences are help."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+from capture import BIN, check, done, gpupart, make, on
+
+folder = pathlib.Path(sys.argv[1])
+case = make("vendor-vfio", folder)
+
+
+def ends(want, result, *says, where="stderr"):
+    what = " ".join(map(str, result.args[1:]))
+    check(result.returncode == want, what, "status", result.returncode, "not", want, result.stderr)
+    for text in says:
+        check(text in getattr(result, where), what, "does not say", repr(text), "but", result.stderr, result.stdout)
+
+
+# 0 and 2: a difference is told by the status only where it was asked for.
+ends(0, on(case, "plan"))
+ends(2, on(case, "plan", "--detailed-exitcode"))
+ends(0, on(case, "status"))
+ends(2, on(case, "status", "--exit-code"))
+ends(0, on(case, "drift"))
+ends(0, on(case, "status", "gpu/slot3"), "gpu/slot3", where="stdout")
+ends(0, on(case, "status", "gpu/0000:08:00.0"), "gpu/slot3", where="stdout")
+ends(0, on(case, "status", "vm/vdi-1"), "slot3/0", where="stdout")
+ends(1, on(case, "status", "vm/nobody"), "vm/nobody")
+
+# 3: what is wanted is no declaration.
+(case / "bad.yaml").write_text((case / "declaration.yaml").read_text().replace("mode: partitioned", "mode: partioned"))
+for command in ["plan", "drift", "status", "report"]:
+    bad = gpupart(case, command, "--root", "root", "--config", "agent.yaml", "--state", "state", "--dir", "bad.yaml")
+    ends(3, bad, "bad.yaml:8", "partitioned")
+    check(command != "status" or "gpu/slot3" in bad.stdout, "status says nothing where the declaration is wrong")
+ends(3, gpupart(case, "validate", "bad.yaml"), "bad.yaml:8", "partitioned", where="stdout")
+ends(0, gpupart(case, "validate", "declaration.yaml"), "1 cluster and 1 binding", where="stdout")
+
+# 4: what lies under another root is changed only where that is meant.
+for command in ["apply", "reconcile", "run"]:
+    wants = [] if command == "run" else ["--dir", "declaration.yaml"]
+    ends(4, gpupart(case, command, "--root", "root", "--config", "agent.yaml", "--state", "state", *wants), "--simulate")
+check(not (case / "state").exists(), "a refused command made the state directory")
+ends(4, on(case, "apply", "--simulate", "--plan", "000000000000"), "GP-E504", "gpupart plan")
+
+# 7: guests that cannot be seen.
+shutil.move(case / "root/libvirt", case / "libvirt-elsewhere")
+for command in ["inventory", "plan", "drift", "status", "report"]:
+    ends(7, on(case, command))
+ends(7, on(case, "inventory"), "libvirt")
+summary = json.loads(on(case, "plan", "--format", "json").stdout)["summary"]
+check(summary["unknown"] == 1, "the summary does not count the host as unknown")
+shutil.move(case / "libvirt-elsewhere", case / "root/libvirt")
+
+# 64: usage.
+ends(64, gpupart(case))
+ends(64, gpupart(case, "plna"), "'plna' is no command", "did you mean 'plan'?")
+ends(64, gpupart(case, "xyzzy"), "'xyzzy' is no command")
+ends(64, gpupart(case, "plan", "--nonsense"))
+ends(64, gpupart(case, "plan", "argument"), "takes no arguments")
+ends(64, gpupart(case, "validate"))
+ends(64, gpupart(case, "explain"))
+ends(64, gpupart(case, "explain", "GP-E21O"), "did you mean")
+ends(64, gpupart(case, "explain", "spec.pools.partitions.cuont"))
+ends(64, gpupart(case, "schema", "GpuClustr"), "did you mean 'GpuCluster'?")
+ends(64, gpupart(case, "status", "vdi-1"), "vm/NAME")
+ends(0, gpupart(case, "explain", "GP-E210"), "GP-E210", where="stdout")
+ends(0, gpupart(case, "explain", "spec.pools.partitions.count"), "1 to 256", where="stdout")
+for command, formats in {
+    "inventory": "text, json",
+    "plan": "text, json",
+    "drift": "text, json",
+    "status": "text, json",
+    "report": "markdown, json",
+    "validate": "text, json, sarif, github, gitlab",
+}.items():
+    ends(64, gpupart(case, command, "--format", "xml", *(["declaration.yaml"] if command == "validate" else [])), f"takes {formats}", "'xml'")
+
+# 78: the host's own configuration.
+ends(78, gpupart(case, "plan", "--root", "root", "--state", "state", "--config", "agent.yaml"), "--dir or --git")
+(case / "wrong.yaml").write_text((case / "agent.yaml").read_text().replace("sriovManage", "sriovMange"))
+ends(78, gpupart(case, "plan", "--root", "root", "--state", "state", "--config", "wrong.yaml"), "wrong.yaml:6", "sriovManage")
+ends(78, gpupart(case, "plan", "--root", "root", "--state", "state", "--config", "missing.yaml"), "missing.yaml")
+ends(1, gpupart(case, "inventory", "--root", "nowhere", "--state", "state"), "nowhere")
+
+# 77: no right, as somebody who is not root.
+if os.geteuid() == 0 and shutil.which("setpriv"):
+    (case / "agent.yaml").chmod(0o600)
+    denied = subprocess.run(
+        ["setpriv", "--reuid=65534", "--clear-groups", BIN / "gpupart", "plan", "--root", "root", "--config", "agent.yaml"],
+        cwd=case, text=True, capture_output=True, timeout=60, check=False)
+    ends(77, denied, "agent.yaml")
+    (case / "agent.yaml").chmod(0o644)
+
+# Help: of the program and of every command it names, on stdout.
+top = gpupart(case, "--help")
+ends(0, top, "Commands:", "Exit status:", where="stdout")
+commands = re.findall(r"^  ([a-z]+) +\S", top.stdout.split("Commands:")[1], re.M)
+check(len(commands) >= 11, "only these commands are told:", commands)
+for command in commands:
+    help_text = gpupart(case, command, "--help")
+    ends(0, help_text, f"Usage: gpupart {command}", where="stdout")
+    check(all(len(line) <= 80 for line in help_text.stdout.splitlines()), command, "--help is wider than a terminal")
+ends(0, gpupart(case, "--version"), "gpupart ", where="stdout")
+
+# A reader who has seen enough, and a disk that is full, are no success.
+full = subprocess.run([BIN / "gpupart", "schema"], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, text=True, check=False)
+check(full.returncode == 1 and "stdout" in full.stderr, "a full disk under stdout ends with", full.returncode, full.stderr)
+done()

@@ -1,0 +1,99 @@
+# The daemon is told to end, or killed, in the middle of a pass; a pass hangs. No VM stays down, nothing stays half.
+# bed: --mock --proxy --sim ../sim/hosts/two-xe.yaml
+. "$(dirname "$0")/story.bash"
+. "$(dirname "$0")/daemon.bash"
+
+stopping() {
+    journal 'select(.GPUPART_EVENT == "step-start") | .MESSAGE' | grep -c stop-vm || :
+}
+more_stopping_than() {
+    [ "$(stopping)" -gt "$1" ]
+}
+as_it_was() {
+    expect "vdi-1 vdi-2" running
+    count_is "$1" || fail "not $1 partitions"
+    [ -z "$(ls state/records)" ] || fail "a record is left"
+}
+
+repository
+pools 4
+commit "four partitions"
+every 1h
+bed-domain vdi-1 --define
+bed-domain vdi-2 --define
+gp_ends 0 reconcile
+virsh -q start vdi-1 >/dev/null
+virsh -q start vdi-2 >/dev/null
+sleep .7
+listen_as_service_manager
+
+# TERM while it waits for a guest that does not stop, the other having stopped.
+pools 3 60s
+commit "three"
+printf 'swallow shutdown vdi-2\nswallow shutdown-flags vdi-2\n' >"$BED/proxy.control"
+daemon_start 500
+soon 10 more_stopping_than 0
+soon 10 state_is vdi-1 'shut off'
+writes=$(grep -c numvfs "$GPUPART_ROOT/gpusim-log" || :)
+kill -TERM "$daemon"
+status=0
+took "ending a pass" wait "$daemon" || status=$?
+[ "$status" = 0 ] || fail "ended with $status: $(cat daemon.out)"
+: >"$BED/proxy.control"
+as_it_was 4
+expect "$writes" grep -c numvfs "$GPUPART_ROOT/gpusim-log"
+[ "$(grep -c '^WATCHDOG=1' told)" -ge 1 ] || fail "the watchdog heard nothing"
+
+# A pass that hangs takes neither the watchdog nor the daemon with it.
+daemon_start 400
+soon 10 has_child
+kill -STOP "$(child)"
+heard=$(grep -c '^WATCHDOG=1' told)
+sleep 2
+[ $(($(grep -c '^WATCHDOG=1' told) - heard)) -ge 4 ] || fail "the watchdog starved"
+kill -CONT "$(child)"
+soon 20 more_passes_than 0
+at_rest
+
+# KILL of the whole service in the middle of a pass, as the service manager does it; the next one mends it.
+kill -TERM "$daemon"
+wait "$daemon"
+pools 2 60s
+commit "two"
+printf 'swallow shutdown vdi-2\nswallow shutdown-flags vdi-2\n' >"$BED/proxy.control"
+before=$(stopping)
+daemon_start 60000
+soon 10 more_stopping_than "$before"
+soon 10 state_is vdi-1 'shut off'
+pass=$(child)
+kill -KILL "$daemon" "$pass"
+wait "$daemon" || :
+: >"$BED/proxy.control"
+[ -n "$(ls state/records)" ] || fail "no record of what was begun"
+daemon_start 60000
+soon 20 more_passes_than 0
+at_rest
+[ -z "$(ls state/records)" ] || fail "a record is left"
+expect "vdi-1 vdi-2" running
+
+# KILL of the supervisor alone: its pass goes on to its end, and one that is begun beside it waits for the lock.
+kill -KILL "$daemon"
+wait "$daemon" || :
+expect "vdi-1 vdi-2" running
+pools 5 5s
+commit "five"
+daemon_start 60000
+soon 20 has_child
+pass=$(child)
+kill -KILL "$daemon"
+wait "$daemon" || :
+daemon_start 60000
+gone() { ! kill -0 "$pass" 2>/dev/null; }
+soon 40 gone
+kill -HUP "$daemon"
+soon 20 count_is 5
+at_rest
+as_it_was 5
+kill -TERM "$daemon"
+wait "$daemon"
+converged

@@ -1,0 +1,107 @@
+# What stories of the daemon share; sourced after story.bash. Works in $HOME.
+
+# What the service manager would hear, a message a line, in ~/told.
+listen_as_service_manager() {
+    : >told
+    python3 - >>told <<'END' &
+import socket, sys
+heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+heard.bind("notify")
+while True:
+    print(heard.recv(4096).decode(), flush=True)
+END
+    soon 5 test -S notify
+}
+
+# daemon_start WATCHDOG-MS: the daemon with its own process id in $daemon.
+daemon_start() {
+    : >told
+    NOTIFY_SOCKET=$HOME/notify WATCHDOG_USEC=$(($1 * 1000)) gpupart --root "$GPUPART_ROOT" --simulate \
+        --connect "$LIBVIRT_URI" --config "$HOME/agent.yaml" --state "$HOME/state" run >>"$HOME/daemon.out" 2>&1 &
+    daemon=$!
+    soon 10 grep -q '^READY=1$' told
+}
+
+# passes: how many have ended.
+passes() {
+    sed -n 's/^STATUS=.*passes: \([0-9]*\),.*/\1/p' told | tail -n 1 | grep . || echo 0
+}
+
+more_passes_than() {
+    [ "$(passes)" -gt "$1" ]
+}
+
+begun() {
+    grep -c '^STATUS=a pass runs' told || :
+}
+
+more_begun_than() {
+    [ "$(begun)" -gt "$1" ]
+}
+
+# at_rest: no pass runs, and none is due before the interval is over.
+at_rest() {
+    local before='' now
+    while now=$(grep '^STATUS=' told | cat -n | tail -n 1); [ "$before" != "$now" ] || [[ $now != *STATUS=waiting* ]]; do
+        before=$now
+        sleep 1
+    done
+}
+
+# begins_within_a_second WHAT COMMAND…: COMMAND makes a pass begin, and at most one more follows what that one does.
+begins_within_a_second() {
+    local what=$1 before
+    shift
+    before=$(begun)
+    "$@"
+    soon 1 more_begun_than "$before"
+    at_rest
+    [ $(($(begun) - before)) -le 2 ] || fail "$what: $(($(begun) - before)) passes"
+}
+
+switches() {
+    awk '/^voluntary_ctxt_switches/ { n += $2 } END { print n }' /proc/"$daemon"/task/*/status
+}
+
+child() {
+    pgrep -P "$daemon" -f reconcile
+}
+has_child() {
+    child >/dev/null
+}
+
+# every INTERVAL: in the agent's file, which the daemon reads again on SIGHUP.
+every() {
+    sed -i '/interval:/d; s|^    ref: .*|&\n    interval: '"$1"'|' agent.yaml
+}
+
+# pools COUNT [TIMEOUT]: one GPU in COUNT partitions, for vdi-1 and vdi-2.
+pools() {
+    mkdir -p fleet/clusters
+    cat >fleet/clusters/demo.yaml <<END
+apiVersion: gpupart/v1
+kind: GpuCluster
+metadata: {name: demo}
+spec:
+  hosts: [{name: demo}]
+  pools:
+    - name: vdi
+      mode: partitioned
+      match: {vendor: intel}
+      select: {slots: ["5"]}
+      partitions: {count: $1}
+  policy:
+    stop: {timeout: ${2:-5s}, method: [acpi], lateWithin: 1h}
+---
+apiVersion: gpupart/v1
+kind: GpuBinding
+metadata: {name: desktops, cluster: demo}
+spec:
+  pool: vdi
+  vms: [{name: vdi-1, host: demo}, {name: vdi-2, host: demo}]
+END
+}
+
+count_is() {
+    [ "$(inventory '.gpus[] | select(.id == "slot5") | .count')" = "$1" ]
+}
