@@ -1,6 +1,7 @@
 /* status: every object of this host, how it is, since when, and why it is not as wanted. */
 #include "command.h"
 
+#include "look.h"
 #include "pauses_view.h"
 #include "plan_json.h"
 #include "plan_text.h"
@@ -188,30 +189,6 @@ static void print_text(struct view *view)
     }
 }
 
-/* What is wanted is read if it can be; a host that follows nothing, or something wrong, still has a status. @ret_exit: what
- * became of what is wanted. */
-static struct gp_error *look(struct gp_pass *pass, int *ret_exit)
-{
-    struct gp_error *err;
-
-    *ret_exit = GP_EXIT_OK;
-    if (!pass->options.dir && !pass->options.git_url && !gp_state_verified(pass->state))
-        return gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
-    err = gp_pass_plan(pass, NULL);
-    if (!err && pass->load.failed) {
-        err = gp_load_error(&pass->load);
-        *ret_exit = GP_EXIT_INVALID;
-    }
-    if (!err)
-        return NULL;
-    (void)fputs("gpupart: warning: what is wanted cannot be told: ", stderr);
-    gp_error_print(stderr, err);
-    gp_error_free(err);
-    pass->goal = NULL;
-    pass->plan = NULL;
-    return pass->have ? NULL : gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
-}
-
 static int run(struct gp_cli *cli)
 {
     static const int formats[] = {GP_FORMAT_TEXT, GP_FORMAT_JSON, -1};
@@ -225,7 +202,7 @@ static int run(struct gp_cli *cli)
     err = gp_pass_open(&cli->pass, &pass);
     if (err)
         return gp_cli_fail(err);
-    err = look(&pass, &exit);
+    err = gp_cli_look(&pass, &exit);
     if (!err)
         err = gp_state_conditions(pass.state, pass.mem, &view.conditions, &view.condition_count);
     if (!err)
