@@ -1,4 +1,4 @@
-# units.bash FOLDER-OF-UNITS PROGRAM FOLDER: systemd takes the units as they are installed, and what the daemon needs is open.
+# units.bash FOLDER-OF-UNITS PROGRAM FOLDER: systemd takes the units as they are installed, and what passes need is open.
 set -eu
 units=$1 program=$2 folder=$3
 rm -rf "$folder"
@@ -12,7 +12,7 @@ told=$(systemd-analyze verify --man=no --recursive-errors=no "$folder"/* 2>&1) |
 [ -z "$told" ] || { echo "systemd has something to say: $told" >&2; exit 1; }
 
 status=0
-for unit in "$folder"/gpupart*.service; do
+for unit in "$folder"/gpupart.service "$folder"/gpupart-reconcile.service; do
     # These would take away what a pass needs: sysfs, /dev/vfio, /proc of others, modules that the kernel loads.
     for closed in ProtectKernelTunables=yes PrivateDevices=yes ProtectProc= ProcSubset= PrivateNetwork=yes PrivateUsers=yes DynamicUser=yes User=; do
         ! grep -q "^$closed" "$unit" || { echo "$unit: $closed" >&2; status=1; }
