@@ -118,6 +118,11 @@ bool gp_nvidia_vfs_observe(struct gp_host *host, struct gp_arena *mem, struct gp
         return say(gpu, GP_GPU_UNHEALTHY,
                    "it was left on pci-pf-stub by a run of sriov-manage that failed; it goes back to the "
                    "driver nvidia with the next change");
+    /* Fact: it may fail between unbinding and binding, most of all at boot (stackhpc ansible-collection-linux#37, #42). */
+    if (!gpu->driver && gp_host_exists(host, "sys/bus/pci/drivers/" GP_NVIDIA_DRIVER))
+        return say(gpu, GP_GPU_UNHEALTHY,
+                   "no driver is bound to it, as a run of sriov-manage that failed may leave it; it goes back to the "
+                   "driver nvidia with the next change");
     if (gp_streq(gpu->driver, GP_DRIVER_VFIO))
         return false;
     if (gpu->group < 0)
