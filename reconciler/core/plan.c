@@ -68,7 +68,8 @@ struct gp_plan *gp_plan(struct gp_arena *mem, const struct gp_plan_input *input)
     settle(&planner);
     gp_planner_tell_owed(&planner);
     gp_planner_write(&planner, plan);
-    gp_plan_differences(mem, input, plan);
+    if (!input->within) /* between waves nobody asks what differs */
+        gp_plan_differences(mem, input, plan);
     plan->findings = planner.findings;
     plan->finding_count = planner.finding_count;
     gp_findings_sort(plan->findings, &plan->finding_count);

@@ -268,8 +268,10 @@ static void write_gpu_step(struct writer *writer, const struct gp_work_gpu *gpu,
     step->depends_on = NULL;
     step->depends_count = 0;
     step->before = text_or(step->before, "-");
-    step->after = text_or(step->after, default_after(planner, step));
-    step->reason = text_or(step->reason, layout_change(planner, gpu));
+    if (!step->after)
+        step->after = default_after(planner, step);
+    if (!step->reason)
+        step->reason = layout_change(planner, gpu);
     if (!step->cause.line)
         step->cause = gpu->goal->cause;
     write_disturbed(writer, gpu, step);

@@ -49,6 +49,8 @@ struct gen_state {
     struct gen_traits traits;
 };
 
+/* A number of partitions that GPUs here can have. */
+uint32_t gen_count(struct gen *gen);
 /* A host alone. */
 struct gp_have *gen_have(struct gp_arena *mem, struct gen *gen);
 struct gen_state gen_state(struct gp_arena *mem, uint64_t seed);

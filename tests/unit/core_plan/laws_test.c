@@ -421,7 +421,7 @@ static void try(uint64_t seed, struct tally *tally, bool show)
             if (plan->sets[n].verdict == GP_VERDICT_BLOCKED)
                 continue;
             /* Blind there is none: nothing may be taken apart. */
-            if (!chosen-- && !state.have->vms_unknown &&
+            if (!chosen-- && seed % 2 == 0 && !state.have->vms_unknown &&
                 !was_given_twice(state.have, &plan->sets[n]))
                 check_way_back(&trial, &plan->sets[n], gen_below(&gen, 5), tally);
             run_set(&trial, &world, state.goal, &plan->sets[n], plan, WAVES_AT_MOST, "the plan");
@@ -470,8 +470,8 @@ static void check_tally(const struct tally *tally)
     for (int kind = 0; kind < GP_STEP_COUNT; kind++)
         if (kind != GP_STEP_STOP_UNIT &&
             kind != GP_STEP_START_UNIT) /* no mechanism asks for them */
-            cr_assert(tally->steps[kind] * 26 >= STATES_PER_SLICE, "only %zu steps %s", tally->steps[kind],
-                      gp_step_kind_name((enum gp_step_kind)kind));
+            cr_assert(tally->steps[kind] * 26 >= STATES_PER_SLICE, "only %zu steps %s",
+                      tally->steps[kind], gp_step_kind_name((enum gp_step_kind)kind));
 }
 
 static void slice(uint64_t number)
