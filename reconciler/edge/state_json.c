@@ -276,6 +276,7 @@ static json_t *json_of_snapshot_vm(const struct gp_snapshot_vm *vm)
     gp_json_put_text(json, "name", vm->name);
     gp_json_put(json, "ran", json_boolean(vm->ran));
     put_device(json, "device", vm->device);
+    put_device(json, "live", vm->live);
     gp_json_put_text(json, "gpu", vm->gpu);
     gp_json_put_number(json, "partition", vm->partition);
     gp_json_put_text(json, "binding", vm->binding);
@@ -290,6 +291,7 @@ static void snapshot_vm_of(struct gp_json_reader *reader, const json_t *json,
     ret->name = gp_json_need_text(reader, json, "name");
     ret->ran = gp_json_bool(reader, json, "ran");
     ret->device = device_of(reader, json, "device");
+    ret->live = device_of(reader, json, "live");
     ret->gpu = gp_json_text(reader, json, "gpu");
     ret->partition = (uint32_t)gp_json_number(reader, json, "partition", UINT32_MAX);
     ret->binding = gp_json_text(reader, json, "binding");

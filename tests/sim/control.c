@@ -78,7 +78,7 @@ static int replace(struct device *dev, const char *model, const char *serial)
     if (*model && !sim_device_become(dev, model))
         return -EINVAL;
     if (*serial)
-        snprintf(dev->serial, sizeof dev->serial, "%s", serial);
+        snprintf(dev->serial, sizeof dev->serial, "%.31s", serial);
     sim_hotplug_lock();
     sim_device_lock(dev);
     dev->absent = false;
@@ -112,7 +112,7 @@ static int gpu_command(const char *verb, const char *arg, const char *more, cons
     else if (!strcmp(verb, "client") && dev->unbind_lock && strcmp(more, "-"))
         return -ENODEV; /* while the lock is held nobody can open the GPU */
     else if (!strcmp(verb, "client"))
-        snprintf(dev->client, sizeof dev->client, "%s", strcmp(more, "-") ? more : "");
+        snprintf(dev->client, sizeof dev->client, "%.31s", strcmp(more, "-") ? more : "");
     else
         return -EINVAL;
     sim_changed();

@@ -28,7 +28,8 @@ Test(state_more, a_record_for_any_name_is_read_back_and_removed)
          .partition = 2,
          .binding = "b",
          .pool = "p",
-         .device = {.kind = GP_DEVICE_PCI, .pci = {.bus = 8, .function = 4}}},
+         .device = {.kind = GP_DEVICE_PCI, .pci = {.bus = 8, .function = 4}},
+         .live = {.kind = GP_DEVICE_PCI, .pci = {.bus = 8, .function = 5}}},
         {.uuid = "22", .name = "b"},
     };
     struct gp_snapshot snapshot = {.gpus = &gpu, .gpu_count = 1, .vms = vms, .vm_count = 2};
@@ -63,6 +64,7 @@ Test(state_more, a_record_for_any_name_is_read_back_and_removed)
         cr_assert(eq(sz, back[i].snapshot->vm_count, 2));
         cr_assert(eq(str, (char *)back[i].snapshot->vms[0].pool, "p"));
         cr_assert(gp_device_eq(back[i].snapshot->vms[0].device, vms[0].device));
+        cr_assert(gp_device_eq(back[i].snapshot->vms[0].live, vms[0].live));
         cr_assert(back[i].snapshot->vms[0].ran && !back[i].snapshot->vms[1].ran);
         cr_assert(back[i].snapshot->vms[1].gpu == NULL);
         cr_assert(back[i].snapshot->gpus[0].layout.exactly == NULL);
