@@ -289,6 +289,29 @@ Test(state_more, a_pause_makes_the_directory_and_forgets_what_is_over)
     cr_assert(eq(str, (char *)back[1].object, "gpu/b"));
 }
 
+Test(state_more, a_pause_ends_once_for_one_who_asks)
+{
+    const struct gp_pause early = {.object = "host", .user = "kim", .since_us = 10, .until_us = 20};
+    const struct gp_pause late = {.object = "gpu/a", .user = "kim", .since_us = 10, .until_us = 21};
+    gp_cleanup(gp_state_close_p) struct gp_state *state = opened(false);
+    struct gp_pause *back;
+    size_t count;
+
+    ok(gp_state_set_pause(state, false, &early));
+    ok(gp_state_set_pause(state, false, &late));
+    ok(gp_state_end_pauses(state, false, 19, mem, &back, &count));
+    cr_assert(zero(sz, count));
+    ok(gp_state_end_pauses(state, false, 20, mem, &back, &count));
+    cr_assert(eq(sz, count, 1));
+    cr_assert(eq(str, (char *)back[0].object, "host"));
+    cr_assert(eq(str, (char *)back[0].user, "kim"));
+    ok(gp_state_end_pauses(state, false, 20, mem, &back, &count));
+    cr_assert(zero(sz, count));
+    ok(gp_state_pauses(state, false, mem, &back, &count));
+    cr_assert(eq(sz, count, 1));
+    cr_assert(eq(str, (char *)back[0].object, "gpu/a"));
+}
+
 Test(state_more, pauses_set_side_by_side_are_all_kept)
 {
     enum { WRITERS = 4, EACH = 10 };

@@ -114,6 +114,32 @@ Test(observe, a_capture_tells_the_same)
     (void)nftw(dir, drop, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* What is in no definition is told too. */
+Test(observe, a_capture_tells_what_no_definition_has)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = mock_open(
+        MOCK_HEAD("c paused, and more", U(3), MOCK_PAUSED) REST MOCK_HEAD("e-saved", U(5), MOCK_OFF)
+            "<test:hasmanagedsave>1</test:hasmanagedsave>" REST MOCK_HEAD("f", U(6), MOCK_OFF) REST);
+    struct gp_have have = {.machine_id = HOST}, captured = {.machine_id = HOST};
+    gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
+    char dir[] = "/tmp/gpupart-capture-XXXXXX";
+
+    cr_assert(mkdtemp(dir) != NULL);
+    err = gp_virt_observe(virt, mem, &have);
+    cr_assert(err == NULL, "%s", gp_error_line(err));
+    err = gp_virt_capture(virt, dir);
+    cr_assert(err == NULL, "%s", gp_error_line(err));
+    err = gp_virt_observe_files(dir, mem, &captured);
+    cr_assert(err == NULL, "%s", gp_error_line(err));
+    cr_assert(eq(str, (char *)text_of(mem, &captured), (char *)text_of(mem, &have)));
+    cr_assert(eq(int, captured.vms[0].power, GP_POWER_PAUSED));
+    cr_assert(captured.vms[1].unstoppable != NULL && captured.vms[2].unstoppable == NULL);
+    cr_assert(eq(u32, captured.libvirt_version, have.libvirt_version));
+    cr_assert(captured.hypervisor_is_mock);
+    (void)nftw(dir, drop, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 Test(observe, no_capture_of_guests_is_not_no_guests)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
