@@ -8,7 +8,7 @@ GPUPART_BUILD_PACKAGES=(
 GPUPART_TEST_PACKAGES=(
     libcriterion-dev libfuse3-dev fuse3 clang llvm libclang-rt-14-dev
     libvirt-daemon-system libvirt-daemon libvirt-clients qemu-system-x86 qemu-utils
-    systemd systemd-sysv util-linux iproute2 procps git openssh-server openssh-client python3 python3-jsonschema python3-yaml cmark
+    systemd systemd-sysv util-linux iproute2 procps git openssh-server openssh-client python3 python3-jsonschema python3-yaml cmark-gfm
     jq curl openssl strace binutils libxml2-utils xsltproc shellcheck
 )
 

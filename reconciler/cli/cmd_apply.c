@@ -103,11 +103,6 @@ static int apply_in(struct gp_pass *pass)
 
     if (err)
         return gp_exit_worse(pass->recover_exit, gp_cli_fail(err));
-    if (pass->load.failed) {
-        err = gp_load_error(&pass->load);
-        exit = err ? gp_cli_fail(err) : GP_EXIT_INVALID;
-        return gp_exit_worse(pass->recover_exit, exit);
-    }
     if (plan_id && !gp_streq(plan_id, pass->plan->id))
         return gp_exit_worse(pass->recover_exit, refuse_other_plan(pass));
     gp_plan_text_print(stdout, pass);

@@ -34,8 +34,6 @@ static int run(struct gp_cli *cli)
     if (err)
         return gp_cli_fail(err);
     err = gp_pass_plan(&pass, NULL);
-    if (!err && pass.load.failed)
-        err = gp_load_error(&pass.load);
     if (err) {
         exit = gp_cli_fail(err);
         gp_pass_close(&pass);

@@ -48,8 +48,6 @@ static struct gp_error *plan_one(struct gp_cli *cli, const char *capture, struct
     if (err)
         return err;
     err = gp_pass_plan(pass, NULL);
-    if (!err && pass->load.failed)
-        err = gp_load_error(&pass->load);
     return err ? gp_error_wrap(err, "no report on %s", capture ? capture : "this host") : NULL;
 }
 

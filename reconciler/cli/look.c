@@ -8,12 +8,10 @@ struct gp_error *gp_cli_look(struct gp_pass *pass, int *ret_exit)
     if (!pass->options.dir && !pass->options.git_url && !gp_state_verified(pass->state))
         return gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
     err = gp_pass_plan(pass, NULL);
-    if (!err && pass->load.failed) {
-        err = gp_load_error(&pass->load);
-        *ret_exit = GP_EXIT_INVALID;
-    }
     if (!err)
         return NULL;
+    if (err->code == GP_E_INVALID)
+        *ret_exit = GP_EXIT_INVALID;
     (void)fputs("gpupart: warning: what is wanted cannot be told: ", stderr);
     gp_error_print(stderr, err);
     gp_error_free(err);

@@ -169,6 +169,9 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
     struct gp_error *err = gp_pass_desire(pass);
     bool restored = false;
 
+    /* Half a declaration would read as the wish to remove the other half. */
+    if (!err && pass->load.failed)
+        err = gp_load_error(&pass->load);
     if (err && pass->options.change)
         return recover_without_goal(pass, err);
     if (!err && pass->options.change)

@@ -87,7 +87,7 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
     *ret_restored = false;
     for (size_t i = 0; !err && i < pass->record_count; i++) {
         struct gp_record *record = &pass->records[i];
-        const bool wanted = pass->goal->declared && !pass->goal->refused && !pass->load.failed &&
+        const bool wanted = pass->goal->declared && !pass->goal->refused &&
                             gp_streq(record->goal_values, goal_values_now(pass, record));
 
         record->attempts++;
