@@ -292,14 +292,30 @@ static void running_run(struct gp_job *job)
     power->running = active == 1;
 }
 
+/* A libvirtd that dies while it starts a guest leaves it paused, with its devices, before its first instruction
+ * (QEMU's -S; src/qemu/qemu_process.c, qemuProcessStart()). */
+static struct gp_error *resume_if_paused(virDomainPtr domain)
+{
+    int state;
+
+    if (virDomainGetState(domain, &state, NULL, 0) < 0 ||
+        (state == VIR_DOMAIN_PAUSED && virDomainResume(domain) < 0))
+        return gp_virt_error();
+    return NULL;
+}
+
 static void start_run(struct gp_job *job)
 {
     gp_cleanup(gp_virt_domain_free_p) virDomainPtr domain = NULL;
     struct power_job *power = (struct power_job *)job;
 
     look_up(power, &domain);
-    if (job->err || virDomainIsActive(domain) == 1 || atomic_load(&job->given_up))
+    if (job->err || atomic_load(&job->given_up))
         return;
+    if (virDomainIsActive(domain) == 1) {
+        job->err = resume_if_paused(domain);
+        return;
+    }
     if (virDomainCreateWithFlags(domain, 0) == 0)
         return;
     job->err = gp_virt_error();

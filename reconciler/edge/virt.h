@@ -45,7 +45,8 @@ struct gp_virt_stop {
 void gp_virt_stop(struct gp_virt *virt, const struct gp_virt_stop *stops, size_t count,
                   bool (*cancelled)(void *), void *data, struct gp_error **ret_results);
 
-/* Starts a persistent domain; already running is success. Blocks at most @timeout_ms. GP_E_TIMEOUT:
+/* Starts a persistent domain; already running is success, and a paused one goes on. Blocks at most
+ * @timeout_ms. GP_E_TIMEOUT:
  * it may still start, and the connection is of no more use. GP_E_BUSY with libvirt's reason, as
  * where a device is in use. */
 struct gp_error *gp_virt_start(struct gp_virt *virt, const char *uuid,

@@ -97,6 +97,13 @@ static bool refuses(const struct gp_plan *plan)
     return false;
 }
 
+/* Nobody empties a repository, or takes a host out of it, on which something was applied and never taken back, but by
+ * mistake: nothing is done, and that is no success. */
+static bool was_left_behind(struct gp_pass *pass)
+{
+    return !pass->goal->declared && gp_pass_memory(pass, pass->mem)->applied_count > 0;
+}
+
 /* Whether something would be done if the host were not paused. */
 static bool all_waits(const struct gp_plan *plan)
 {
@@ -136,7 +143,7 @@ struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
     gp_pauses_start_owed(pass);
     if (paused && all_waits(pass->plan))
         exit = gp_exit_worse(exit, GP_EXIT_LOCKED);
-    if (refuses(pass->plan))
+    if (refuses(pass->plan) || was_left_behind(pass))
         exit = gp_exit_worse(exit, GP_EXIT_REFUSED);
     *ret_exit = exit;
     return NULL;

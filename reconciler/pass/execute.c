@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { WAVES_AT_MOST = 16, LIBVIRT_WAIT_MS = 60000, LIBVIRT_POLL_MS = 250 };
+enum { WAVES_AT_MOST = 16, LIBVIRT_WAIT_MS = 60000, LIBVIRT_POLL_MS = 250, RELEASE_WAIT_MS = 15000 };
 
 static bool has(const struct gp_strings *strings, const char *text)
 {
@@ -93,13 +93,8 @@ static struct gp_error *check_fresh(struct work *work, const struct gp_plan_inpu
         if (fresh->sets[i].verdict == GP_VERDICT_BLOCKED)
             return gp_error_new(GP_E_CHANGED, "%s: %s", fresh->sets[i].rule ? fresh->sets[i].rule : "blocked",
                                 fresh->sets[i].why ? fresh->sets[i].why : "no reason given");
-    if (work->allowed)
-        return gp_plan_compare_rest(planned, fresh, work->set->id, wave);
-    /* A way back may fall into several sets, and each is held to what was first planned for it. */
-    for (size_t i = 0; !err && i < planned->set_count; i++)
-        if (planned->sets[i].verdict != GP_VERDICT_BLOCKED)
-            err = gp_plan_compare_rest(planned, fresh, planned->sets[i].id, wave);
-    return err;
+    /* A way back is not reviewed: it goes from wherever it is. */
+    return work->allowed ? gp_plan_compare_rest(planned, fresh, work->set->id, wave) : NULL;
 }
 
 /* Looks again; a host whose guests cannot be seen is no base for a next step. What was begun waits for a libvirtd
@@ -137,12 +132,16 @@ static bool is_due(const struct gp_plan *planned, uint32_t wave, const struct gp
     return false;
 }
 
-static const bool *due_steps(struct work *work, const struct gp_plan *planned, uint32_t wave, const struct gp_plan *fresh)
+static const bool *due_steps(struct work *work, const struct gp_plan *planned, uint32_t wave,
+                             const struct gp_plan *fresh, bool *ret_any)
 {
     bool *due = gp_new_array(work->mem, bool, fresh->step_count + 1);
 
-    for (size_t i = 0; i < fresh->step_count; i++)
+    *ret_any = false;
+    for (size_t i = 0; i < fresh->step_count; i++) {
         due[i] = is_due(planned, wave, &fresh->steps[i]);
+        *ret_any = *ret_any || due[i];
+    }
     return due;
 }
 
@@ -165,6 +164,7 @@ static void trace_plan(struct work *work, const struct gp_plan *plan, uint32_t w
 static struct gp_error *run_waves(struct work *work)
 {
     const struct gp_plan *planned = work->allowed;
+    uint32_t first = 0; /* the wave at which @planned begins */
 
     for (uint32_t wave = 0;; wave++) {
         const struct gp_plan_input input = input_now(work);
@@ -180,6 +180,7 @@ static struct gp_error *run_waves(struct work *work)
             .may_be_cancelled = work->may_be_cancelled,
         };
         struct gp_error *err;
+        bool any;
 
         if (!planned)
             planned = fresh;
@@ -192,7 +193,13 @@ static struct gp_error *run_waves(struct work *work)
             break;
         if (wave >= WAVES_AT_MOST)
             return gp_error_new(GP_E_BUG, "the plan did not end after %u waves", wave);
-        run.due = due_steps(work, planned, wave, fresh);
+        run.due = due_steps(work, planned, wave - first, fresh, &any);
+        if (!any && !work->allowed) {
+            /* On the way back something else turned up, or went: whatever is needed now is the plan. */
+            planned = fresh;
+            first = wave;
+            run.due = due_steps(work, planned, 0, fresh, &any);
+        }
         err = gp_wave_run(&run);
         if (!err)
             err = look(work);
@@ -369,6 +376,60 @@ static const char *start_who_ran(struct work *work, const struct gp_record *reco
     return gp_text_get(&left);
 }
 
+static bool is_used(const struct gp_have *have, struct gp_device device)
+{
+    for (size_t i = 0; i < have->vm_count; i++)
+        for (size_t n = 0; n < have->vms[i].live_count; n++)
+            if (gp_device_eq(have->vms[i].live[n].device, device))
+                return true;
+    return false;
+}
+
+/* Whether somebody who is no running VM has a partition of the set's GPUs open. */
+static bool is_held_by_stranger(const struct work *work)
+{
+    for (size_t i = 0; i < work->have->gpu_count; i++) {
+        const struct gp_gpu *gpu = &work->have->gpus[i];
+
+        for (size_t n = 0; has(&work->set->gpus, gpu->id) && n < gpu->partition_count; n++)
+            if (gpu->partitions[n].held == GP_HELD_YES && !is_used(work->have, gpu->partitions[n].device))
+                return true;
+    }
+    return false;
+}
+
+/* A guest that was just killed, or whose start was broken off, has its device open for another moment. */
+static struct gp_error *look_released(struct work *work)
+{
+    const uint64_t deadline = gp_host_now_ms() + RELEASE_WAIT_MS;
+    struct gp_error *err = look(work);
+
+    while (!err && is_held_by_stranger(work) && gp_host_now_ms() < deadline) {
+        gp_host_sleep_ms(LIBVIRT_POLL_MS);
+        err = look(work);
+    }
+    return err;
+}
+
+/* Whoever ran is paused now: its start was broken off. It goes on, since it could neither be stopped nor used. */
+static void go_on(struct work *work, const struct gp_record *record)
+{
+    enum { RESUME_TIMEOUT_MS = 30000 };
+    bool any = false;
+
+    for (size_t i = 0; i < record->snapshot->vm_count; i++) {
+        const struct gp_snapshot_vm *was = &record->snapshot->vms[i];
+        const struct gp_vm *vm = gp_have_vm(work->have, was->uuid);
+
+        if (!was->ran || !vm || vm->power != GP_POWER_PAUSED)
+            continue;
+        warn(gp_virt_start(work->pass->virt, was->uuid, RESUME_TIMEOUT_MS));
+        any = true;
+    }
+    if (any)
+        warn(look(work));
+}
+
 static int restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem,
                       const struct gp_record *record, const char *why)
 {
@@ -378,7 +439,9 @@ static int restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_aren
     struct gp_error *err;
 
     objects_of(mem, record, &set);
-    err = look(&work);
+    err = look_released(&work);
+    if (!err)
+        go_on(&work, record);
     warn(hold(&work, gp_printf(mem, "gpupart brings %s back to what it was (%s)", record->set, because)));
     if (!err) {
         work.goal = goal_of_set(

@@ -75,9 +75,9 @@ journal() {
     journalctl -o json SYSLOG_IDENTIFIER=gpupart --no-pager | jq -r "$1"
 }
 
-# running: the names of the running VMs on one line.
+# running: the names of the running VMs on one line; paused is not running.
 running() {
-    virsh list --name | sed '/^$/d' | sort | tr '\n' ' ' | sed 's/ $//'
+    virsh list --name --state-running | sed '/^$/d' | sort | tr '\n' ' ' | sed 's/ $//'
 }
 
 # partition VM: the sources of its persistent hostdevs that are ours, on one line; empty: it has none.
