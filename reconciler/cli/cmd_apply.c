@@ -5,6 +5,7 @@
 #include "boot.h"
 #include "cleanup.h"
 #include "journal.h"
+#include "plan_json.h"
 #include "plan_text.h"
 #include "text.h"
 
@@ -96,7 +97,36 @@ static int refuse_other_plan(const struct gp_pass *pass)
     return GP_EXIT_REFUSED;
 }
 
-static int apply_in(struct gp_pass *pass)
+/* What became of the plan, in words that say no more than is so. */
+static const char *result(const struct gp_pass *pass, int exit)
+{
+    size_t run = 0;
+
+    for (size_t i = 0; i < pass->plan->set_count; i++)
+        run += pass->plan->sets[i].verdict == GP_VERDICT_RUN;
+    if (exit == GP_EXIT_RESTORED)
+        return "failed, what was begun is restored";
+    if (exit == GP_EXIT_NOT_RESTORED)
+        return "failed, and could not be restored: see above";
+    if (!pass->plan->set_count)
+        return "nothing to do";
+    if (!run)
+        return "nothing was done: see above what it waits for";
+    if (exit != GP_EXIT_OK)
+        return "not all of it was done";
+    return run == pass->plan->set_count ? "done" : "done, but for what waits: see above";
+}
+
+static void print_json(struct gp_pass *pass, int exit)
+{
+    json_t *json = gp_plan_json(&pass, 1, "Apply");
+
+    (void)json_object_set_new(json, "result", gp_text_json(result(pass, exit)));
+    (void)json_object_set_new(json, "exitStatus", json_integer(exit));
+    gp_json_print(stdout, json);
+}
+
+static int apply_in(struct gp_pass *pass, enum gp_format format)
 {
     struct gp_error *err = gp_pass_plan(pass, plan_id);
     int exit = GP_EXIT_OK;
@@ -105,17 +135,16 @@ static int apply_in(struct gp_pass *pass)
         return gp_exit_worse(pass->recover_exit, gp_cli_fail(err));
     if (plan_id && !gp_streq(plan_id, pass->plan->id))
         return gp_exit_worse(pass->recover_exit, refuse_other_plan(pass));
-    gp_plan_text_print(stdout, pass);
+    if (format == GP_FORMAT_TEXT)
+        gp_plan_text_print(stdout, pass);
     (void)fflush(stdout);
     err = gp_pass_apply(pass, &exit);
     if (err)
         return gp_cli_fail(err);
-    if (pass->plan->step_count)
-        (void)printf("\nplan %s: %s\n", pass->plan->id,
-                     exit == GP_EXIT_OK             ? "done"
-                     : exit == GP_EXIT_RESTORED     ? "failed, what was begun is restored"
-                     : exit == GP_EXIT_NOT_RESTORED ? "failed, and could not be restored: see above"
-                                                    : "not all of it was done");
+    if (format == GP_FORMAT_JSON)
+        print_json(pass, exit);
+    else if (pass->plan->step_count)
+        (void)printf("\nplan %s: %s\n", pass->plan->id, result(pass, exit));
     return exit;
 }
 
@@ -129,19 +158,19 @@ static int boot_in(struct gp_pass *pass)
 
 static int run(struct gp_cli *cli)
 {
-    static const int formats[] = {GP_FORMAT_TEXT, -1};
+    static const int formats[] = {GP_FORMAT_TEXT, GP_FORMAT_JSON, -1};
+    const enum gp_format format = gp_cli_format(cli, formats);
     struct gp_pass pass;
     struct gp_error *err;
     int exit;
 
-    (void)gp_cli_format(cli, formats);
     cli->pass.change = true;
     catch_signals();
     err = gp_pass_open(&cli->pass, &pass);
     if (err)
         return gp_cli_fail(err);
     pass.cancelled = &cancelled;
-    exit = boot ? boot_in(&pass) : apply_in(&pass);
+    exit = boot ? boot_in(&pass) : apply_in(&pass, format);
     gp_pass_close(&pass);
     return exit;
 }

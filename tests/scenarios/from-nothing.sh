@@ -22,7 +22,9 @@ expect '2' jq '.summary.gpusChanged' out
 gp_ends 4 apply --plan 000000000000
 expect "0 0" inventory '[.gpus[].count] | map(tostring) | join(" ")'
 
-gp_ends 0 apply --plan "$id"
+gp_ends 0 apply --plan "$id" --format json
+expect done jq -r .result out
+expect 0 jq .exitStatus out
 expect "4 4" inventory '[.gpus[].count] | map(tostring) | join(" ")'
 expect 'NVIDIA A2-4Q' inventory '[.gpus[].partitions[].profile] | unique | join(",")'
 expect "vdi-01 vdi-02 vdi-03 vdi-04 vdi-05 vdi-06 vdi-07 vdi-08" \

@@ -62,6 +62,7 @@ stubborn_story() {
     local restarts
     restarts=$(journal 'select(.GPUPART_EVENT == "step-start") | .MESSAGE' | wc -l)
     gp_ends 0 reconcile
+    grep -q 'nothing was done' out || fail "a pass that only waits says otherwise: $(tail -n 1 out)"
     expect "$restarts" wc -l < <(journal 'select(.GPUPART_EVENT == "step-start") | .MESSAGE')
     expect "vdi-1 vdi-2 vdi-3" running
 
