@@ -104,12 +104,38 @@ enum gp_errc gp_errc_of_errno(int errnum)
     }
 }
 
+/* One block: the source, its name, its text. */
+static struct gp_source *source_copy(const struct gp_source *source)
+{
+    const size_t name = strlen(source->name) + 1, text = source->text ? source->size : 0;
+    struct gp_source *copy = malloc(sizeof *copy + name + text);
+    char *chars = (char *)(copy + 1);
+
+    if (!copy)
+        abort();
+    memcpy(chars, source->name, name);
+    if (text)
+        memcpy(chars + name, source->text, text);
+    *copy = (struct gp_source){chars, source->text ? chars + name : NULL, text};
+    return copy;
+}
+
+void gp_error_freeze(struct gp_error *err)
+{
+    for (; err; err = err->cause)
+        if (err->at.source && !err->own) {
+            err->own = source_copy(err->at.source);
+            err->at.source = err->own;
+        }
+}
+
 void gp_error_free(struct gp_error *err)
 {
     while (err) {
         struct gp_error *cause = err->cause;
 
         free(err->message);
+        free(err->own);
         free(err);
         err = cause;
     }

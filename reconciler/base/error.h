@@ -45,6 +45,7 @@ struct gp_error {
     struct gp_span at;
     char *message;
     struct gp_error *cause;
+    struct gp_source *own; /* of gp_error_freeze(): what at.source is; NULL: somebody else's */
 };
 
 #define GP_MUST_CHECK __attribute__((warn_unused_result))
@@ -62,6 +63,10 @@ struct gp_error *gp_error_wrap(struct gp_error *cause, const char *format, ...)
     __attribute__((format(printf, 2, 3), returns_nonnull)) GP_MUST_CHECK;
 /* The code for an errno: EBUSY and EAGAIN BUSY, ENOENT, ENODEV and ENXIO GONE, EPERM and EACCES PERM, … else IO. */
 enum gp_errc gp_errc_of_errno(int errnum);
+
+/* Copies the sources that @err and its causes point into, so that it may outlive them (an arena that goes). Takes
+ * NULL. */
+void gp_error_freeze(struct gp_error *err);
 
 /* Takes NULL. Frees the causes too. */
 void gp_error_free(struct gp_error *err);

@@ -196,8 +196,10 @@ struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_p
         err = open_run(pass);
     if (warning)
         (void)fprintf(stderr, "gpupart: warning: %s\n", warning);
-    if (err)
+    if (err) {
+        gp_error_freeze(err); /* it points into the configuration, which goes with the arena */
         gp_pass_close(pass);
+    }
     return err;
 }
 

@@ -183,10 +183,10 @@ static const struct {
         "/nvidia/current_vgpu_type\n"
         "748 > @0000:08:00.6/nvidia/current_vgpu_type ! EIO"},
     {"not cleared while it is held, nor for a while after", "N4", "two-a2",
-     ON "746 > " VF "/nvidia/current_vgpu_type\nhold dev/vfio/90\nsleep 60\n0 > " VF
+     ON ": teardown-ms 40000\n746 > " VF "/nvidia/current_vgpu_type\nhold dev/vfio/90\nsleep 60\n0 > " VF
         "/nvidia/current_vgpu_type ! EPERM\ndrop\nsleep 10\n0 > " VF
         "/nvidia/current_vgpu_type ! EPERM\n"
-        "sleep 60\n0 > " VF "/nvidia/current_vgpu_type"},
+        "sleep 2100\n0 > " VF "/nvidia/current_vgpu_type"},
     {"a look is not a guest", "N4", "two-a2",
      ON
      "746 > " VF
@@ -261,12 +261,12 @@ static const struct {
           "\nno dev/vfio/109\n" TYPE "nvidia-746/available_instances = 1\n" UUID " > " TYPE
           "nvidia-746/create\nyes dev/vfio/110"},
     {"the driver may take it away itself", "S4, mechanics.md L2", "two-a2-mdev",
-     ": self-remove-ms 400\nhold dev/vfio/106\nsleep 60\ndrop\nsleep 50\n"
+     ": self-remove-ms 400\nhold dev/vfio/106\nsleep 60\ndrop\nsleep 500\n"
      "no sys/bus/mdev/devices/f715f63c-0d00-4007-9c5a-b07b0c6c05de\n" VF
      "/mdev_supported_types/nvidia-754/available_instances = 1"},
     {"and who does it first loses the vGPU until a reboot", "S4, mechanics.md L2", "two-a2-mdev",
-     ": self-remove-ms 1000\nhold dev/vfio/106\nsleep 60\ndrop\nsleep 5\n"
-     "1 > sys/bus/mdev/devices/f715f63c-0d00-4007-9c5a-b07b0c6c05de/remove\nsleep 80\n" UUID
+     ": self-remove-ms 40000\nhold dev/vfio/106\nsleep 60\ndrop\nsleep 5\n"
+     "1 > sys/bus/mdev/devices/f715f63c-0d00-4007-9c5a-b07b0c6c05de/remove\nsleep 2100\n" UUID
      " > " TYPE "nvidia-746/create\n11234567-89ab-cdef-0123-456789abcdef > " VF
      "/mdev_supported_types/nvidia-746/create ! ENOSPC"},
     {"on the PF: as many as fit", "N5, R5", "mixed",
@@ -333,8 +333,8 @@ static const struct {
      ": set sys/bus/pci/devices/0000:03:00.0/sriov_numvfs 3\n" XE
      "/sriov_numvfs = 3\ngpusim-log = _"},
     {"attributes that come late", "gpusim --help", "two-a2",
-     ": late nvidia/current_vgpu_type 100\n" ON "no " VF "/nvidia/current_vgpu_type\nyes " VF
-     "/nvidia/creatable_vgpu_types\nsleep 110\nyes " VF "/nvidia/current_vgpu_type"},
+     ": late nvidia/current_vgpu_type 4000\n" ON "no " VF "/nvidia/current_vgpu_type\nyes " VF
+     "/nvidia/creatable_vgpu_types\nsleep 4100\nyes " VF "/nvidia/current_vgpu_type"},
     {"commands that are none", "gpusim --help", "two-a2",
      "nonsense slot3 > gpusim-control ! EINVAL\nfail x 0 EIO > gpusim-control ! EINVAL\n"
      "fail x 1 EWHAT > gpusim-control ! EINVAL\nlose-vfs slot9 > gpusim-control ! ENODEV"},

@@ -126,3 +126,24 @@ Test(error, tells_place_excerpt_and_every_cause)
                  "commit 1a2b3c4 was not applied: a.yaml:2:9: 'vram' takes a size, not 'lots'"));
     gp_error_free(err);
 }
+
+Test(error, outlives_its_source_once_frozen)
+{
+    struct gp_arena *mem = gp_arena_new();
+    struct gp_source *source = gp_new(mem, struct gp_source);
+    gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
+    gp_cleanup(gp_free_p) char *text = NULL;
+    size_t size = 0;
+    FILE *out;
+
+    *source = (struct gp_source){gp_strdup(mem, "agent.yaml"), gp_strdup(mem, "a: 1\nb: x\n"), 10};
+    err = gp_error_wrap(gp_error_at(GP_E_CONFIG, (struct gp_span){source, 2, 4}, "'b' is no number"), "refused");
+    gp_error_freeze(err);
+    gp_error_freeze(err);
+    gp_arena_free(mem);
+    out = open_memstream(&text, &size);
+    gp_error_print(out, err);
+    (void)fclose(out);
+    cr_assert(eq(str, text,
+                 "refused\nagent.yaml:2:4: because: 'b' is no number\n    2 | b: x\n      |    ^\n"));
+}
