@@ -30,6 +30,7 @@ int main(int argc, char *argv[])
 {
     sd_event *event = NULL;
     sd_device_monitor *monitor = NULL;
+    int status;
 
     if (argc != 3) {
         fputs("usage: wait-uevent SUBSYSTEM TIMEOUT-MS\n", stderr);
@@ -46,5 +47,8 @@ int main(int argc, char *argv[])
     }
     puts("listening");
     fflush(stdout);
-    return sd_event_loop(event);
+    status = sd_event_loop(event);
+    sd_device_monitor_unref(monitor);
+    sd_event_unref(event);
+    return status;
 }
