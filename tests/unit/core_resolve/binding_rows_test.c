@@ -1,0 +1,150 @@
+/* Examples of gp_resolve(): which VMs are bound, and the words it is told in. */
+#include "rows.h"
+#include "resolve_rows.h"
+
+#include "text.h"
+
+static void glob_with_except(struct world *world)
+{
+    world->declaration.bindings[0]->vms[0].name = "?";
+    *gp_push(world->mem, world->declaration.bindings[0]->vms[0].except.items,
+             world->declaration.bindings[0]->vms[0].except.count) = "a";
+    world->declaration.bindings[0]->vm_count = 1;
+}
+
+static void glob_of_nothing(struct world *world)
+{
+    world->declaration.bindings[0]->vms[1].name = "z-*";
+}
+
+static void bound_on_other_host(struct world *world)
+{
+    world->declaration.bindings[0]->vms[1].host = "kvm-b";
+}
+
+static void not_defined_here(struct world *world)
+{
+    world_bind(world, world->declaration.bindings[0], "desk-1")->host = "kvm-a";
+}
+
+static void not_defined_anywhere(struct world *world)
+{
+    world_bind(world, world->declaration.bindings[0], "desk-1");
+}
+
+static void another_uuid(struct world *world)
+{
+    world->declaration.bindings[0]->vms[1].uuid = world->have.vms[0].uuid;
+    world_give(world, &world->have.vms[1], &world->have.gpus[0], 1, true);
+}
+
+static void bound_twice(struct world *world)
+{
+    world_bind(world, world_binding(world, "cad", "vdi"), "b");
+}
+
+static void never_vm(struct world *world)
+{
+    *gp_push(world->mem, world->agent.never_touch_vms.items, world->agent.never_touch_vms.count) = "b";
+}
+
+static void transient(struct world *world)
+{
+    world->have.vms[1].persistent = false;
+}
+
+static void stray(struct world *world)
+{
+    world_give(world, &world->have.vms[1], &world->have.gpus[0], 0, true)->ours = false;
+    world->have.vms[1].persistent_devs[0].stray_mark = true;
+    world->have.vms[1].mark_fits = false;
+    world->have.vms[1].mark->vm = "7a1f0e7e-7a2b-4c11-9b57-0c2f1a1d9e10";
+}
+
+static void stray_unbound(struct world *world)
+{
+    stray(world);
+    world->declaration.bindings[0]->vm_count = 1;
+}
+
+static void unbound(struct world *world)
+{
+    world_give(world, &world->have.vms[1], &world->have.gpus[0], 0, true);
+    world->declaration.bindings[0]->vm_count = 1;
+}
+
+static void unbound_not_pruned(struct world *world)
+{
+    unbound(world);
+    world->cluster.policy.prune_bindings = false;
+}
+
+static void vram_too_small(struct world *world)
+{
+    world->declaration.bindings[0]->vram.min = 8ULL << 30;
+}
+
+static void no_such_pool(struct world *world)
+{
+    world->declaration.bindings[0]->pool = "vid";
+}
+
+static const struct resolve_row rows[] = {
+    {"a glob and what it leaves out", glob_with_except,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: left alone\nb: slot3/0\n", ""},
+    {"a glob that fits nothing", glob_of_nothing,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: left alone\n",
+     "note GP-W305 pool/vdi: 'z-*' matches no VM of kvm-a\n"},
+    {"bound on another host", bound_on_other_host,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: left alone\n", ""},
+    {"not defined on the host that is named", not_defined_here,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: slot3/1\n",
+     "error GP-E303 vm/desk-1: VM 'desk-1' is not defined on kvm-a\n"},
+    {"defined wherever", not_defined_anywhere,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: slot3/1\n", ""},
+    {"a name that another VM bears", another_uuid,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: left alone\n",
+     "error GP-D808 vm/b: 'b' has UUID UUID-B, not the pinned UUID-A"
+     ", which is now named a: it is not bound\n"},
+    {"bound twice", bound_twice,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\n"
+     "b: GP-E301 'b' is bound by 'cad' and by 'desktops'; a VM has one partition\n",
+     "error GP-E301 vm/b: 'b' is bound by 'cad' and by 'desktops'; a VM has one partition\n"},
+    {"a VM never to be touched", never_vm,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: left alone\n",
+     "note GP-E406 vm/b: 'b' is bound by 'desktops' but is in neverTouch of this host: it is left alone\n"},
+    {"a transient VM", transient,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\n"
+     "b: GP-E507 'b' is transient: it is gone once it is stopped, so nothing of it can be changed\n",
+     "error GP-E507 vm/b: 'b' is transient: it is gone once it is stopped, so nothing of it can be "
+     "changed\n"},
+    {"marks of another VM", stray,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\n"
+     "b: GP-D807 'b' carries marks that were made for VM 7a1f0e7e-7a2b-4c11-9b57-0c2f1a1d9e10: it was copied "
+     "or reverted, and is not touched until they are removed from its definition\n",
+     "error GP-D807 vm/b: 'b' carries marks that were made for VM 7a1f0e7e-7a2b-4c11-9b57-0c2f1a1d9e10: it "
+     "was copied or reverted, and is not touched until they are removed from its definition\n"},
+    {"marks of another VM, not bound", stray_unbound,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: left alone\n",
+     "warning GP-D807 vm/b: 'b' carries marks that were made for VM 7a1f0e7e-7a2b-4c11-9b57-0c2f1a1d9e10: it "
+     "is not touched\n"},
+    {"omission removes", unbound, "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: -\n", ""},
+    {"unless it does not", unbound_not_pruned,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: left alone\n", ""},
+    {"less VRAM than asked for", vram_too_small,
+     "slot3: partitioned 4 NVIDIA A2-4Q\n"
+     "a: GP-E307 binding 'desktops' asks for other VRAM than a VM gets of pool 'vdi' (4096 MiB)\n"
+     "b: GP-E307 binding 'desktops' asks for other VRAM than a VM gets of pool 'vdi' (4096 MiB)\n",
+     "error GP-E307 vm/a: binding 'desktops' asks for other VRAM than a VM gets of pool 'vdi' (4096 MiB)\n"
+     "error GP-E307 vm/b: binding 'desktops' asks for other VRAM than a VM gets of pool 'vdi' (4096 MiB)\n"},
+    {"no such pool", no_such_pool,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: GP-E212 cluster 'c' has no pool 'vid'\n"
+     "b: GP-E212 cluster 'c' has no pool 'vid'\n",
+     "error GP-E212 vm/a: cluster 'c' has no pool 'vid'\n"
+     "error GP-E212 vm/b: cluster 'c' has no pool 'vid'\n"},
+};
+
+GP_ROWS(resolve, bindings, rows)
+{
+    resolve_row_check(&rows[*i]);
+}

@@ -1,0 +1,185 @@
+/* Examples of gp_resolve(): which pool owns a GPU, and the words it is told in. */
+#include "rows.h"
+#include "resolve_rows.h"
+
+#include "text.h"
+
+static void two_pools(struct world *world)
+{
+    world_pool(world, "cad", 2, NULL);
+}
+
+static void two_modes(struct world *world)
+{
+    world_pool(world, "cad", 0, NULL)->mode = GP_MODE_PASSTHROUGH;
+}
+
+static void never_gpu(struct world *world)
+{
+    *gp_push(world->mem, world->agent.never_touch_gpus.items, world->agent.never_touch_gpus.count) =
+        "0000:03:00.0";
+}
+
+static void named_host_lacks(struct world *world)
+{
+    *gp_push(world->mem, world->cluster.pools[0].hosts.items, world->cluster.pools[0].hosts.count) = "kvm-a";
+    world->cluster.pools[0].match.model = "NVIDIA L4";
+}
+
+static void glob_host_lacks(struct world *world)
+{
+    named_host_lacks(world);
+    world->cluster.pools[0].hosts.items[0] = "kvm-*";
+}
+
+static void other_host(struct world *world)
+{
+    *gp_push(world->mem, world->cluster.pools[0].hosts.items, world->cluster.pools[0].hosts.count) = "kvm-b";
+}
+
+static void match_all_ways(struct world *world)
+{
+    world->cluster.pools[0].match = (struct gp_match){
+        .model = "NVIDIA A2", .vendor = "nvidia", .device = "10de:25b6", .vram = 16ULL << 30};
+    *gp_push(world->mem, world->cluster.pools[0].select.addresses.items,
+             world->cluster.pools[0].select.addresses.count) = "0000:03:00.0";
+}
+
+static void vendor_in_hex(struct world *world)
+{
+    world->cluster.pools[0].match.vendor = "8086";
+}
+
+static void left_out(struct world *world)
+{
+    world_gpu(world, 4);
+    *gp_push(world->mem, world->cluster.pools[0].select.slots.items,
+             world->cluster.pools[0].select.slots.count) = "3";
+}
+
+static void unlike(struct world *world)
+{
+    struct gp_gpu *gpu = world_gpu(world, 4);
+
+    gpu->model = "NVIDIA A16";
+}
+
+static void passthrough(struct world *world)
+{
+    world->cluster.pools[0].mode = GP_MODE_PASSTHROUGH;
+}
+
+static void no_mechanism(struct world *world)
+{
+    world->have.gpus[0].mechanism = NULL;
+    world->have.gpus[0].status = GP_GPU_UNSUPPORTED;
+    world->have.gpus[0].reason = "the vGPU driver is not loaded";
+}
+
+static void half_way(struct world *world)
+{
+    world->have.gpus[0].status = GP_GPU_UNHEALTHY;
+    world->have.gpus[0].reason = "left on pci-pf-stub";
+}
+
+static void no_counts(struct world *world)
+{
+    world->have.gpus[0].valid_count = 0;
+}
+
+static void dropped_pool(struct world *world)
+{
+    world->cluster.pool_count = 0;
+    world->declaration.binding_count = 0;
+    world_cut(world, &world->have.gpus[0], 4, 0);
+    world_applied(world, "gpu/slot3", "partitioned 4 NVIDIA A2-4Q");
+}
+
+static void dropped_pool_pruned(struct world *world)
+{
+    dropped_pool(world);
+    world->cluster.policy.prune_partitions = true;
+}
+
+static const struct resolve_row rows[] = {
+    {"two pools", two_pools,
+     "slot3: GP-E203 slot3 is in pool 'vdi' and in pool 'cad'; narrow 'match' or 'select'\n"
+     "a: GP-E203 slot3 is in pool 'vdi' and in pool 'cad'; narrow 'match' or 'select'\n"
+     "b: GP-E203 slot3 is in pool 'vdi' and in pool 'cad'; narrow 'match' or 'select'\n",
+     "error GP-E203 gpu/slot3: slot3 is in pool 'vdi' and in pool 'cad'; narrow 'match' or 'select'\n"},
+    {"two modes", two_modes,
+     "slot3: GP-E302 slot3 is in pool 'vdi' (partitioned) and in pool 'cad' (passthrough); a GPU has one "
+     "mode\n"
+     "a: GP-E302 slot3 is in pool 'vdi' (partitioned) and in pool 'cad' (passthrough); a GPU has one mode\n"
+     "b: GP-E302 slot3 is in pool 'vdi' (partitioned) and in pool 'cad' (passthrough); a GPU has one mode\n",
+     "error GP-E302 gpu/slot3: slot3 is in pool 'vdi' (partitioned) and in pool 'cad' (passthrough); a GPU "
+     "has one mode\n"},
+    {"never to be touched", never_gpu, "slot3: left alone\na: pending\nb: pending\n",
+     "note GP-E406 gpu/slot3: slot3 fits pool 'vdi' but is in neverTouch of this host: it is left alone\n"
+     "warning GP-W306 pool/vdi: pool 'vdi' has 0 partitions on kvm-a, 0 of them for its 2 VMs; pending: "
+     "a, b\n"},
+    {"the host that is named has no such GPU", named_host_lacks, "slot3: left alone\na: pending\nb: pending\n",
+     "error GP-E201 pool/vdi: kvm-a has no GPU for pool 'vdi'; GPUs here: slot3 NVIDIA A2\n"
+     "warning GP-W306 pool/vdi: pool 'vdi' has 0 partitions on kvm-a, 0 of them for its 2 VMs; pending: "
+     "a, b\n"},
+    {"a host that a glob fits has no such GPU", glob_host_lacks,
+     "slot3: left alone\na: pending\nb: pending\n",
+     "warning GP-W306 pool/vdi: pool 'vdi' has 0 partitions on kvm-a, 0 of them for its 2 VMs; pending: "
+     "a, b\n"},
+    {"the pool is for another host", other_host, "slot3: left alone\na: pending\nb: pending\n",
+     "warning GP-W306 pool/vdi: pool 'vdi' has 0 partitions on kvm-a, 0 of them for its 2 VMs; pending: "
+     "a, b\n"},
+    {"matched by all that can be said", match_all_ways,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: slot3/1\n", ""},
+    {"another vendor", vendor_in_hex, "slot3: left alone\na: pending\nb: pending\n",
+     "warning GP-W306 pool/vdi: pool 'vdi' has 0 partitions on kvm-a, 0 of them for its 2 VMs; pending: "
+     "a, b\n"},
+    {"one of two is selected", left_out,
+     "slot3: partitioned 4 NVIDIA A2-4Q\nslot4: left alone\na: slot3/0\nb: slot3/1\n",
+     "warning GP-W203 pool/vdi: pool 'vdi' leaves out GPUs of kvm-a that fit it: slot4\n"},
+    {"two that differ", unlike,
+     "slot3: GP-E205 the GPUs of pool 'vdi' differ: slot3 is NVIDIA A2 (16384 MiB), slot4 is NVIDIA A16 "
+     "(16384 MiB)\n"
+     "slot4: GP-E205 the GPUs of pool 'vdi' differ: slot3 is NVIDIA A2 (16384 MiB), slot4 is NVIDIA A16 "
+     "(16384 MiB)\n"
+     "a: GP-E205 the GPUs of pool 'vdi' differ: slot3 is NVIDIA A2 (16384 MiB), slot4 is NVIDIA A16 "
+     "(16384 MiB)\n"
+     "b: GP-E205 the GPUs of pool 'vdi' differ: slot3 is NVIDIA A2 (16384 MiB), slot4 is NVIDIA A16 "
+     "(16384 MiB)\n",
+     "error GP-E205 gpu/slot3: the GPUs of pool 'vdi' differ: slot3 is NVIDIA A2 (16384 MiB), slot4 is "
+     "NVIDIA A16 (16384 MiB)\n"
+     "error GP-E205 gpu/slot4: the GPUs of pool 'vdi' differ: slot3 is NVIDIA A2 (16384 MiB), slot4 is "
+     "NVIDIA A16 (16384 MiB)\n"},
+    {"a mode that its mechanism does not offer", passthrough,
+     "slot3: GP-E110 mode passthrough is not offered by mechanism sim of slot3: no way to do it\n"
+     "a: GP-E110 mode passthrough is not offered by mechanism sim of slot3: no way to do it\n"
+     "b: GP-E110 mode passthrough is not offered by mechanism sim of slot3: no way to do it\n",
+     "error GP-E110 gpu/slot3: mode passthrough is not offered by mechanism sim of slot3: no way to do "
+     "it\n"},
+    {"no mechanism", no_mechanism,
+     "slot3: GP-E110 nothing on this host can make slot3 partitioned: the vGPU driver is not loaded\n"
+     "a: GP-E110 nothing on this host can make slot3 partitioned: the vGPU driver is not loaded\n"
+     "b: GP-E110 nothing on this host can make slot3 partitioned: the vGPU driver is not loaded\n",
+     "error GP-E110 gpu/slot3: nothing on this host can make slot3 partitioned: the vGPU driver is not "
+     "loaded\n"},
+    {"half-way: its mechanism knows the way out", half_way,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: slot3/1\n", ""},
+    {"no valid counts", no_counts,
+     "slot3: GP-E202 it is not known how slot3 can be partitioned: neither its driver nor the catalogue "
+     "tells a valid count\n"
+     "a: GP-E202 it is not known how slot3 can be partitioned: neither its driver nor the catalogue tells a "
+     "valid count\n"
+     "b: GP-E202 it is not known how slot3 can be partitioned: neither its driver nor the catalogue tells a "
+     "valid count\n",
+     "error GP-E202 gpu/slot3: it is not known how slot3 can be partitioned: neither its driver nor the "
+     "catalogue tells a valid count\n"},
+    {"partitions stay when the pool goes", dropped_pool, "slot3: left alone\na: left alone\nb: left alone\n",
+     ""},
+    {"unless pruning them is asked for", dropped_pool_pruned, "slot3: none\na: left alone\nb: left alone\n",
+     ""},
+};
+
+GP_ROWS(resolve, pools, rows)
+{
+    resolve_row_check(&rows[*i]);
+}
