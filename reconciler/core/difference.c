@@ -235,6 +235,15 @@ static const char *observed_value(const struct differ *differ, const struct gp_g
     return live;
 }
 
+/* Whether the persistent definition has @value, and nothing says that it is ours. */
+static bool is_given_by_hand(const struct differ *differ, const struct gp_vm *vm, const char *value)
+{
+    for (size_t n = 0; n < vm->persistent_count; n++)
+        if (!vm->persistent_devs[n].ours && gp_streq(device_value(differ, vm->persistent_devs[n].device), value))
+            return true;
+    return false;
+}
+
 static void differ_vm(struct differ *differ, const struct gp_goal_vm *goal)
 {
     const struct gp_vm *vm = gp_have_vm(differ->have, goal->uuid);
@@ -269,6 +278,13 @@ static void differ_vm(struct differ *differ, const struct gp_goal_vm *goal)
         return;
     difference.before = expected;
     difference.after = observed;
+    if (gp_streq(observed, "-") && is_given_by_hand(differ, vm, expected)) {
+        difference.path = "mark";
+        difference.rule = "GP-D803";
+        difference.reason = "it has its partition, but alias or metadata do not say that it is gpupart's any more";
+        add(differ, true, &difference);
+        return;
+    }
     difference.rule = gp_streq(observed, "-") ? "GP-D803" : "GP-D804";
     difference.reason = gp_streq(observed, "-") ? "its partition was taken from it"
                                                 : "it has another partition than it was given";

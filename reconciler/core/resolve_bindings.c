@@ -55,15 +55,35 @@ static bool forbidden(struct gp_resolve *r, const struct gp_vm *vm)
     return false;
 }
 
-static bool is_foreign(const struct gp_vm *vm)
+/* The partition that the record says was given to @vm, if somebody took the whole mark away: then the record makes up
+ * for it. A mark that is there and does not fit tells of a copy, whatever the record says. */
+static bool find_unmarked(struct gp_resolve *r, const struct gp_vm *vm, struct gp_spot *ret)
 {
-    for (size_t n = 0; n < vm->persistent_count; n++)
-        if (vm->persistent_devs[n].stray_mark)
+    const struct gp_applied *applied =
+        gp_memory_applied(r->input->memory, gp_printf(r->mem, "vm/%s", vm->uuid));
+
+    return !vm->mark && applied && gp_spot_of_symbol(r->have, applied->value, ret);
+}
+
+static bool any_stray(struct gp_resolve *r, const struct gp_hostdev *devs, size_t count, const struct gp_spot *own)
+{
+    for (size_t n = 0; n < count; n++) {
+        struct gp_spot spot;
+
+        if (devs[n].stray_mark &&
+            !(own && gp_spot_of_device(r->have, devs[n].device, &spot) && gp_spot_eq(spot, *own)))
             return true;
-    for (size_t n = 0; n < vm->live_count; n++)
-        if (vm->live[n].stray_mark)
-            return true;
-    return vm->mark && !vm->mark_fits;
+    }
+    return false;
+}
+
+static bool is_foreign(struct gp_resolve *r, const struct gp_vm *vm)
+{
+    struct gp_spot spot;
+    const struct gp_spot *own = find_unmarked(r, vm, &spot) ? &spot : NULL;
+
+    return any_stray(r, vm->persistent_devs, vm->persistent_count, own) ||
+           any_stray(r, vm->live, vm->live_count, own) || (vm->mark && !vm->mark_fits);
 }
 
 bool gp_vm_is_ours(const struct gp_vm *vm)
@@ -208,23 +228,31 @@ static void unbind(struct gp_resolve *r, size_t n)
                             vm->name);
 }
 
+/* What is wrong with the marks of @vm. */
+static const char *describe_marks(struct gp_resolve *r, const struct gp_vm *vm)
+{
+    if (!vm->mark)
+        return "has a hostdev with an alias of gpupart's, but no mark that says which and whose it is";
+    return gp_printf(r->mem, "carries marks that were made for %s",
+                     vm->mark->vm && !gp_streq(vm->mark->vm, vm->uuid) ? gp_printf(r->mem, "VM %s", vm->mark->vm)
+                                                                       : "another host or device");
+}
+
 static void report_foreign(struct gp_resolve *r, size_t n)
 {
     const struct gp_vm *vm = &r->have->vms[n];
     struct gp_goal_vm *goal = &r->goal->vms[n];
     struct gp_span at = goal->cause;
-    const char *whose = vm->mark && vm->mark->vm && !gp_streq(vm->mark->vm, vm->uuid)
-                            ? gp_printf(r->mem, "VM %s", vm->mark->vm)
-                            : "another host or device";
+    const char *marks = describe_marks(r, vm);
 
     if (goal->managed)
         gp_resolve_block_vm(r, goal, "GP-D807", at,
-                            "'%s' carries marks that were made for %s: it was copied or reverted, and is "
-                            "not touched until they are removed from its definition",
-                            vm->name, whose);
+                            "'%s' %s: it was copied or reverted, and is not touched until they are removed from "
+                            "its definition",
+                            vm->name, marks);
     else
         gp_resolve_find(r, "GP-D807", GP_LEVEL_WARNING, at, gp_printf(r->mem, "vm/%s", vm->name),
-                        "'%s' carries marks that were made for %s: it is not touched", vm->name, whose);
+                        "'%s' %s: it is not touched", vm->name, marks);
 }
 
 static const char *nearest_vm(struct gp_resolve *r, const char *name)
@@ -273,7 +301,7 @@ void gp_resolve_bindings(struct gp_resolve *r)
         else
             unbind(r, n);
         r->goal->owned += gp_vm_is_ours(&r->have->vms[n]);
-        if (is_foreign(&r->have->vms[n]))
+        if (is_foreign(r, &r->have->vms[n]))
             report_foreign(r, n);
     }
     if (r->goal->drained || r->have->vms_unknown)

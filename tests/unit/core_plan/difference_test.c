@@ -132,6 +132,24 @@ GP_ROWS(difference, vm, vms)
               "%s", vms[*i].name);
 }
 
+Test(difference, a_lost_mark_is_no_lost_partition)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct stage stage;
+    struct gp_vm *vm;
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "vendor", 4);
+    vm = stage_vm(&stage, "a");
+    stage_give(&stage, vm, 1, 1, false);
+    stage_run(&stage, vm);
+    stage_bind(&stage, "a", 1, 1);
+    stage_applied(&stage, gp_printf(mem, "vm/%s", vm->uuid), "slot1/1");
+    cr_assert(eq(str, (char *)show_differences(mem, gp_plan(mem, stage_ready(&stage))),
+                 "drift vm/a mark GP-D803: slot1/1 -> - (it has its partition, but alias or metadata do not say "
+                 "that it is gpupart's any more)\n"));
+}
+
 Test(difference, a_gpu_that_is_gone_drifted)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();

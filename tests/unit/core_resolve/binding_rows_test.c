@@ -67,6 +67,28 @@ static void stray_unbound(struct world *world)
     world->declaration.bindings[0]->vm_count = 1;
 }
 
+/* Somebody took the metadata away: the alias is left, and with it nothing that says whose it is. */
+static void mark_lost(struct world *world)
+{
+    struct gp_vm *vm = &world->have.vms[1];
+
+    world_cut(world, &world->have.gpus[0], 4, 0);
+    world_give(world, vm, &world->have.gpus[0], 0, false)->stray_mark = true;
+    world_run(world, vm);
+}
+
+static void mark_lost_but_remembered(struct world *world)
+{
+    mark_lost(world);
+    world_applied(world, gp_printf(world->mem, "vm/%s", world->have.vms[1].uuid), "slot3/0");
+}
+
+static void mark_lost_and_moved(struct world *world)
+{
+    mark_lost(world);
+    world_applied(world, gp_printf(world->mem, "vm/%s", world->have.vms[1].uuid), "slot3/3");
+}
+
 static void unbound(struct world *world)
 {
     world_give(world, &world->have.vms[1], &world->have.gpus[0], 0, true);
@@ -128,6 +150,20 @@ static const struct resolve_row rows[] = {
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: left alone\n",
      "warning GP-D807 vm/b: 'b' carries marks that were made for VM 7a1f0e7e-7a2b-4c11-9b57-0c2f1a1d9e10: it "
      "is not touched\n"},
+    {"a mark that somebody took away", mark_lost,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\n"
+     "b: GP-D807 'b' has a hostdev with an alias of gpupart's, but no mark that says which and whose it is: it "
+     "was copied or reverted, and is not touched until they are removed from its definition\n",
+     "error GP-D807 vm/b: 'b' has a hostdev with an alias of gpupart's, but no mark that says which and whose "
+     "it is: it was copied or reverted, and is not touched until they are removed from its definition\n"},
+    {"is made up for by the record", mark_lost_but_remembered,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: slot3/0\n", ""},
+    {"if that names the same partition", mark_lost_and_moved,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\n"
+     "b: GP-D807 'b' has a hostdev with an alias of gpupart's, but no mark that says which and whose it is: it "
+     "was copied or reverted, and is not touched until they are removed from its definition\n",
+     "error GP-D807 vm/b: 'b' has a hostdev with an alias of gpupart's, but no mark that says which and whose "
+     "it is: it was copied or reverted, and is not touched until they are removed from its definition\n"},
     {"omission removes", unbound, "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: -\n", ""},
     {"unless it does not", unbound_not_pruned,
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: left alone\n", ""},
