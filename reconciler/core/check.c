@@ -18,7 +18,10 @@ static struct gp_error *breaks(const struct checker *checker, int law,
 static struct gp_error *breaks(const struct checker *checker, int law, const char *what)
 {
     const struct gp_step *step = checker->step;
-    const char *object = step->vm_name ? step->vm_name : step->gpu ? step->gpu : "host";
+    const char *object = step->vm_name ? step->vm_name
+                         : step->unit  ? step->unit
+                         : step->gpu   ? step->gpu
+                                       : "host";
 
     return gp_error_new(
         GP_E_BUG, "law %d, step %u, %s %s%s%s: %s", law, (unsigned)step->n,
@@ -187,6 +190,63 @@ static struct gp_error *check_definitions(const struct checker *checker, const s
     return NULL;
 }
 
+/* ---- programs of the host ---- */
+
+static const struct gp_goal_unit *goal_unit(const struct checker *checker, const char *name)
+{
+    for (size_t n = 0; n < checker->input->goal->unit_count; n++)
+        if (gp_streq(checker->input->goal->units[n].name, name))
+            return &checker->input->goal->units[n];
+    return NULL;
+}
+
+static bool needs_gpu_free(const struct gp_step *step)
+{
+    return !is_vm_step(step->kind) && !is_unit_step(step->kind) &&
+           (step->reach >= GP_REACH_GPU || (step->reach == GP_REACH_PARTITION && step->partition < 0));
+}
+
+/* Law 1. On the way back one whose state nobody can tell holds up no guest. */
+static struct gp_error *check_units_off(const struct checker *checker)
+{
+    for (size_t n = 0; needs_gpu_free(checker->step) && n < checker->now->unit_count; n++) {
+        const struct gp_unit *unit = &checker->now->units[n];
+        const struct gp_goal_unit *goal = goal_unit(checker, unit->name);
+        const bool may_hold = unit->state == GP_UNIT_ACTIVE ||
+                              (unit->state == GP_UNIT_UNKNOWN && checker->input->goal->cluster);
+
+        if (goal && unit->listed && may_hold)
+            return breaks(checker, 1, gp_printf(checker->mem, "%s may use the GPU", unit->name));
+    }
+    return NULL;
+}
+
+/* Laws 2, 4 and 8. */
+static struct gp_error *check_unit_step(const struct checker *checker)
+{
+    const struct gp_step *step = checker->step;
+    const struct gp_goal_unit *goal = goal_unit(checker, step->unit);
+    const struct gp_unit *unit = gp_have_unit(checker->now, step->unit);
+    bool starts = false, needed = false;
+
+    if (!goal || !unit)
+        return breaks(checker, 4, "nobody says that it may be stopped or started");
+    if (step->kind == GP_STEP_START_UNIT)
+        return goal->run ? NULL : breaks(checker, 2, "nobody wants it to run");
+    if (!unit->listed || unit->state == GP_UNIT_UNKNOWN)
+        return breaks(checker, 4, "it may not be stopped");
+    for (size_t n = step->n; n < checker->plan->step_count; n++) {
+        const struct gp_step *later = &checker->plan->steps[n];
+
+        needed |= later->set == step->set && needs_gpu_free(later);
+        starts |= later->set == step->set && later->kind == GP_STEP_START_UNIT &&
+                  gp_streq(later->unit, step->unit);
+    }
+    if (goal->run && !starts)
+        return breaks(checker, 2, "it is not started again");
+    return needed ? NULL : breaks(checker, 8, "nothing that it uses changes");
+}
+
 static struct gp_error *check_gpu_step(const struct checker *checker)
 {
     const struct gp_goal_gpu *goal = goal_gpu(checker, checker->step->gpu);
@@ -197,6 +257,8 @@ static struct gp_error *check_gpu_step(const struct checker *checker)
     if (!goal || !goal->managed || goal->rule)
         return breaks(checker, 4, "the GPU is not ours to change");
     err = check_free(checker);
+    if (!err)
+        err = check_units_off(checker);
     if (err)
         return err;
     for (size_t g = 0; checker->step->reach == GP_REACH_HOST && g < checker->now->gpu_count; g++) {
@@ -396,16 +458,18 @@ static int rank_of(const struct gp_step *step)
         return 0;
     case GP_STEP_DETACH:
         return 1;
+    case GP_STEP_STOP_UNIT:
+        return 2;
     case GP_STEP_ATTACH:
     case GP_STEP_REBIND:
     case GP_STEP_MARK:
-        return 3;
-    case GP_STEP_START_UNIT:
         return 4;
-    case GP_STEP_START_VM:
+    case GP_STEP_START_UNIT:
         return 5;
+    case GP_STEP_START_VM:
+        return 6;
     default:
-        return 2; /* among themselves as their mechanism says */
+        return 3; /* among themselves as their mechanism says */
     }
 }
 
@@ -448,7 +512,7 @@ static struct gp_error *check_step(struct checker *checker)
         return is_edit(step->kind) ? check_edit(checker, vm) : check_start(checker, vm);
     }
     if (is_unit_step(step->kind))
-        return NULL;
+        return check_unit_step(checker);
     return check_gpu_step(checker);
 }
 

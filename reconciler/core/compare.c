@@ -14,6 +14,8 @@ static bool is_one_of(const struct gp_strings *strings, const char *text)
 /* What is left of a set may no longer touch, so its steps are told by their objects. */
 static bool is_of(const struct gp_set *set, const struct gp_step *step)
 {
+    if (step->unit)
+        return is_one_of(&set->units, step->unit);
     return step->vm ? is_one_of(&set->vms, step->vm) : is_one_of(&set->gpus, step->gpu);
 }
 
@@ -22,6 +24,12 @@ static bool is_of(const struct gp_set *set, const struct gp_step *step)
 static bool may_be_missing(const struct gp_step *planned)
 {
     return planned->kind == GP_STEP_REBIND && planned->device.kind == GP_DEVICE_NONE;
+}
+
+/* What somebody else stopped or started in the meantime, or what does not come up, holds up nothing. */
+static bool is_needless(const struct gp_step *planned)
+{
+    return planned->unit || may_be_missing(planned);
 }
 
 /* Less than what was planned may be disturbed, since guests are off by now; more may not. */
@@ -110,7 +118,7 @@ static struct gp_error *compare(struct gp_arena *mem, const struct gp_plan *plan
             used[found] = true;
             if (gpu_last)
                 *gpu_last = found + 1;
-        } else if (!may_be_missing(step) && !is_early(mem, planned, fresh, step)) {
+        } else if (!is_needless(step) && !is_early(mem, planned, fresh, step)) {
             return gp_error_new(GP_E_CHANGED, "%s was planned, but is not to be done any more%s",
                                 text_of(mem, step), why_not(mem, fresh, step));
         }

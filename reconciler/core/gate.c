@@ -11,6 +11,7 @@ struct gate {
     const struct gp_gate_input *input;
     struct gp_plan *plan;
     uint32_t vms_stopped, gpus_changed; /* by the sets allowed so far */
+    uint64_t units_ms; /* of the sets allowed so far that stop units: those take turns */
 };
 
 static void decide(struct gp_set *set, enum gp_verdict verdict, const char *rule, const char *why)
@@ -104,7 +105,7 @@ static const char *find_pause(const struct gate *gate, size_t index)
     return found;
 }
 
-/* Starts that are owed, and nothing else: a VM that we stopped comes up whatever waits. */
+/* Starts that are owed, and nothing else: what we stopped comes up whatever waits. */
 static bool only_starts(const struct gate *gate, size_t index)
 {
     bool any = false;
@@ -112,7 +113,7 @@ static bool only_starts(const struct gate *gate, size_t index)
     for (size_t n = 0; n < gate->plan->step_count; n++) {
         if (gate->plan->steps[n].set != index)
             continue;
-        if (gate->plan->steps[n].kind != GP_STEP_START_VM)
+        if (gate->plan->steps[n].kind != GP_STEP_START_VM && gate->plan->steps[n].kind != GP_STEP_START_UNIT)
             return false;
         any = true;
     }
@@ -218,15 +219,16 @@ static void gate_by_window(struct gate *gate, struct gp_set *set, const char *ca
     int32_t minutes = open_until(&list, 0);
     /* window_now is whole minutes: what of the present one has passed is lost. */
     uint64_t lost_ms = gate->input->now_us / 1000 % 60000;
-    uint64_t needed_min = (set->duration_ms + 59999) / 60000;
+    const uint64_t needed_ms = set->duration_ms + (set->units.count ? gate->units_ms : 0);
+    uint64_t needed_min = (needed_ms + 59999) / 60000;
     const struct opening *next;
     const char *when;
 
-    if (minutes > 0 && (uint64_t)minutes * 60000 - lost_ms >= set->duration_ms) {
+    if (minutes > 0 && (uint64_t)minutes * 60000 - lost_ms >= needed_ms) {
         decide(set, GP_VERDICT_RUN, NULL, NULL);
         return;
     }
-    next = next_opening(&list, set->duration_ms);
+    next = next_opening(&list, needed_ms);
     if (!list.count)
         when = "there is none";
     else if (!next)
@@ -350,6 +352,8 @@ static void gate_set(struct gate *gate, size_t index)
     }
     if (set->verdict == GP_VERDICT_RUN)
         gate_by_budget(gate, set);
+    if (set->verdict == GP_VERDICT_RUN && set->units.count)
+        gate->units_ms += set->duration_ms;
 }
 
 void gp_gate(struct gp_arena *mem, const struct gp_gate_input *input, struct gp_plan *plan)

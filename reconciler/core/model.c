@@ -149,6 +149,14 @@ struct gp_partition *gp_gpu_partition(const struct gp_gpu *gpu, uint32_t index)
     return NULL;
 }
 
+struct gp_unit *gp_have_unit(const struct gp_have *have, const char *name)
+{
+    for (size_t n = 0; n < have->unit_count; n++)
+        if (gp_streq(have->units[n].name, name))
+            return &have->units[n];
+    return NULL;
+}
+
 bool gp_have_find(const struct gp_have *have, struct gp_device device, struct gp_gpu **ret_gpu,
                   struct gp_partition **ret_partition)
 {
@@ -233,5 +241,6 @@ struct gp_have *gp_have_copy(struct gp_arena *mem, const struct gp_have *have)
         if (vm->mark)
             vm->mark = gp_memdup(mem, vm->mark, sizeof *vm->mark);
     }
+    copy->units = COPY_ARRAY(mem, have->units, have->unit_count);
     return copy;
 }

@@ -305,6 +305,17 @@ struct gp_vm {
     uint64_t numa_nodes; /* bit n: its memory is bound to node n of the host; 0: not bound, or unknown */
 };
 
+/* A program of the host that uses its GPUs: what systemd calls a unit. */
+enum gp_unit_state { GP_UNIT_INACTIVE, GP_UNIT_ACTIVE, GP_UNIT_UNKNOWN };
+const char *gp_unit_state_name(enum gp_unit_state state); /* "inactive", … */
+
+struct gp_unit {
+    const char *name; /* "nvidia-persistenced.service" */
+    bool listed;      /* GpuAgent lists it: it may be stopped; else it is only owed a start */
+    enum gp_unit_state state;
+    const char *reason; /* why its state is unknown; NULL otherwise */
+};
+
 struct gp_have {
     const char *host, *machine_id;
     bool nested;       /* this host is itself a guest */
@@ -312,6 +323,8 @@ struct gp_have {
     size_t gpu_count;
     struct gp_vm *vms; /* by name */
     size_t vm_count;
+    struct gp_unit *units; /* that GpuAgent lists, in its order; and those that are owed a start */
+    size_t unit_count;
     bool vms_unknown;  /* libvirt could not be asked: nothing about guests is known */
     const char *vms_reason;
     uint32_t libvirt_version; /* as libvirt counts: 9000000 is 9.0.0; 0: unknown */
@@ -321,6 +334,7 @@ struct gp_have {
 /* By id; NULL if there is none. */
 struct gp_gpu *gp_have_gpu(const struct gp_have *have, const char *id);
 struct gp_vm *gp_have_vm(const struct gp_have *have, const char *uuid);
+struct gp_unit *gp_have_unit(const struct gp_have *have, const char *name);
 struct gp_partition *gp_gpu_partition(const struct gp_gpu *gpu, uint32_t index);
 /* The GPU and partition that @device is; false if it is none of them. A whole GPU gives *ret_partition NULL. */
 bool gp_have_find(const struct gp_have *have, struct gp_device device, struct gp_gpu **ret_gpu,
@@ -329,5 +343,6 @@ bool gp_have_find(const struct gp_have *have, struct gp_device device, struct gp
 const char *gp_partition_symbol(struct gp_arena *mem, const char *gpu_id, uint32_t index);
 bool gp_partition_symbol_parse(struct gp_arena *mem, const char *symbol, const char **ret_gpu_id,
                                uint32_t *ret_index);
-/* Copies what gp_mechanism.predict() and the planner change (GPUs, partitions, VMs, hostdevs); strings are shared. */
+/* Copies what gp_mechanism.predict() and the planner change (GPUs, partitions, VMs, hostdevs,
+ * units); strings are shared. */
 struct gp_have *gp_have_copy(struct gp_arena *mem, const struct gp_have *have);

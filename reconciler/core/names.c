@@ -73,6 +73,18 @@ const char *gp_power_name(enum gp_power power)
     return powers[power];
 }
 
+static const char *const unit_states[] = {
+    [GP_UNIT_INACTIVE] = "inactive",
+    [GP_UNIT_ACTIVE] = "active",
+    [GP_UNIT_UNKNOWN] = "unknown",
+};
+NAME_TABLE(unit_states, GP_UNIT_UNKNOWN + 1);
+
+const char *gp_unit_state_name(enum gp_unit_state state)
+{
+    return unit_states[state];
+}
+
 static const char *const levels[] = {
     [GP_LEVEL_NOTE] = "note",
     [GP_LEVEL_WARNING] = "warning",

@@ -65,6 +65,7 @@ struct gp_plan *gp_plan(struct gp_arena *mem, const struct gp_plan_input *input)
     take_goal_findings(&planner);
     gp_planner_look_at_gpus(&planner);
     gp_planner_look_at_vms(&planner);
+    gp_planner_look_at_units(&planner);
     settle(&planner);
     gp_planner_tell_owed(&planner);
     gp_planner_write(&planner, plan);

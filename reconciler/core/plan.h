@@ -133,12 +133,19 @@ struct gp_goal_vm {
     const char *rule, *blocked;
 };
 
+struct gp_goal_unit {
+    const char *name;
+    bool run;      /* shall be running at the end: it runs now, or a start is owed */
+};
+
 struct gp_goal {
     const char *commit, *cluster; /* NULL on the way back */
     struct gp_goal_gpu *gpus; /* one for each GPU of the host, by address */
     size_t gpu_count;
     struct gp_goal_vm *vms; /* one for each VM of the host, by name */
     size_t vm_count;
+    struct gp_goal_unit *units; /* as have->units */
+    size_t unit_count;
     struct gp_finding *findings; /* by place, then rule */
     size_t finding_count;
     bool declared; /* this host is in exactly one cluster; else observe only */
@@ -167,6 +174,7 @@ struct gp_memory {
     size_t applied_count;
     struct gp_owed *owed; /* by vm */
     size_t owed_count;
+    struct gp_strings owed_units;  /* names, sorted: stopped around a change and not started yet */
     struct gp_strings quarantined; /* "slot3/2" */
 };
 const struct gp_applied *gp_memory_applied(const struct gp_memory *memory, const char *key);
@@ -232,6 +240,7 @@ struct gp_set {
     struct gp_strings stops; /* names of the VMs that it stops */
     struct gp_strings only_start; /* UUIDs: their binding is blocked, but the start that is owed is done */
     struct gp_strings not_started; /* UUIDs: owed a start that has to wait (GP-W508) */
+    struct gp_strings units; /* names of those that it stops and starts, or only starts */
     uint32_t gpus_changed;
     enum gp_class class; /* the highest of its steps */
     bool change, drift;  /* has an object that the commit changes; that drifted */
@@ -324,6 +333,7 @@ struct gp_snapshot {
     size_t gpu_count;
     struct gp_snapshot_vm *vms;
     size_t vm_count;
+    struct gp_strings units; /* names of those that ran */
 };
 struct gp_snapshot *gp_snapshot_take(struct gp_arena *mem, const struct gp_have *have,
                                      const struct gp_set *set);
@@ -333,7 +343,8 @@ struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot 
 
 /* ---- verify ---- */
 
-/* NULL if every object of @set is in @have as @goal says (layout, persistent definition, power); else
+/* NULL if every object of @set is in @have as @goal says (layout, persistent definition, power,
+ * units); else
  * GP_E_CHANGED naming the first that is not. */
 struct gp_error *gp_verify(const struct gp_goal *goal, const struct gp_have *have,
                            const struct gp_set *set, gp_mechanism_lookup *mechanism) GP_MUST_CHECK;

@@ -411,7 +411,7 @@ static bool block_host(struct gp_planner *planner, struct gp_work_gpu *gpu,
 
 static bool block_one(struct gp_planner *planner, struct gp_work_gpu *gpu)
 {
-    if (block_unseen(planner, gpu))
+    if (block_unseen(planner, gpu) || gp_planner_block_unknown_units(planner, gpu))
         return true;
     for (size_t n = 0; n < planner->vm_count; n++)
         if (block_live(planner, gpu, &planner->vms[n]) ||

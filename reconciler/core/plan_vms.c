@@ -437,12 +437,12 @@ static const char *unfit(const struct gp_planner *planner, const struct gp_work_
         return gp_printf(planner->mem, "its partition of GPU %s is not there as declared",
                          vm->goal->gpu);
     /* Once it runs with what this plan makes, nobody here may stop it again for a way back. */
-    for (size_t n = 0; !vm->managed && !planner->input->within && n < vm->vm->persistent_count;
-         n++) {
+    for (size_t n = 0; !planner->input->within && n < vm->vm->persistent_count; n++) {
+        const struct gp_hostdev *dev = &vm->vm->persistent_devs[n];
         const struct gp_place place = vm->persistent[n];
+        const bool becomes_ours = vm->managed && gp_device_eq(dev->device, vm->to);
 
-        if (place.gpu >= 0 && gp_work_gpu_acts(&planner->gpus[place.gpu]) &&
-            !vm->vm->persistent_devs[n].ours)
+        if (place.gpu >= 0 && gp_work_gpu_acts(&planner->gpus[place.gpu]) && !dev->ours && !becomes_ours)
             return gp_printf(planner->mem, "GPU %s changes first",
                              planner->gpus[place.gpu].gpu->id);
     }

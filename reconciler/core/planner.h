@@ -1,8 +1,8 @@
 /* How the planner sees one host while it thinks: every GPU with the steps that its mechanism asks
  * for and what they would disturb, every VM with what it would become. Inside the core only.
  *
- * plan.c settles who is blocked until nothing changes any more; plan_gpus.c and plan_vms.c say what
- * each object would do under the blocks known so far, block_vms.c what stands against that; sets.c
+ * plan.c settles who is blocked until nothing changes any more; plan_gpus.c, plan_vms.c and plan_units.c
+ * say what each object would do under the blocks known so far, block_vms.c what stands against that; sets.c
  * says which of them belong together, and set_steps.c writes their steps down. */
 #pragma once
 
@@ -65,6 +65,11 @@ struct gp_work_vm {
     size_t final_count;
 };
 
+struct gp_work_unit {
+    const struct gp_unit *unit;
+    bool may_stop, run;
+};
+
 struct gp_planner {
     struct gp_arena *mem;
     const struct gp_plan_input *input;
@@ -72,7 +77,8 @@ struct gp_planner {
     const struct gp_have *have;
     struct gp_work_gpu *gpus; /* as have->gpus */
     struct gp_work_vm *vms;   /* as have->vms */
-    size_t gpu_count, vm_count;
+    struct gp_work_unit *units; /* as have->units */
+    size_t gpu_count, vm_count, unit_count;
     struct gp_finding *findings;
     size_t finding_count;
 };
@@ -115,6 +121,17 @@ const char *gp_planner_unstartable(const struct gp_planner *planner, const struc
 /* Starts that are owed but cannot be done. */
 void gp_planner_tell_owed(struct gp_planner *planner);
 
+/* ---- programs of the host: plan_units.c ---- */
+
+void gp_planner_look_at_units(struct gp_planner *planner);
+/* Whether the steps of @gpu need it free of everybody, programs of the host too. */
+bool gp_work_gpu_needs_units_off(const struct gp_work_gpu *gpu);
+/* Whether a set with such a GPU stops @unit. */
+bool gp_work_unit_stops(const struct gp_planner *planner, const struct gp_work_unit *unit);
+/* Whether it is owed a start that no such set gives it. */
+bool gp_work_unit_starts_alone(const struct gp_planner *planner, const struct gp_work_unit *unit);
+bool gp_planner_block_unknown_units(struct gp_planner *planner, struct gp_work_gpu *gpu);
+
 /* ---- what stands against it: block_vms.c ---- */
 
 /* Find a reason against one more VM's steps; false: there is none. */
@@ -141,7 +158,7 @@ void gp_gpu_fill_placeholders(struct gp_arena *mem, struct gp_gpu *gpu);
 /* ---- sets.c, set_steps.c ---- */
 
 void gp_planner_write(struct gp_planner *planner, struct gp_plan *plan);
-/* Appends the steps of set @set, to which belongs who is @mine: by GPU, then by VM. */
+/* Appends the steps of set @set, to which belongs who is @mine: by GPU, by VM, by unit. */
 void gp_planner_write_steps(struct gp_planner *planner, struct gp_plan *plan, uint32_t set,
                             const bool *mine);
 

@@ -178,12 +178,16 @@ void gp_step_predict(struct gp_arena *mem, struct gp_have *have, gp_mechanism_lo
                      const struct gp_step *step)
 {
     struct gp_vm *vm = step->vm ? gp_have_vm(have, step->vm) : NULL;
+    struct gp_unit *unit = step->unit ? gp_have_unit(have, step->unit) : NULL;
     struct gp_gpu *gpu = step->gpu && !step->vm ? gp_have_gpu(have, step->gpu) : NULL;
 
     if (vm && step->kind == GP_STEP_STOP_VM) {
         stop(have, vm);
     } else if (vm && step->kind == GP_STEP_START_VM) {
         start(mem, have, vm);
+    } else if (unit) {
+        unit->state = step->kind == GP_STEP_STOP_UNIT ? GP_UNIT_INACTIVE : GP_UNIT_ACTIVE;
+        unit->reason = NULL;
     } else if (vm) {
         edit(mem, have, vm, step);
     } else if (gpu && gpu->mechanism && mechanism(gpu->mechanism)) {

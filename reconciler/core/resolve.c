@@ -121,6 +121,19 @@ static void list_objects(struct gp_resolve *r)
     }
 }
 
+static void list_units(struct gp_resolve *r)
+{
+    for (size_t n = 0; n < r->have->unit_count; n++) {
+        const struct gp_unit *unit = &r->have->units[n];
+
+        *gp_push(r->mem, r->goal->units, r->goal->unit_count) = (struct gp_goal_unit){
+            .name = unit->name,
+            .run = unit->state == GP_UNIT_ACTIVE ||
+                   (r->input->memory && gp_strings_has(&r->input->memory->owed_units, unit->name)),
+        };
+    }
+}
+
 /* Nothing that is known about partitions holds while it is not known who uses them. */
 static void block_unknown(struct gp_resolve *r)
 {
@@ -187,6 +200,7 @@ struct gp_goal *gp_resolve(struct gp_arena *mem, const struct gp_resolve_input *
     gp_resolve_host(&r);
     r.goal->policy = gp_policy_effective(r.cluster, input->agent);
     list_objects(&r);
+    list_units(&r);
     if (r.cluster) {
         if (!r.goal->drained)
             gp_resolve_pools(&r);

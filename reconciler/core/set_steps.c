@@ -8,7 +8,7 @@ enum phase { PHASE_DESTROY, PHASE_MAKE, PHASE_MAKE_ON_MADE, PHASE_EDIT, PHASE_ST
 struct writer {
     struct gp_planner *planner;
     struct gp_plan *plan;
-    const bool *mine; /* by GPU, then by VM: whether it is in the set */
+    const bool *mine; /* by GPU, by VM, by unit: whether it is in the set */
     uint32_t set;
     size_t first;   /* of the set's steps in plan->steps */
     int32_t *vm_of; /* by step from there on: index of its VM, -1: none */
@@ -184,7 +184,7 @@ static void write_start(struct writer *writer, size_t index)
 
 static bool destroys(const struct gp_step *step)
 {
-    return step->kind == GP_STEP_RELEASE_PARTITION || step->kind == GP_STEP_STOP_UNIT ||
+    return step->kind == GP_STEP_RELEASE_PARTITION ||
            (step->kind == GP_STEP_SET_VF_COUNT && !step->value);
 }
 
@@ -199,10 +199,6 @@ static void phases_of(const struct gp_work_gpu *gpu, enum phase *ret)
     for (size_t n = 0; n < gpu->steps.count; n++) {
         const struct gp_step *step = &gpu->steps.items[n];
 
-        if (step->kind == GP_STEP_START_UNIT) {
-            ret[n] = PHASE_START;
-            continue;
-        }
         if (phase == PHASE_DESTROY && !destroys(step))
             phase = PHASE_MAKE;
         if (phase == PHASE_MAKE && vfs_appear && step->partition >= 0)
@@ -316,6 +312,59 @@ static void write_edits(struct writer *writer, bool detach)
     }
 }
 
+/* ---- programs of the host ---- */
+
+/* The first GPU of the set for which they must be off; NULL: none. */
+static const struct gp_work_gpu *needs_units_off(const struct writer *writer)
+{
+    const struct gp_planner *planner = writer->planner;
+
+    for (size_t g = 0; g < planner->gpu_count; g++)
+        if (writer->mine[g] && gp_work_gpu_needs_units_off(&planner->gpus[g]))
+            return &planner->gpus[g];
+    return NULL;
+}
+
+static void write_unit(struct writer *writer, size_t index, bool stop)
+{
+    const struct gp_work_gpu *gpu = needs_units_off(writer);
+    struct gp_step *step =
+        add_step(writer, stop ? GP_STEP_STOP_UNIT : GP_STEP_START_UNIT, stop ? PHASE_DESTROY : PHASE_START, -1);
+
+    step->unit = writer->planner->units[index].unit->name;
+    step->before = gp_unit_state_name(stop ? GP_UNIT_ACTIVE : GP_UNIT_INACTIVE);
+    step->after = gp_unit_state_name(stop ? GP_UNIT_INACTIVE : GP_UNIT_ACTIVE);
+    step->reason = gpu && stop ? layout_change(writer->planner, gpu)
+                   : gpu       ? "it ran before"
+                               : "a start is owed to it";
+    if (gpu)
+        step->cause = gpu->goal->cause;
+}
+
+static void write_unit_stops(struct writer *writer)
+{
+    const struct gp_planner *planner = writer->planner;
+
+    for (size_t u = 0; needs_units_off(writer) && u < planner->unit_count; u++)
+        if (gp_work_unit_stops(planner, &planner->units[u]))
+            write_unit(writer, u, true);
+}
+
+/* The other way round. */
+static void write_unit_starts(struct writer *writer)
+{
+    const struct gp_planner *planner = writer->planner;
+    const bool *mine = writer->mine + planner->gpu_count + planner->vm_count;
+
+    for (size_t u = planner->unit_count; u-- > 0;) {
+        const struct gp_work_unit *unit = &planner->units[u];
+
+        if (unit->run && unit->unit->state != GP_UNIT_UNKNOWN &&
+            (mine[u] || (unit->may_stop && needs_units_off(writer))))
+            write_unit(writer, u, false);
+    }
+}
+
 /* Phases that are empty in this set take no wave. */
 static void number_waves(struct writer *writer)
 {
@@ -323,7 +372,12 @@ static void number_waves(struct writer *writer)
     bool used[PHASE_COUNT] = {false};
 
     for (size_t n = writer->first; n < writer->plan->step_count; n++)
-        used[writer->plan->steps[n].wave] = true;
+        if (writer->plan->steps[n].kind != GP_STEP_STOP_UNIT)
+            used[writer->plan->steps[n].wave] = true;
+    /* A unit that is off already must not make a wave less: it stops in that of the first step beside it. */
+    for (size_t n = writer->first; n < writer->plan->step_count && !used[PHASE_DESTROY]; n++)
+        if (writer->plan->steps[n].kind == GP_STEP_STOP_UNIT)
+            writer->plan->steps[n].wave = PHASE_MAKE;
     for (size_t phase = 0; phase < PHASE_COUNT; phase++)
         if (used[phase])
             wave[phase] = next++;
@@ -374,12 +428,22 @@ static bool disturbs_vm(const struct gp_step *step, const char *name)
     return false;
 }
 
+/* As gp_work_gpu.whole, of one step. */
+static bool needs_gpu_free(const struct gp_step *step)
+{
+    return is_gpu_step(step) && (step->reach >= GP_REACH_GPU || (step->reach == GP_REACH_PARTITION && step->partition < 0));
+}
+
 static bool must_precede(const struct writer *writer, size_t earlier, size_t later)
 {
     const struct gp_step *a = &writer->plan->steps[earlier], *b = &writer->plan->steps[later];
 
-    if (a->vm && b->vm && gp_streq(a->vm, b->vm))
+    if ((a->vm && gp_streq(a->vm, b->vm)) || (a->unit && gp_streq(a->unit, b->unit)))
         return true;
+    if (a->unit)
+        return a->kind == GP_STEP_STOP_UNIT && needs_gpu_free(b);
+    if (b->unit)
+        return b->kind == GP_STEP_START_UNIT && needs_gpu_free(a) && is_last_of_gpu(writer, earlier, later);
     if (is_gpu_step(b)) {
         if (is_gpu_step(a))
             return gp_streq(a->gpu, b->gpu) && is_last_of_gpu(writer, earlier, later);
@@ -425,11 +489,12 @@ void gp_planner_write_steps(struct gp_planner *planner, struct gp_plan *plan, ui
         if (has_vm(writer, v) && planner->vms[v].stop)
             write_stop(writer, v);
     write_edits(writer, true);
+    write_unit_stops(writer);
     write_gpus(writer, PHASE_DESTROY);
     write_gpus(writer, PHASE_MAKE);
     write_gpus(writer, PHASE_MAKE_ON_MADE);
     write_edits(writer, false);
-    write_gpus(writer, PHASE_START);
+    write_unit_starts(writer);
     for (size_t v = 0; v < planner->vm_count; v++)
         if (has_vm(writer, v) && planner->vms[v].start)
             write_start(writer, v);

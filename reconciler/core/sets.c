@@ -5,6 +5,7 @@
  * that stays as it is connects nobody. */
 #include "planner.h"
 
+#include "resolve.h"
 #include "text.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@ enum node_state { NODE_IDLE, NODE_ACTS, NODE_BLOCKED };
 
 struct graph {
     struct gp_planner *planner;
-    size_t count; /* GPUs, then VMs */
+    size_t count; /* GPUs, then VMs, then units that are owed a start */
     size_t *parent;
     enum node_state *state;
 };
@@ -125,6 +126,16 @@ static enum node_state vm_state(const struct gp_work_vm *vm)
     return vm->managed && vm->block.rule ? NODE_BLOCKED : NODE_IDLE;
 }
 
+static enum node_state state_of(const struct gp_planner *planner, size_t node)
+{
+    if (node < planner->gpu_count)
+        return gpu_state(&planner->gpus[node]);
+    node -= planner->gpu_count;
+    if (node < planner->vm_count)
+        return vm_state(&planner->vms[node]);
+    return gp_work_unit_starts_alone(planner, &planner->units[node - planner->vm_count]) ? NODE_ACTS : NODE_IDLE;
+}
+
 static void connect(struct graph *graph)
 {
     const struct gp_planner *planner = graph->planner;
@@ -132,8 +143,7 @@ static void connect(struct graph *graph)
 
     for (size_t n = 0; n < graph->count; n++) {
         graph->parent[n] = n;
-        graph->state[n] = n < planner->gpu_count ? gpu_state(&planner->gpus[n])
-                                                 : vm_state(&planner->vms[n - planner->gpu_count]);
+        graph->state[n] = state_of(planner, n);
     }
     for (size_t g = 0; g < planner->gpu_count; g++)
         touch_host(graph, g);
@@ -154,10 +164,14 @@ static void connect(struct graph *graph)
 
 /* ---- sets ---- */
 
+/* Units come first: they are started before a later set stops them again. */
+enum rank { RANK_UNIT, RANK_GPU, RANK_VM };
+
 struct found {
     size_t root;
     const char *id;
-    bool has_gpu, blocked;
+    enum rank rank;
+    bool blocked;
 };
 
 static int compare_found(const void *a, const void *b)
@@ -165,8 +179,8 @@ static int compare_found(const void *a, const void *b)
     const struct found *x = a, *y = b;
     int order;
 
-    if (x->has_gpu != y->has_gpu)
-        return x->has_gpu ? -1 : 1;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
     order = gp_strvercmp(x->id, y->id);
     if (order == 0)
         order = gp_strcmp(x->id, y->id);
@@ -183,12 +197,26 @@ static int compare_ids(const void *a, const void *b)
     return order ? order : gp_strcmp(x, y);
 }
 
+static enum rank rank_of(const struct graph *graph, size_t node)
+{
+    if (node < graph->planner->gpu_count)
+        return RANK_GPU;
+    return node - graph->planner->gpu_count < graph->planner->vm_count ? RANK_VM : RANK_UNIT;
+}
+
 static const char *node_name(const struct graph *graph, size_t node)
 {
     const struct gp_planner *planner = graph->planner;
 
-    return node < planner->gpu_count ? planner->gpus[node].gpu->id
-                                     : planner->vms[node - planner->gpu_count].vm->name;
+    switch (rank_of(graph, node)) {
+    case RANK_GPU:
+        return planner->gpus[node].gpu->id;
+    case RANK_VM:
+        return planner->vms[node - planner->gpu_count].vm->name;
+    case RANK_UNIT:
+        break;
+    }
+    return planner->units[node - planner->gpu_count - planner->vm_count].unit->name;
 }
 
 static size_t find_sets(struct graph *graph, struct found *sets)
@@ -196,7 +224,7 @@ static size_t find_sets(struct graph *graph, struct found *sets)
     size_t count = 0;
 
     for (size_t n = 0; n < graph->count; n++) {
-        const bool is_gpu = n < graph->planner->gpu_count;
+        const enum rank rank = rank_of(graph, n);
         struct found *set = NULL;
 
         if (graph->state[n] == NODE_IDLE)
@@ -206,9 +234,9 @@ static size_t find_sets(struct graph *graph, struct found *sets)
                 set = &sets[s];
         if (!set) {
             set = &sets[count++];
-            *set = (struct found){find(graph, n), node_name(graph, n), is_gpu,
+            *set = (struct found){find(graph, n), node_name(graph, n), rank,
                                   graph->state[n] == NODE_BLOCKED};
-        } else if (is_gpu == set->has_gpu) {
+        } else if (rank == set->rank) {
             const char *name = node_name(graph, n);
 
             if (compare_ids(&name, &set->id) < 0)
@@ -242,6 +270,8 @@ static void add_members(struct graph *graph, const struct found *found, struct g
             *gp_push(planner->mem, set->gpus.items, set->gpus.count) = gpu->gpu->id;
             set->gpus_changed += gp_work_gpu_acts(gpu);
             note_block(set, &gpu->block, &own);
+        } else if (rank_of(graph, n) == RANK_UNIT) {
+            *gp_push(planner->mem, set->units.items, set->units.count) = node_name(graph, n);
         } else {
             struct gp_work_vm *vm = &planner->vms[n - planner->gpu_count];
 
@@ -300,6 +330,9 @@ static void write_set(struct graph *graph, struct gp_plan *plan, const struct fo
         mine[n] = graph->state[n] == NODE_ACTS && find(graph, n) == found->root;
     gp_planner_write_steps(planner, plan, (uint32_t)plan->set_count - 1, mine);
     for (size_t n = first; n < plan->step_count; n++)
+        if (plan->steps[n].unit && !gp_strings_has(&set->units, plan->steps[n].unit))
+            *gp_push(planner->mem, set->units.items, set->units.count) = plan->steps[n].unit;
+    for (size_t n = first; n < plan->step_count; n++)
         if (plan->steps[n].class > set->class)
             set->class = plan->steps[n].class;
     set->duration_ms = duration_of(plan, first);
@@ -309,7 +342,7 @@ static void write_set(struct graph *graph, struct gp_plan *plan, const struct fo
 
 void gp_planner_write(struct gp_planner *planner, struct gp_plan *plan)
 {
-    const size_t count = planner->gpu_count + planner->vm_count;
+    const size_t count = planner->gpu_count + planner->vm_count + planner->unit_count;
     struct graph graph = {
         .planner = planner,
         .count = count,

@@ -87,6 +87,9 @@ struct gp_snapshot *gp_snapshot_take(struct gp_arena *mem, const struct gp_have 
     for (size_t n = 0; n < have->vm_count; n++)
         if (is_one_of(&set->vms, have->vms[n].uuid))
             take_vm(mem, have, &have->vms[n], gp_push(mem, snapshot->vms, snapshot->vm_count));
+    for (size_t n = 0; n < have->unit_count; n++)
+        if (have->units[n].state == GP_UNIT_ACTIVE && is_one_of(&set->units, have->units[n].name))
+            *gp_push(mem, snapshot->units.items, snapshot->units.count) = have->units[n].name;
     return snapshot;
 }
 
@@ -221,5 +224,10 @@ struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot 
         now->next_start = was_left_alone(was, have, vm);
         now->managed = (now->run && !now->next_start) || !is_defined_with(vm, was->device);
     }
+    for (size_t n = 0; n < have->unit_count; n++)
+        *gp_push(mem, goal->units, goal->unit_count) = (struct gp_goal_unit){
+            .name = have->units[n].name,
+            .run = have->units[n].state == GP_UNIT_ACTIVE || is_one_of(&snapshot->units, have->units[n].name),
+        };
     return goal;
 }

@@ -11,6 +11,15 @@ static bool is_one_of(const struct gp_strings *strings, const char *text)
     return false;
 }
 
+static struct gp_error *verify_unit(const struct gp_goal_unit *goal, const struct gp_have *have)
+{
+    const struct gp_unit *unit = gp_have_unit(have, goal->name);
+
+    if (!goal->run || (unit && unit->state == GP_UNIT_ACTIVE))
+        return NULL;
+    return gp_error_new(GP_E_CHANGED, "%s ran before and does not run", goal->name);
+}
+
 static struct gp_error *verify_gpu(struct gp_arena *mem, const struct gp_goal_gpu *goal,
                                    const struct gp_have *have, gp_mechanism_lookup *lookup)
 {
@@ -132,6 +141,9 @@ struct gp_error *gp_verify(const struct gp_goal *goal, const struct gp_have *hav
     for (size_t n = 0; !err && n < goal->vm_count; n++)
         if (is_one_of(&set->vms, goal->vms[n].uuid))
             err = verify_vm(mem, goal, &goal->vms[n], have, set);
+    for (size_t n = 0; !err && n < goal->unit_count; n++)
+        if (is_one_of(&set->units, goal->units[n].name))
+            err = verify_unit(&goal->units[n], have);
     gp_arena_free(mem);
     return err;
 }

@@ -298,6 +298,23 @@ static void some_vm(struct gp_arena *mem, struct gen *gen, struct pool *pool, st
         vm->unstoppable = "a backup is running";
 }
 
+static void some_units(struct gp_arena *mem, struct gen *gen, struct gp_have *have)
+{
+    static const char *const names[] = {"nvidia-persistenced.service", "dcgm-exporter.service"};
+    const uint32_t count = gen_below(gen, 100) < 60 ? 0 : 1 + gen_below(gen, 2);
+
+    for (uint32_t n = 0; n < count; n++) {
+        struct gp_unit *unit = gp_push(mem, have->units, have->unit_count);
+        const uint32_t chance = gen_below(gen, 100);
+
+        unit->name = names[n];
+        unit->listed = gen_chance(gen, 95);
+        unit->state = chance < 65 ? GP_UNIT_ACTIVE : chance < 95 ? GP_UNIT_INACTIVE : GP_UNIT_UNKNOWN;
+        if (unit->state == GP_UNIT_UNKNOWN)
+            unit->reason = "systemd does not answer";
+    }
+}
+
 struct gp_have *gen_have(struct gp_arena *mem, struct gen *gen)
 {
     struct gp_have *have = gp_new(mem, struct gp_have);
@@ -313,6 +330,7 @@ struct gp_have *gen_have(struct gp_arena *mem, struct gen *gen)
     fill_pool(pool);
     for (uint32_t n = 0; n < vms; n++)
         some_vm(mem, gen, pool, gp_push(mem, have->vms, have->vm_count), n);
+    some_units(mem, gen, have);
     if (gen_chance(gen, 1)) {
         have->vms_unknown = true;
         have->vms_reason = "no libvirt";

@@ -235,6 +235,11 @@ struct gen_state gen_state(struct gp_arena *mem, uint64_t seed)
     for (size_t n = 0; n < state.have->vm_count; n++)
         some_goal_vm(&gen, &state.have->vms[n], offers,
                      gp_push(mem, state.goal->vms, state.goal->vm_count));
+    for (size_t n = 0; n < state.have->unit_count; n++)
+        *gp_push(mem, state.goal->units, state.goal->unit_count) = (struct gp_goal_unit){
+            .name = state.have->units[n].name,
+            .run = state.have->units[n].state == GP_UNIT_ACTIVE || gen_chance(&gen, 25),
+        };
     some_memory(mem, &gen, &state);
     note_traits(&state);
     state.input = (struct gp_plan_input){

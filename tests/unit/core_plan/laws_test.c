@@ -252,6 +252,23 @@ static void check_given(const struct trial *trial, const struct gp_have *have)
     }
 }
 
+/* Laws 1 and 2 of programs of the host: what ran runs, and nothing else was started. */
+static void check_units(const struct trial *trial, const struct gp_have *before, const struct gp_have *have)
+{
+    for (size_t n = 0; n < before->unit_count; n++) {
+        const struct gp_unit *was = &before->units[n], *is = &have->units[n];
+        const bool wanted = trial->state->goal->units[n].run;
+
+        if (was->state == GP_UNIT_ACTIVE && is->state != GP_UNIT_ACTIVE)
+            BROKEN(trial, "law 2: %s ran and is %s", was->name, gp_unit_state_name(is->state));
+        if (was->state == GP_UNIT_INACTIVE && is->state != (wanted ? GP_UNIT_ACTIVE : GP_UNIT_INACTIVE))
+            BROKEN(trial, "law 2: %s was off, %s owed a start, and is %s", was->name, wanted ? "is" : "is not",
+                   gp_unit_state_name(is->state));
+        if (was->state == GP_UNIT_UNKNOWN && is->state != GP_UNIT_UNKNOWN)
+            BROKEN(trial, "law 4: nobody knows whether %s runs, and it was touched", was->name);
+    }
+}
+
 static void check_after(const struct trial *trial, const struct gp_have *have)
 {
     const struct gp_have *before = trial->state->have;
@@ -266,6 +283,7 @@ static void check_after(const struct trial *trial, const struct gp_have *have)
             BROKEN(trial, "law 4: GPU %s is in no pool and was changed", before->gpus[n].id);
     for (size_t n = 0; n < before->vm_count; n++)
         check_vm(trial, &trial->state->goal->vms[n], &before->vms[n], &have->vms[n]);
+    check_units(trial, before, have);
     check_given(trial, have);
 }
 
@@ -289,7 +307,10 @@ static void check_arrived(const struct trial *trial, struct world *world)
                                  is_one_of(&set->not_started, step->vm)))
                     continue;
                 if (set->verdict != GP_VERDICT_BLOCKED &&
-                    (step->vm ? is_one_of(&set->vms, step->vm) : is_one_of(&set->gpus, step->gpu)))
+                    (step->vm     ? is_one_of(&set->vms, step->vm)
+                     : step->unit ? is_one_of(&set->units, step->unit) &&
+                                        !again->sets[step->set].gpus.count
+                                  : is_one_of(&set->gpus, step->gpu)))
                     BROKEN(trial, "law 6: set %s is done, and now:\n%s\n%s", set->id,
                            show_plan(trial->mem, again), show_have(trial->mem, world->have));
             }
@@ -355,6 +376,13 @@ static void check_way_back(const struct trial *trial, const struct gp_set *set, 
         if (was->power == GP_POWER_OFF && is->power != GP_POWER_OFF &&
             !trial->state->goal->vms[n].run)
             BROKEN(trial, "law 2: %s was off before the way back, and runs", was->name);
+    }
+    for (size_t n = 0; n < world.have->unit_count; n++) {
+        const struct gp_unit *was = &trial->state->have->units[n], *is = &world.have->units[n];
+
+        if (was->state != is->state && !(was->state == GP_UNIT_INACTIVE && trial->state->goal->units[n].run))
+            BROKEN(trial, "law 2: %s was %s before the way back (wave %u of %s), and is %s", was->name,
+                   gp_unit_state_name(was->state), (unsigned)waves, set->id, gp_unit_state_name(is->state));
     }
     for (size_t n = 0; n < world.have->gpu_count; n++)
         if (!covers(&trial->state->have->gpus[n], &world.have->gpus[n]))
@@ -468,10 +496,8 @@ static void check_tally(const struct tally *tally)
     check_share(tally, tally->differs, 10, "live unlike defined");
     check_share(tally, tally->unstoppable, 10, "VMs that may not be stopped");
     for (int kind = 0; kind < GP_STEP_COUNT; kind++)
-        if (kind != GP_STEP_STOP_UNIT &&
-            kind != GP_STEP_START_UNIT) /* no mechanism asks for them */
-            cr_assert(tally->steps[kind] * 26 >= STATES_PER_SLICE, "only %zu steps %s",
-                      tally->steps[kind], gp_step_kind_name((enum gp_step_kind)kind));
+        cr_assert(tally->steps[kind] * 26 >= STATES_PER_SLICE, "only %zu steps %s",
+                  tally->steps[kind], gp_step_kind_name((enum gp_step_kind)kind));
 }
 
 static void slice(uint64_t number)

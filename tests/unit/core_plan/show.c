@@ -121,6 +121,10 @@ const char *show_have(struct gp_arena *mem, const struct gp_have *have)
             gp_text_addf(&text, " mark %s", vm->mark->partition);
         gp_text_add(&text, "\n");
     }
+    for (size_t n = 0; n < have->unit_count; n++)
+        gp_text_addf(&text, "%s %s%s\n", have->units[n].name,
+                     gp_unit_state_name(have->units[n].state),
+                     have->units[n].listed ? "" : " not listed");
     return gp_text_get(&text);
 }
 
@@ -145,5 +149,7 @@ const char *show_goal(struct gp_arena *mem, const struct gp_goal *goal)
                          vm->binding ? vm->binding : "-");
         gp_text_add(&text, "\n");
     }
+    for (size_t n = 0; n < goal->unit_count; n++)
+        gp_text_addf(&text, "%s:%s\n", goal->units[n].name, goal->units[n].run ? " run" : "");
     return gp_text_get(&text);
 }

@@ -54,6 +54,9 @@ static const char *do_gpu(struct world *world, const struct gp_step *step)
         if (runs_with(world, whole))
             refused = "the whole GPU is in a VM";
     }
+    for (size_t n = 0; !refused && step->reach >= GP_REACH_GPU && n < world->have->unit_count; n++)
+        if (world->have->units[n].listed && world->have->units[n].state == GP_UNIT_ACTIVE)
+            refused = gp_printf(world->mem, "%s uses the GPU", world->have->units[n].name);
     if (!refused && step->kind == GP_STEP_SET_VF_COUNT && step->value && gpu->vf_count)
         refused = "EBUSY: from one count to another";
     if (!refused && (step->kind == GP_STEP_CREATE_PARTITION || step->kind == GP_STEP_BIND_DRIVER) &&
@@ -154,12 +157,22 @@ static const char *do_edit(struct world *world, struct gp_vm *vm, const struct g
     return NULL;
 }
 
+static const char *do_unit(struct gp_unit *unit, bool stop)
+{
+    if (unit->state == GP_UNIT_UNKNOWN || (stop && !unit->listed))
+        return "nobody may touch it";
+    unit->state = stop ? GP_UNIT_INACTIVE : GP_UNIT_ACTIVE;
+    return NULL;
+}
+
 const char *world_do(struct world *world, const struct gp_step *step)
 {
     struct gp_vm *vm = step->vm ? gp_have_vm(world->have, step->vm) : NULL;
     const char *refused = NULL;
 
-    if (!step->vm)
+    if (step->unit)
+        refused = do_unit(gp_have_unit(world->have, step->unit), step->kind == GP_STEP_STOP_UNIT);
+    else if (!step->vm)
         refused = do_gpu(world, step);
     else if (!vm)
         refused = "no such VM";
