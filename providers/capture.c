@@ -1,6 +1,7 @@
 #include "capture.h"
 
 #include "cleanup.h"
+#include "scan.h"
 #include "text.h"
 
 #include <errno.h>
@@ -337,6 +338,41 @@ static void look_at(struct gp_capture *capture, const char *path)
     gp_error_free(err); /* what cannot be read was noted */
 }
 
+static int by_ids(const void *a, const void *b)
+{
+    const struct gp_scan_item *one = a, *other = b;
+
+    return one->vendor != other->vendor   ? (one->vendor > other->vendor) - (one->vendor < other->vendor)
+           : one->device != other->device ? (one->device > other->device) - (one->device < other->device)
+                                          : 0;
+}
+
+/* What the host calls its GPUs: another host's pci.ids may be older, and know fewer. */
+static void save_names(struct gp_capture *capture)
+{
+    struct gp_text text = {.mem = capture->mem};
+    struct gp_scan_item *items;
+    size_t count;
+    struct gp_error *err = gp_scan(capture->host, capture->mem, &items, &count);
+
+    gp_error_free(err); /* what cannot be listed was noted */
+    if (err || !count)
+        return;
+    qsort(items, count, sizeof *items, by_ids);
+    for (size_t i = 0; i < count; i++) {
+        const struct gp_scan_item *item = &items[i];
+        const char *vendor = gp_scan_name(capture->host, capture->mem, GP_SCAN_NAME_VENDOR, item->vendor, 0);
+        const char *device =
+            gp_scan_name(capture->host, capture->mem, GP_SCAN_NAME_DEVICE, item->vendor, item->device);
+
+        if (vendor && (!i || item->vendor != items[i - 1].vendor))
+            gp_text_addf(&text, "%04x  %s\n", item->vendor, vendor);
+        if (vendor && device && (!i || by_ids(item, &items[i - 1])))
+            gp_text_addf(&text, "\t%04x  %s\n", item->device, device);
+    }
+    make_file(capture, GP_SCAN_NAMES, gp_text_get(&text), text.size, false);
+}
+
 void gp_capture_rest(struct gp_capture *capture)
 {
     /* libpci reads these itself, of every function on the bus. Fact: pciutils, lib/sysfs.c, sysfs_fill_info(). */
@@ -356,6 +392,7 @@ void gp_capture_rest(struct gp_capture *capture)
             look_at(capture, gp_printf(capture->mem, "sys/bus/pci/devices/%s/%s", names.items[i], attributes[n]));
     for (size_t n = 0; n < sizeof others / sizeof *others; n++)
         look_at(capture, others[n]);
+    save_names(capture);
 }
 
 struct gp_error *gp_capture_error(struct gp_capture *capture)

@@ -71,18 +71,35 @@ static struct pci_access *new_access(void)
     return access;
 }
 
-/* Reading pci.ids takes milliseconds, so it is kept for the next look. */
-static const char *find_name(struct gp_host *host, struct gp_arena *mem, const struct pci_dev *dev)
+/* Reading pci.ids takes milliseconds, so it is kept for the next look. A capture brings the names that its host had: the
+ * same capture reads the same everywhere, whatever pci.ids or hwdb the reader's machine has. */
+static struct pci_access *names_of(struct gp_host *host, struct gp_arena *mem)
 {
+    if (host->names)
+        return host->names;
+    host->names = new_access();
+    if (!gp_streq(host->root, "/") && gp_host_exists(host, GP_SCAN_NAMES)) {
+        pci_set_name_list_path(host->names, strdup(gp_printf(mem, "%s/%s", host->root, GP_SCAN_NAMES)), 1);
+        host->names->id_lookup_mode |= PCI_LOOKUP_NO_HWDB;
+    }
+    return host->names;
+}
+
+const char *gp_scan_name(struct gp_host *host, struct gp_arena *mem, enum gp_scan_name which, uint32_t vendor,
+                         uint32_t device)
+{
+    static const int flags[] = {
+        [GP_SCAN_NAME_VENDOR] = PCI_LOOKUP_VENDOR,
+        [GP_SCAN_NAME_DEVICE] = PCI_LOOKUP_DEVICE,
+        [GP_SCAN_NAME_BOTH] = PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE,
+    };
+    struct pci_access *names = names_of(host, mem);
     char name[256];
 
-    if (!host->names)
-        host->names = new_access();
     if (setjmp(failure.back))
         return NULL;
-    return gp_strdup(mem, pci_lookup_name(host->names, name, sizeof name,
-                                          PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_NUMBERS,
-                                          dev->vendor_id, dev->device_id));
+    return gp_strdup(mem, pci_lookup_name(names, name, sizeof name, flags[which] | PCI_LOOKUP_NO_NUMBERS, (int)vendor,
+                                          (int)device));
 }
 
 void gp_scan_forget(struct gp_host *host)
@@ -103,7 +120,7 @@ static void fill(struct gp_host *host, struct gp_arena *mem, struct pci_dev *dev
     item->subsystem_vendor = dev->subsys_vendor_id;
     item->subsystem_device = dev->subsys_id;
     item->class_code |= dev->prog_if;
-    item->name = find_name(host, mem, dev);
+    item->name = gp_scan_name(host, mem, GP_SCAN_NAME_BOTH, dev->vendor_id, dev->device_id);
 }
 
 static int by_address(const void *a, const void *b)

@@ -159,7 +159,9 @@ static void print_gpu(struct gp_arena *mem, const struct gp_have *have, const st
     (void)printf("%s", gpu->id);
     if (!gp_streq(gpu->id, address)) /* a GPU in no slot is called by its address */
         (void)printf("  %s", address);
-    (void)printf("%s%s\n", gpu->name && *gpu->name ? "  " : "", gpu->name ? gpu->name : "");
+    (void)printf("  %s\n", gpu->name && *gpu->name
+                              ? gpu->name
+                              : gp_printf(mem, "%04x:%04x, which pci.ids does not name", gpu->vendor, gpu->device));
     (void)printf("  %s\n", match_line(mem, gpu));
     (void)printf("  status: %s%s%s\n", gp_gpu_status_name(gpu->status), gpu->reason ? ": " : "", gpu->reason ? gpu->reason : "");
     (void)printf("  mechanism: %s, driver: %s, partitions: %u%s%s\n", gpu->mechanism ? gpu->mechanism : "none",

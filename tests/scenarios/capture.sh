@@ -38,9 +38,12 @@ grep -q '^held' "held/dev/vfio/${group##*/}" || fail "the capture does not say t
 kill %1
 
 # Nothing but what was looked at, and nothing of the guests beyond their devices.
-expect "capture.json dev etc libvirt proc sys" echo $(ls held)
+expect "capture.json dev etc libvirt proc sys usr" echo $(ls held)
 expect "cpuinfo sys" echo $(ls held/proc)
 expect 2 wc -l <held/proc/cpuinfo
+# The names of its GPUs alone, so that it reads the same where pci.ids is older.
+expect "misc" ls held/usr/share
+expect 2 grep -c . held/usr/share/misc/pci.ids
 ! grep -rl '<disk\|<graphics\|<interface\|<emulator' held/libvirt || fail "a guest's definition is in the capture"
 find held -type l -lname '/*' | { ! grep . || fail "a link leads out of the capture"; }
 jq -e '.kind == "Capture" and .host == "demo" and .gpus == 2 and .guests == 8 and .unreadable == []' held/capture.json \

@@ -69,6 +69,21 @@ Test(capture, a_host_reads_the_same)
     cr_assert(eq(str, (char *)after->driver, (char *)before->driver));
 }
 
+Test(capture, names_come_along)
+{
+    struct gp_gpu *gpus;
+    size_t count;
+
+    tree_a2(&tree, 4);
+    tree_file(&tree, "usr/share/misc/pci.ids", "10de  Nvidea\n\t25b6  A card of another name\n");
+    tree_ok(gp_discover(&tree.host, tree.mem, &gpus, &count));
+    gp_capture_rest(capture);
+    tree_ok(gp_capture_error(capture));
+    tree_ok(gp_discover(&copy.host, copy.mem, &gpus, &count));
+    cr_assert(eq(sz, count, 1));
+    cr_assert(eq(str, (char *)gpus->name, "Nvidea A card of another name"));
+}
+
 Test(capture, bytes_are_kept_as_they_are)
 {
     const char *text;
