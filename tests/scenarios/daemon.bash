@@ -77,29 +77,7 @@ every() {
 
 # pools COUNT [TIMEOUT]: one GPU in COUNT partitions, for vdi-1 and vdi-2.
 pools() {
-    mkdir -p fleet/clusters
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: demo}]
-  pools:
-    - name: vdi
-      mode: partitioned
-      match: {vendor: intel}
-      select: {slots: ["5"]}
-      partitions: {count: $1}
-  policy:
-    stop: {timeout: ${2:-5s}, method: [acpi], lateWithin: 1h}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: vdi-1, host: demo}, {name: vdi-2, host: demo}]
-END
+    desktops "$1" "${2:-5s}" "vdi-1, vdi-2"
 }
 
 count_is() {

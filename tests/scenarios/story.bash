@@ -24,6 +24,36 @@ spec:
 END
 }
 
+# desktops COUNT TIMEOUT "VM, VM…": a declaration of one Intel GPU, in slot 5, in COUNT partitions, for these VMs, which
+# have TIMEOUT to stop; a VM to a line.
+desktops() {
+    local vms
+    vms=$(sed 's/[^, ]\{1,\}/{name: &, host: demo}/g; s/, {/,\n        {/g' <<<"$3")
+    mkdir -p fleet/clusters
+    cat >fleet/clusters/demo.yaml <<END
+apiVersion: gpupart/v1
+kind: GpuCluster
+metadata: {name: demo}
+spec:
+  hosts: [{name: demo}]
+  pools:
+    - name: vdi
+      mode: partitioned
+      match: {vendor: intel}
+      select: {slots: ["5"]}
+      partitions: {count: $1}
+  policy:
+    stop: {timeout: $2, method: [acpi], lateWithin: 1h}
+---
+apiVersion: gpupart/v1
+kind: GpuBinding
+metadata: {name: desktops, cluster: demo}
+spec:
+  pool: vdi
+  vms: [$vms]
+END
+}
+
 # commit MESSAGE [OPTION]…: everything in ~/fleet.
 commit() {
     git -C fleet add -A

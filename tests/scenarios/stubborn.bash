@@ -1,29 +1,7 @@
 # The story of a guest that does not stop; sourced by the stories of both hypervisors.
 
 pools() {
-    mkdir -p fleet/clusters
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: demo}]
-  pools:
-    - name: vdi
-      mode: partitioned
-      match: {vendor: intel}
-      select: {slots: ["5"]}
-      partitions: {count: $1}
-  policy:
-    stop: {timeout: 2s, method: [acpi], lateWithin: 1h}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: vdi-1, host: demo}, {name: vdi-2, host: demo}, {name: vdi-3, host: demo}]
-END
+    desktops "$1" 2s "vdi-1, vdi-2, vdi-3"
 }
 
 # stubborn_story COMMAND-THAT-DEFINES-VDI-3 COMMAND-THAT-MAKES-IT-STUBBORN
