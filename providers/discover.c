@@ -86,15 +86,6 @@ static struct gp_error *read_sriov(struct gp_host *host, struct gp_arena *mem, s
     return err;
 }
 
-static bool has(const struct gp_strings *names, const char *name)
-{
-    for (size_t i = 0; i < names->count; i++) {
-        if (gp_streq(names->items[i], name))
-            return true;
-    }
-    return false;
-}
-
 static struct gp_error *read_attributes(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
 {
     gp_cleanup(gp_error_free_p) struct gp_error *ignored = NULL;
@@ -116,17 +107,17 @@ static struct gp_error *read_attributes(struct gp_host *host, struct gp_arena *m
     ignored = gp_host_read(host, mem, gp_printf(mem, "%s/numa_node", dir), &numa);
     if (!ignored && numa[0] >= '0' && numa[0] <= '9')
         gpu->numa_node = (int32_t)strtol(numa, NULL, 10);
-    if (has(&names, "boot_vga")) {
+    if (gp_strings_have(&names, "boot_vga")) {
         err = gp_host_read_u64(host, gp_printf(mem, "%s/boot_vga", dir), &boot);
         if (err)
             return err;
         gpu->boot_vga = boot == 1;
     }
-    if (has(&names, "vpd"))
+    if (gp_strings_have(&names, "vpd"))
         gpu->serial = gp_vpd_read_serial(host, mem, gpu->address);
     for (size_t i = 0; i < names.count; i++)
         gpu->vf_count += gp_starts_with(names.items[i], "virtfn");
-    return has(&names, "sriov_totalvfs") ? read_sriov(host, mem, gpu) : NULL;
+    return gp_strings_have(&names, "sriov_totalvfs") ? read_sriov(host, mem, gpu) : NULL;
 }
 
 static void identify(struct gp_gpu *gpu)

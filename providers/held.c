@@ -1,4 +1,5 @@
 #include "cleanup.h"
+#include "clock.h"
 #include "host.h"
 #include "text.h"
 
@@ -122,7 +123,7 @@ static enum gp_held look(struct gp_host *host, struct gp_arena *mem, const char 
         if (!is_look(*ret_holder) ||
             attempt >= (*ret_holder ? OWN_RETRIES : UNNAMED_RETRIES))
             return GP_HELD_YES;
-        gp_host_sleep_ms(OWN_RETRY_MS);
+        gp_sleep_ms(OWN_RETRY_MS);
     }
 }
 

@@ -382,19 +382,3 @@ bool gp_host_exists(struct gp_host *host, const char *path)
         record(host, GP_SEEN_THERE, path, NULL, 0, 0);
     return fd >= 0;
 }
-
-uint64_t gp_host_now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-void gp_host_sleep_ms(uint32_t ms)
-{
-    struct timespec rest = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-
-    while (nanosleep(&rest, &rest) < 0 && errno == EINTR)
-        continue;
-}

@@ -91,6 +91,3 @@ enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t gr
  * Under a root other than "/", @argv[0] is looked up and run only if GPUPART_SIMULATED_TOOLS=1 is set, which
  * the simulator does: nothing below a root is ever executed. */
 struct gp_error *gp_host_run(struct gp_host *host, const char *const *argv, uint32_t timeout_ms) GP_MUST_CHECK;
-
-uint64_t gp_host_now_ms(void); /* monotonic */
-void gp_host_sleep_ms(uint32_t ms);

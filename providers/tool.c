@@ -1,4 +1,5 @@
 #include "cleanup.h"
+#include "clock.h"
 #include "host.h"
 #include "text.h"
 
@@ -85,7 +86,7 @@ static bool wait_for_end(int pidfd, int out, uint64_t deadline, struct output *o
     bool open = true;
 
     for (;;) {
-        uint64_t now = gp_host_now_ms();
+        uint64_t now = gp_monotonic_ms();
         struct pollfd fds[2] = {{.fd = pidfd, .events = POLLIN}, {.fd = open ? out : -1, .events = POLLIN}};
         int n = poll(fds, 2, now >= deadline ? 0 : (int)(deadline - now));
 
@@ -99,7 +100,7 @@ static bool wait_for_end(int pidfd, int out, uint64_t deadline, struct output *o
                 open = take_output(out, output);
             return true;
         }
-        if (gp_host_now_ms() >= deadline)
+        if (gp_monotonic_ms() >= deadline)
             return false;
     }
 }
@@ -145,9 +146,9 @@ struct gp_error *gp_host_run(struct gp_host *host, const char *const *argv, uint
         return gp_error_errno(errnum, "%s cannot be run", argv[0]);
 
     gp_cleanup(gp_close_p) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (!wait_for_end(pidfd, out, gp_host_now_ms() + timeout_ms, &output)) {
+    if (!wait_for_end(pidfd, out, gp_monotonic_ms() + timeout_ms, &output)) {
         (void)kill(-pid, SIGKILL);
-        if (!wait_for_end(pidfd, out, gp_host_now_ms() + KILL_WAIT_MS, &output)) {
+        if (!wait_for_end(pidfd, out, gp_monotonic_ms() + KILL_WAIT_MS, &output)) {
             host->hung = true;
             return gp_error_new(GP_E_HUNG, "%s did not end within %u ms and cannot be killed", argv[0],
                                 timeout_ms);

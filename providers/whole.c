@@ -1,6 +1,7 @@
 #include "whole.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "settle.h"
 #include "sysfs.h"
 #include "text.h"
@@ -138,10 +139,10 @@ struct gp_error *gp_bind(struct gp_host *host, struct gp_pci address, const char
         err = gp_host_readlink(host, mem, link, &now);
         if (err || is_bound(now, driver))
             break;
-        if (gp_host_now_ms() >= deadline_ms)
+        if (gp_monotonic_ms() >= deadline_ms)
             return gp_error_new(GP_E_IO, "%s is on the driver %s and not on %s, and no write was refused",
                                 name, now ? now : "(none)", driver ? driver : "one of the host");
-        gp_host_sleep_ms(50);
+        gp_sleep_ms(50);
     }
     /* An override to a driver of the host would outlive the reason for it. */
     if (!err && driver && !gp_sysfs_driver_yields(driver))
@@ -180,7 +181,7 @@ struct gp_error *gp_whole_apply(struct gp_host *host, const struct gp_gpu *gpu,
                                 const struct gp_step *step)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    uint64_t deadline = gp_host_now_ms() + step->timeout_ms;
+    uint64_t deadline = gp_monotonic_ms() + step->timeout_ms;
     const struct gp_partition *partition =
         step->partition >= 0 ? gp_gpu_partition(gpu, (uint32_t)step->partition) : NULL;
     const char *now, *holder;

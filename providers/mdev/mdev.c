@@ -1,3 +1,4 @@
+#include "clock.h"
 #include "mdev/mdev.h"
 
 #include "catalog.h"
@@ -443,9 +444,9 @@ static struct gp_error *create(struct gp_host *host, struct gp_arena *mem, const
 static bool wait_gone(struct gp_host *host, const char *device, uint64_t until)
 {
     while (gp_host_exists(host, device)) {
-        if (gp_host_now_ms() >= until)
+        if (gp_monotonic_ms() >= until)
             return false;
-        gp_host_sleep_ms(POLL_MS);
+        gp_sleep_ms(POLL_MS);
     }
     return true;
 }
@@ -455,7 +456,7 @@ static struct gp_error *release(struct gp_host *host, struct gp_arena *mem, cons
 {
     const struct gp_partition *partition = gp_gpu_partition(gpu, (uint32_t)step->partition);
     const char *device, *holder;
-    uint64_t now = gp_host_now_ms(), deadline = now + step->timeout_ms;
+    uint64_t now = gp_monotonic_ms(), deadline = now + step->timeout_ms;
     struct gp_error *err;
 
     if (!partition || !partition->live || partition->device.kind != GP_DEVICE_MDEV)
@@ -471,10 +472,10 @@ static struct gp_error *release(struct gp_host *host, struct gp_arena *mem, cons
                             holder ? holder : "someone");
     for (;;) {
         err = gp_host_write(host, gp_printf(mem, "%s/remove", device), "1");
-        if (!err || err->code != GP_E_BUSY || gp_host_now_ms() + POLL_MS >= deadline)
+        if (!err || err->code != GP_E_BUSY || gp_monotonic_ms() + POLL_MS >= deadline)
             break;
         gp_error_free(err);
-        gp_host_sleep_ms(POLL_MS);
+        gp_sleep_ms(POLL_MS);
     }
     if (err && err->code != GP_E_GONE)
         return err;

@@ -1,3 +1,4 @@
+#include "clock.h"
 #include "nvidia/vfio.h"
 
 #include "catalog.h"
@@ -231,18 +232,18 @@ static struct gp_error *create(struct gp_host *host, struct gp_arena *mem, struc
 static struct gp_error *release(struct gp_host *host, struct gp_arena *mem, struct gp_pci vf,
                                 uint32_t timeout_ms)
 {
-    uint64_t deadline = gp_host_now_ms() + timeout_ms;
+    uint64_t deadline = gp_monotonic_ms() + timeout_ms;
     uint32_t now = 0;
     struct gp_error *err = read_current(host, mem, vf, &now);
 
     while (!err && now) {
         err = gp_host_write(host, gp_sysfs_pci(mem, vf, CURRENT), "0");
         if (err && (err->code == GP_E_PERM || err->code == GP_E_BUSY)) {
-            if (gp_host_now_ms() + RETRY_MS >= deadline)
+            if (gp_monotonic_ms() + RETRY_MS >= deadline)
                 return gp_error_wrap(err, "%s could not be cleared within %u s", gp_pci_text(mem, vf),
                                      timeout_ms / 1000);
             gp_error_free(err);
-            gp_host_sleep_ms(RETRY_MS);
+            gp_sleep_ms(RETRY_MS);
             err = NULL;
             continue;
         }

@@ -1,3 +1,4 @@
+#include "clock.h"
 #include "nvidia/vfs.h"
 
 #include "cleanup.h"
@@ -274,7 +275,7 @@ static struct gp_error *run_tool(struct gp_host *host, struct gp_arena *mem, con
     const char *argv[] = {host->sriov_manage, on ? "-e" : "-d", gp_pci_text(mem, gpu->address), NULL};
 
     for (int attempt = 1;; attempt++) {
-        uint64_t now = gp_host_now_ms();
+        uint64_t now = gp_monotonic_ms();
         const char *driver = NULL;
         struct gp_error *err =
             gp_host_run(host, argv, now < deadline ? (uint32_t)(deadline - now) : 1);
@@ -286,10 +287,10 @@ static struct gp_error *run_tool(struct gp_host *host, struct gp_arena *mem, con
             return NULL;
         if (!gp_streq(driver, GP_NVIDIA_DRIVER))
             return gp_error_wrap(err, "%s was left on the driver %s", gpu->id, driver ? driver : "(none)");
-        if (err->code != GP_E_IO || attempt == TOOL_TRIES || gp_host_now_ms() + TOOL_RETRY_MS >= deadline)
+        if (err->code != GP_E_IO || attempt == TOOL_TRIES || gp_monotonic_ms() + TOOL_RETRY_MS >= deadline)
             return err;
         gp_error_free(err);
-        gp_host_sleep_ms(TOOL_RETRY_MS);
+        gp_sleep_ms(TOOL_RETRY_MS);
     }
 }
 
@@ -297,7 +298,7 @@ struct gp_error *gp_nvidia_vfs_apply(struct gp_host *host, const struct gp_gpu *
                                      const struct gp_step *step)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    uint64_t deadline = gp_host_now_ms() + step->timeout_ms, settled;
+    uint64_t deadline = gp_monotonic_ms() + step->timeout_ms, settled;
     bool done;
     struct gp_error *err = look(host, mem, gpu, step->value, &done);
 
@@ -311,14 +312,14 @@ struct gp_error *gp_nvidia_vfs_apply(struct gp_host *host, const struct gp_gpu *
         err = run_tool(host, mem, gpu, step->value > 0, deadline);
     if (err)
         return err;
-    settled = gp_host_now_ms() + SETTLE_MS;
+    settled = gp_monotonic_ms() + SETTLE_MS;
     for (;;) {
         err = look(host, mem, gpu, step->value, &done);
         if (err || done)
             return err;
-        if (gp_host_now_ms() >= settled)
+        if (gp_monotonic_ms() >= settled)
             return gp_error_new(GP_E_IO, "%s succeeded, but %s has not %s VFs with vGPU attributes",
                                 host->sriov_manage, gpu->id, step->after);
-        gp_host_sleep_ms(POLL_MS);
+        gp_sleep_ms(POLL_MS);
     }
 }

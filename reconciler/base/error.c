@@ -173,6 +173,18 @@ void gp_error_print(FILE *out, const struct gp_error *err)
     }
 }
 
+void gp_error_warn(struct gp_error *err)
+{
+    char *line;
+
+    if (!err)
+        return;
+    line = gp_error_line(err);
+    (void)fprintf(stderr, "gpupart: warning: %s\n", line);
+    free(line);
+    gp_error_free(err);
+}
+
 void gp_span_print_excerpt(FILE *out, struct gp_span at)
 {
     enum { WIDTH = 120 }; /* bytes of a line shown; longer ones are cut around the caret */

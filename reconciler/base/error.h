@@ -76,6 +76,8 @@ void gp_error_free_p(struct gp_error **err);
 char *gp_error_line(const struct gp_error *err);
 /* For people: a line a cause ("because: …"), each place with its excerpt and a caret. */
 void gp_error_print(FILE *out, const struct gp_error *err);
+/* For what is no reason to stop: one line on stderr, "gpupart: warning: …". Takes NULL, and frees @err. */
+void gp_error_warn(struct gp_error *err);
 /* "FILE:LINE:COLUMN: ", the excerpt and the caret of one place; nothing for line 0. Bytes that a
  * terminal could take for a command are shown as '?'. */
 void gp_span_print_excerpt(FILE *out, struct gp_span at);

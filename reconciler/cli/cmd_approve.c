@@ -1,6 +1,7 @@
 /* approve: what a policy wants a person to allow: a plan by its id, or the first reshaping of a GPU that somebody else
  * partitioned. */
 #include "break_glass.h"
+#include "clock.h"
 #include "command.h"
 
 #include "objects.h"
@@ -35,7 +36,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
 static struct gp_error *approve_in(struct gp_pass *pass, struct gp_pause *ret)
 {
-    const uint64_t now = gp_now_us();
+    const uint64_t now = gp_realtime_us();
     const char *object = id;
     struct gp_error *err = gp_starts_with(id, "gpu/") ? gp_cli_object(pass, id, &object) : NULL;
 

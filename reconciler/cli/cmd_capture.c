@@ -1,5 +1,6 @@
 /* capture: saves what gpupart sees of this host. What was saved is a root for --root: the same inventory, the same plan,
  * on any machine. */
+#include "clock.h"
 #include "command.h"
 
 #include "capture.h"
@@ -98,7 +99,7 @@ static struct gp_error *save_manifest(struct gp_pass *pass, const struct gp_capt
     }
     manifest = json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:o, s:o}", "formatVersion", "1.0", "kind", "Capture",
                          "program", argp_program_version, "host", gp_text_json(pass->host_name), "at",
-                         gp_text_json(gp_time_text(pass->mem, gp_now_us())), "gpus", (json_int_t)pass->have->gpu_count,
+                         gp_text_json(gp_time_text(pass->mem, gp_realtime_us())), "gpus", (json_int_t)pass->have->gpu_count,
                          "files", (json_int_t)gp_capture_files(capture), "guests",
                          pass->have->vms_unknown ? json_null() : json_integer((json_int_t)pass->have->vm_count),
                          "unreadable", unreadable);

@@ -1,6 +1,7 @@
 /* drift: what differs from what was last applied, told apart from what a commit changes. */
 #include "command.h"
 
+#include "look.h"
 #include "plan_json.h"
 #include "plan_text.h"
 
@@ -31,19 +32,12 @@ static int run(struct gp_cli *cli)
     static const int formats[] = {GP_FORMAT_TEXT, GP_FORMAT_JSON, -1};
     const enum gp_format format = gp_cli_format(cli, formats);
     struct gp_pass pass;
-    struct gp_error *err;
     int exit;
 
     cli->pass.offline = !cli->pass.git_url;
-    err = gp_pass_open(&cli->pass, &pass);
-    if (err)
-        return gp_cli_fail(err);
-    err = gp_pass_plan(&pass, NULL);
-    if (err) {
-        exit = gp_cli_fail(err);
-        gp_pass_close(&pass);
+    exit = gp_cli_plan(&cli->pass, &pass);
+    if (exit != GP_EXIT_OK)
         return exit;
-    }
     if (format == GP_FORMAT_JSON)
         print_json(&pass);
     else

@@ -1,5 +1,6 @@
 /* pause: no pass changes the host, a VM or a GPU for a while. Guests that gpupart stopped are started all the same. */
 #include "break_glass.h"
+#include "clock.h"
 #include "command.h"
 
 #include "objects.h"
@@ -20,7 +21,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
 static struct gp_error *pause_in(struct gp_pass *pass, const char **ret_object, struct gp_pause *ret)
 {
-    const uint64_t now = gp_now_us();
+    const uint64_t now = gp_realtime_us();
     struct gp_error *err = gp_cli_object(pass, what ? what : "host", ret_object);
 
     if (err)

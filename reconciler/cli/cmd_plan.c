@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "cleanup.h"
+#include "look.h"
 #include "plan_json.h"
 #include "plan_text.h"
 
@@ -28,17 +29,10 @@ static int run(struct gp_cli *cli)
     static const int formats[] = {GP_FORMAT_TEXT, GP_FORMAT_JSON, -1};
     const enum gp_format format = gp_cli_format(cli, formats);
     struct gp_pass pass, *one = &pass;
-    struct gp_error *err = gp_pass_open(&cli->pass, &pass);
-    int exit;
+    int exit = gp_cli_plan(&cli->pass, &pass);
 
-    if (err)
-        return gp_cli_fail(err);
-    err = gp_pass_plan(&pass, NULL);
-    if (err) {
-        exit = gp_cli_fail(err);
-        gp_pass_close(&pass);
+    if (exit != GP_EXIT_OK)
         return exit;
-    }
     if (format == GP_FORMAT_JSON)
         gp_json_print(stdout, gp_plan_json(&one, 1, "Plan"));
     else

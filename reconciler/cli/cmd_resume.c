@@ -1,5 +1,6 @@
 /* resume: ends a pause before its time. A GPU's quarantined partitions are trusted again. */
 #include "break_glass.h"
+#include "clock.h"
 #include "command.h"
 
 #include "cleanup.h"
@@ -33,7 +34,7 @@ static struct gp_error *find_object(struct gp_pass *pass, const char **ret, bool
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < count; i++)
             if (gp_streq(pauses[i].object, *ret)) {
-                *ret_was_paused = pauses[i].until_us > gp_now_us();
+                *ret_was_paused = pauses[i].until_us > gp_realtime_us();
                 return NULL;
             }
         if (round == 0) {

@@ -1,4 +1,5 @@
 /* status: every object of this host, how it is, since when, and why it is not as wanted. */
+#include "clock.h"
 #include "command.h"
 
 #include "look.h"

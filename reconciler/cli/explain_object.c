@@ -1,5 +1,6 @@
 #include "explain_object.h"
 
+#include "clock.h"
 #include "look.h"
 #include "objects.h"
 #include "pauses_view.h"

@@ -1,5 +1,20 @@
 #include "look.h"
 
+int gp_cli_plan(const struct gp_pass_options *options, struct gp_pass *pass)
+{
+    struct gp_error *err = gp_pass_open(options, pass);
+    int exit;
+
+    if (err)
+        return gp_cli_fail(err);
+    err = gp_pass_plan(pass, NULL);
+    if (!err)
+        return GP_EXIT_OK;
+    exit = gp_cli_fail(err);
+    gp_pass_close(pass);
+    return exit;
+}
+
 struct gp_error *gp_cli_look(struct gp_pass *pass, int *ret_exit)
 {
     struct gp_error *err;

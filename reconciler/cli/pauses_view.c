@@ -1,11 +1,12 @@
 #include "pauses_view.h"
 
+#include "clock.h"
 #include "plan_json.h"
 #include "text.h"
 
 static struct gp_error *read_now(struct gp_pass *pass, bool approvals, struct gp_pause **ret, size_t *ret_count)
 {
-    const uint64_t now = gp_now_us();
+    const uint64_t now = gp_realtime_us();
     struct gp_pause *all = NULL;
     size_t count = 0;
     struct gp_error *err = gp_state_pauses(pass->state, approvals, pass->mem, &all, &count);

@@ -1,14 +1,7 @@
 #include "plan_json.h"
 
+#include "clock.h"
 #include "text.h"
-
-json_t *gp_text_json(const char *text)
-{
-    json_t *json = text ? json_string(text) : json_null();
-
-    /* Bytes that are no UTF-8 (a file name, say) must not make a whole answer fail. */
-    return json ? json : json_string("?");
-}
 
 void gp_json_print(FILE *out, json_t *json)
 {
@@ -34,15 +27,6 @@ const char *gp_drift_since(struct gp_pass *pass, size_t i)
                                              : gp_state_drift_since_us(pass->state, &pass->plan->drift[i]);
 
     return since ? gp_time_text(pass->mem, since) : NULL;
-}
-
-static json_t *strings_json(const struct gp_strings *strings)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; i < strings->count; i++)
-        (void)json_array_append_new(array, gp_text_json(strings->items[i]));
-    return array;
 }
 
 static json_t *cause_json(struct gp_span at)
@@ -89,7 +73,7 @@ static json_t *action_json(struct gp_pass *pass, const struct gp_step *step)
                      gp_text_json(pass->host_name), "kind", gp_step_kind_name(step->kind), "target",
                      gp_text_json(gp_step_target(pass->mem, step)), "before", gp_text_json(step->before), "after",
                      gp_text_json(step->after), "class", gp_class_name(step->class), "reason",
-                     gp_text_json(step->reason), "vms", strings_json(&step->vms), "dependsOn", depends, "cause",
+                     gp_text_json(step->reason), "vms", gp_strings_json(&step->vms), "dependsOn", depends, "cause",
                      cause_json(step->cause), "wave", (int)step->wave, "set",
                      gp_text_json(pass->plan->sets[step->set].id));
 }
@@ -104,7 +88,7 @@ static const char *const verdicts[] = {
 static json_t *set_json(struct gp_pass *pass, const struct gp_set *set)
 {
     return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:b, s:b}", "host", gp_text_json(pass->host_name), "id",
-                     gp_text_json(set->id), "gpus", strings_json(&set->gpus), "vmsStopped", strings_json(&set->stops),
+                     gp_text_json(set->id), "gpus", gp_strings_json(&set->gpus), "vmsStopped", gp_strings_json(&set->stops),
                      "class", gp_class_name(set->class), "verdict", verdicts[set->verdict], "rule",
                      gp_text_json(set->rule), "why", gp_text_json(set->why), "change", set->change, "drift",
                      set->drift);

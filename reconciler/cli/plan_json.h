@@ -1,6 +1,7 @@
 /* Plans as JSON: what scripts, bots and policy checks read. Shapes are stable; fields may be added. */
 #pragma once
 
+#include "json.h"
 #include "pass.h"
 
 #include <jansson.h>
@@ -11,9 +12,6 @@ json_t *gp_plan_json(struct gp_pass *const *passes, size_t count, const char *ki
 
 /* Prints @json with sorted keys, indented, ended by a newline, and frees it. */
 void gp_json_print(FILE *out, json_t *json);
-
-/* JSON null for NULL. */
-json_t *gp_text_json(const char *text);
 
 /* "vdi-01", "slot3/2", "slot3": what a step acts on. */
 const char *gp_step_target(struct gp_arena *mem, const struct gp_step *step);

@@ -4,6 +4,14 @@
 
 #include <string.h>
 
+bool gp_strings_have(const struct gp_strings *strings, const char *text)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        if (gp_streq(strings->items[i], text))
+            return true;
+    return false;
+}
+
 int gp_pci_compare(struct gp_pci a, struct gp_pci b)
 {
     if (a.domain != b.domain)

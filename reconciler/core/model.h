@@ -62,6 +62,7 @@ struct gp_strings {
     const char **items;
     size_t count;
 };
+bool gp_strings_have(const struct gp_strings *strings, const char *text);
 
 struct gp_host_decl {
     struct gp_span at;

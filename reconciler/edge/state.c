@@ -1,8 +1,9 @@
+#include "clock.h"
 #include "state_priv.h"
 
 #include "cleanup.h"
 #include "state_file.h"
-#include "state_json.h"
+#include "json.h"
 #include "text.h"
 
 #include <errno.h>
@@ -10,14 +11,6 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
-
-uint64_t gp_state_now_us(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* ---- documents ---- */
 
@@ -263,7 +256,7 @@ static struct gp_error *take_lock(struct gp_state *state)
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     gp_cleanup(gp_close_p) int fd =
         openat(state->dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    uint64_t now = gp_state_now_us();
+    uint64_t now = gp_realtime_us();
     time_t seconds = (time_t)(now / 1000000);
     struct tm tm;
     char since[32], holder[128];

@@ -1,5 +1,5 @@
 #include "cleanup.h"
-#include "state_json.h"
+#include "json.h"
 #include "state_priv.h"
 
 struct gp_error *gp_state_set_conditions(struct gp_state *state,

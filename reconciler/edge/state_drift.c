@@ -1,5 +1,5 @@
 #include "cleanup.h"
-#include "state_json.h"
+#include "json.h"
 #include "state_priv.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Sets that failed and were restored: tried again with back-off, per commit. A new commit begins
  * anew. */
 #include "cleanup.h"
-#include "state_json.h"
+#include "json.h"
 #include "state_priv.h"
 
 #include "text.h"

@@ -1,6 +1,6 @@
 #include "cleanup.h"
 #include "state_file.h"
-#include "state_json.h"
+#include "json.h"
 #include "state_priv.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* What the core reads of the documents, and the changes to those. */
 #include "cleanup.h"
-#include "state_json.h"
+#include "clock.h"
+#include "json.h"
 #include "state_priv.h"
 
 static int by_key(const void *a, const void *b)
@@ -105,7 +106,7 @@ static uint64_t since(const struct gp_state *state, enum gp_state_doc doc, const
 
     if (old && gp_streq(json_string_value(json_object_get(old, same)), value))
         return (uint64_t)json_integer_value(json_object_get(old, "sinceUs"));
-    return gp_state_now_us();
+    return gp_realtime_us();
 }
 
 struct gp_error *gp_state_set_applied(struct gp_state *state, const char *key, const char *value,
@@ -148,7 +149,7 @@ struct gp_error *gp_state_set_quarantined(struct gp_state *state, const char *pa
     if (json_object_get(state->docs[GP_STATE_QUARANTINED], partition))
         return gp_state_writable(state);
     entry = gp_json_object();
-    gp_json_put_number(entry, "sinceUs", gp_state_now_us());
+    gp_json_put_number(entry, "sinceUs", gp_realtime_us());
     return change(state, GP_STATE_QUARANTINED, partition, entry);
 }
 

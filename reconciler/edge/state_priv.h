@@ -66,4 +66,3 @@ struct gp_error *gp_state_check_records(struct gp_state *state, bool own,
                                         struct gp_text *warning) GP_MUST_CHECK;
 
 /* The clock that people read, in microseconds. */
-uint64_t gp_state_now_us(void);

@@ -1,3 +1,4 @@
+#include "clock.h"
 #include "virt_private.h"
 
 #include "cleanup.h"

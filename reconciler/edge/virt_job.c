@@ -1,3 +1,4 @@
+#include "clock.h"
 #include "virt_private.h"
 
 #include "cleanup.h"
@@ -19,14 +20,6 @@ static void init(void)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&ended, &attr);
     pthread_condattr_destroy(&attr);
-}
-
-uint64_t gp_monotonic_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static struct timespec as_timespec(uint64_t ms)

@@ -29,7 +29,6 @@ void gp_virt_init(void);
 struct gp_error *gp_virt_error(void) GP_MUST_CHECK;
 /* Whether that error says that the driver does not have the call or its flags. */
 bool gp_virt_unsupported(void);
-uint64_t gp_monotonic_ms(void);
 
 /* ---- calls with a deadline ----
  *

@@ -1,6 +1,7 @@
 /* Stopping guests, all at once. Each guest is a small machine of states; the calls that ask it are
  * jobs, a few at a time, and one list of all domains tells who is off. So many guests take as long
  * as the slowest. */
+#include "clock.h"
 #include "virt_private.h"
 
 #include "cleanup.h"

@@ -7,6 +7,7 @@
  * Fact: the client never pings (libvirt's default for programs), but a libvirtd with
  * keepalive_interval other than 0 pings each client that has an event loop, 5 s by default, and
  * that wakes it: libvirtd.conf decides. */
+#include "clock.h"
 #include "virt_loop.h"
 #include "virt_private.h"
 

@@ -6,6 +6,7 @@
 #include "journal.h"
 #include "pauses.h"
 #include "recover.h"
+#include "restore.h"
 #include "text.h"
 
 struct job {
@@ -70,7 +71,7 @@ static struct gp_error *settle_records(struct gp_pass *pass, int *exit)
         if (set && set->verdict == GP_VERDICT_RUN)
             continue;
         if (set)
-            *exit = gp_exit_worse(*exit, gp_execute_restore(pass, record, set->why));
+            *exit = gp_exit_worse(*exit, gp_restore(pass, record, set->why));
         else
             err = gp_state_remove_record(pass->state, record->set);
     }

@@ -1,6 +1,7 @@
 #include "boot.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "history.h"
 #include "registry.h"
 #include "resolved.h"
@@ -202,29 +203,17 @@ static struct gp_error *restore_in_time(struct work *work, uint64_t deadline_ms)
 
     for (unsigned attempts = 1;; attempts++) {
         struct gp_error *err = restore_once(work);
-        const bool over = gp_host_now_ms() + pause > deadline_ms;
+        const bool over = gp_monotonic_ms() + pause > deadline_ms;
 
         if (!err || is_final(work, err) || (over && (!work->tried || attempts >= ATTEMPTS_AT_LEAST)))
             return err;
         gp_error_free(err);
-        gp_host_sleep_ms(pause);
+        gp_sleep_ms(pause);
         pause = pause * 2 < PAUSE_MAX_MS ? pause * 2 : PAUSE_MAX_MS;
     }
 }
 
 /* ---- telling ---- */
-
-static void warn(struct gp_error *err)
-{
-    if (!err)
-        return;
-    {
-        gp_cleanup(gp_free_p) char *line = gp_error_line(err);
-
-        (void)fprintf(stderr, "gpupart: warning: %s\n", line);
-        gp_error_free(err);
-    }
-}
 
 static void tell(struct work *work, enum gp_event event, const char *message)
 {
@@ -240,7 +229,7 @@ static void tell(struct work *work, enum gp_event event, const char *message)
         .after = gp_layout_value(work->mem, &work->want->layout),
     });
     (void)pthread_mutex_lock(&pass->state_lock);
-    warn(gp_history_add(pass->state, &(struct gp_result){
+    gp_error_warn(gp_history_add(pass->state, &(struct gp_result){
                                          .event = event, .object = id, .gpus = {&id, 1}, .message = message}));
     (void)pthread_mutex_unlock(&pass->state_lock);
 }
@@ -281,8 +270,8 @@ static void tell_restored(struct work *work)
     const struct gp_gpu *gpu = gp_have_gpu(work->have, work->want->id);
     const struct gp_memory *memory = gp_pass_memory(work->pass, work->mem);
 
-    warn(refuse_moved(work, gpu));
-    warn(gp_resolved_tell_hook(work->pass, &work->host, gpu, vm_applied, memory));
+    gp_error_warn(refuse_moved(work, gpu));
+    gp_error_warn(gp_resolved_tell_hook(work->pass, &work->host, gpu, vm_applied, memory));
     tell(work, GP_EVENT_BOOT_RESTORED,
          gp_printf(work->mem, "GPU %s is as it was before the boot (%s)", gpu->id,
                    gp_layout_value(work->mem, &work->want->layout)));
@@ -297,7 +286,7 @@ static int tell_failed(struct work *work, struct gp_error *err)
 
     gp_error_free(err);
     (void)fprintf(stderr, "gpupart: %s\n", message);
-    warn(gp_resolved_refuse(work->pass, work->want, message));
+    gp_error_warn(gp_resolved_refuse(work->pass, work->want, message));
     tell(work, GP_EVENT_BOOT_FAILED, message);
     return exit;
 }
@@ -334,7 +323,7 @@ struct gp_error *gp_boot_restore(struct gp_pass *pass, uint32_t wait_ms, int *re
         return err;
     jobs = gp_new_array(pass->mem, struct job, count + 1);
     for (size_t i = 0; i < count; i++) {
-        jobs[i] = (struct job){.pass = pass, .want = gpus[i], .deadline_ms = gp_host_now_ms() + wait_ms};
+        jobs[i] = (struct job){.pass = pass, .want = gpus[i], .deadline_ms = gp_monotonic_ms() + wait_ms};
         jobs[i].started = pthread_create(&jobs[i].thread, NULL, run_job, &jobs[i]) == 0;
         if (!jobs[i].started) /* no thread to be had: then one after the other */
             (void)run_job(&jobs[i]);

@@ -1,4 +1,5 @@
 /* From what is wanted and what is there to a plan with verdicts; nothing is done here. */
+#include "clock.h"
 #include "pass.h"
 
 #include "cleanup.h"
@@ -36,7 +37,7 @@ static struct gp_error *gate(struct gp_pass *pass, const char *approved)
 {
     const struct gp_policy *policy = &pass->goal->policy;
     struct gp_arena *mem = pass->mem;
-    const uint64_t now = gp_now_us();
+    const uint64_t now = gp_realtime_us();
     uint32_t *week = gp_new_array(mem, uint32_t, policy->window_count + 1);
     struct gp_approval *approvals = NULL;
     size_t approval_count = 0, count = 0;
@@ -82,7 +83,7 @@ static void hold_back_failures(struct gp_pass *pass, const char *approved)
         struct gp_failure failure;
 
         if (set->verdict != GP_VERDICT_RUN || gp_streq(approved, pass->plan->id) ||
-            !gp_state_failure(pass->state, pass->mem, set->id, &failure) || failure.until_us <= gp_now_us() ||
+            !gp_state_failure(pass->state, pass->mem, set->id, &failure) || failure.until_us <= gp_realtime_us() ||
             !gp_streq(failure.commit, pass->commit ? pass->commit : ""))
             continue;
         set->verdict = GP_VERDICT_WAITS;
@@ -115,7 +116,7 @@ static struct gp_error *live_approvals(struct gp_pass *pass, struct gp_strings *
     struct gp_error *err = gp_state_pauses(pass->state, true, pass->mem, &approvals, &count);
 
     for (size_t i = 0; !err && i < count; i++)
-        if (approvals[i].until_us > gp_now_us())
+        if (approvals[i].until_us > gp_realtime_us())
             *gp_push(pass->mem, ret->items, ret->count) = approvals[i].object;
     return err;
 }

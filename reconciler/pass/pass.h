@@ -120,7 +120,3 @@ struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit) GP_MUST_CHEC
 /* Journal, conditions and applied values of what a plan says without doing it: drift news, adopted objects,
  * refused commits, waiting sets. */
 struct gp_error *gp_pass_tell(struct gp_pass *pass) GP_MUST_CHECK;
-
-uint64_t gp_now_us(void); /* realtime */
-/* ISO 8601 in UTC. */
-const char *gp_time_text(struct gp_arena *mem, uint64_t us);

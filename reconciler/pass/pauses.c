@@ -1,6 +1,7 @@
 #include "pauses.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "journal.h"
 #include "registry.h"
 #include "step.h"
@@ -18,7 +19,7 @@ struct gp_error *gp_pauses_host(struct gp_pass *pass, bool *ret)
         return err;
     *ret = false;
     for (size_t i = 0; i < count; i++)
-        *ret = *ret || (gp_streq(pauses[i].object, "host") && pauses[i].until_us > gp_now_us());
+        *ret = *ret || (gp_streq(pauses[i].object, "host") && pauses[i].until_us > gp_realtime_us());
     return NULL;
 }
 
@@ -26,7 +27,7 @@ struct gp_error *gp_pauses_expire(struct gp_pass *pass)
 {
     struct gp_pause *ended = NULL;
     size_t count = 0;
-    struct gp_error *err = gp_state_end_pauses(pass->state, false, gp_now_us(), pass->mem, &ended, &count);
+    struct gp_error *err = gp_state_end_pauses(pass->state, false, gp_realtime_us(), pass->mem, &ended, &count);
 
     for (size_t i = 0; !err && i < count; i++) {
         const char *object = ended[i].object;

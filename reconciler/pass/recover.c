@@ -1,25 +1,18 @@
 #include "recover.h"
 
-#include "execute.h"
+#include "clock.h"
+#include "restore.h"
 #include "text.h"
 
 #include <string.h>
 
-static bool strings_have(const struct gp_strings *strings, const char *text)
-{
-    for (size_t i = 0; i < strings->count; i++)
-        if (gp_streq(strings->items[i], text))
-            return true;
-    return false;
-}
-
 static bool touches(const struct gp_record *record, const struct gp_set *set)
 {
     for (size_t i = 0; i < record->snapshot->gpu_count; i++)
-        if (strings_have(&set->gpus, record->snapshot->gpus[i].id))
+        if (gp_strings_have(&set->gpus, record->snapshot->gpus[i].id))
             return true;
     for (size_t i = 0; i < record->snapshot->vm_count; i++)
-        if (strings_have(&set->vms, record->snapshot->vms[i].uuid))
+        if (gp_strings_have(&set->vms, record->snapshot->vms[i].uuid))
             return true;
     return false;
 }
@@ -39,7 +32,7 @@ static struct gp_error *forget_expired(struct gp_pass *pass)
     struct gp_error *err = NULL;
 
     for (size_t i = 0; !err && i < memory->owed_count; i++)
-        if (memory->owed[i].until_us < gp_now_us())
+        if (memory->owed[i].until_us < gp_realtime_us())
             err = gp_state_clear_owed(pass->state, memory->owed[i].vm);
     return err;
 }
@@ -95,7 +88,7 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
         if (err || (wanted && record->attempts == 1))
             continue;
         *ret_restored = true;
-        pass->recover_exit = gp_exit_worse(pass->recover_exit, gp_execute_restore(pass, record, NULL));
+        pass->recover_exit = gp_exit_worse(pass->recover_exit, gp_restore(pass, record, NULL));
     }
     if (!err && *ret_restored)
         err = gp_state_records(pass->state, pass->mem, &pass->records, &pass->record_count);

@@ -7,14 +7,6 @@
 
 #include <string.h>
 
-static bool has(const struct gp_strings *strings, const char *text)
-{
-    for (size_t i = 0; i < strings->count; i++)
-        if (gp_streq(strings->items[i], text))
-            return true;
-    return false;
-}
-
 /* ---- for the boot unit ---- */
 
 /* @gpu's layout, less what is true only at this moment. */
@@ -53,9 +45,9 @@ static const struct gp_goal_gpu *goal_of(const struct gp_goal *goal, const char 
 static bool is_meant(const struct gp_pass *pass, const struct gp_set *set, const char *id)
 {
     if (set)
-        return has(&set->gpus, id);
+        return gp_strings_have(&set->gpus, id);
     for (size_t i = 0; pass->plan && i < pass->plan->set_count; i++)
-        if (has(&pass->plan->sets[i].gpus, id))
+        if (gp_strings_have(&pass->plan->sets[i].gpus, id))
             return false;
     return true;
 }
@@ -188,7 +180,7 @@ struct gp_error *gp_resolved_forget(struct gp_pass *pass, const struct gp_have *
     struct gp_error *err = NULL;
 
     for (size_t i = 0; !err && i < have->gpu_count; i++)
-        if (has(&set->gpus, have->gpus[i].id))
+        if (gp_strings_have(&set->gpus, have->gpus[i].id))
             err = forget_gpu(pass, &have->gpus[i]);
     return err;
 }
@@ -215,7 +207,7 @@ struct gp_error *gp_resolved_restored(struct gp_pass *pass, struct gp_host *host
     struct gp_error *err = NULL;
 
     for (size_t i = 0; !err && i < have->gpu_count; i++)
-        if (has(&set->gpus, have->gpus[i].id))
+        if (gp_strings_have(&set->gpus, have->gpus[i].id))
             err = gp_resolved_tell_hook(pass, host, &have->gpus[i], vm_with, have);
     return err;
 }

@@ -1,6 +1,7 @@
 #include "step.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "journal.h"
 #include "registry.h"
 #include "run.h"
@@ -62,7 +63,7 @@ static struct gp_error *owe(const struct gp_wave *wave, const struct gp_step *st
     const struct gp_owed owed = {
         .vm = step->vm,
         .name = step->vm_name,
-        .until_us = gp_now_us() + wait_ms * 1000,
+        .until_us = gp_realtime_us() + wait_ms * 1000,
         .stop_requested = true,
     };
     struct gp_error *err;
@@ -77,7 +78,7 @@ static struct gp_error *owe(const struct gp_wave *wave, const struct gp_step *st
  * says that nobody holds it. */
 static struct gp_error *wait_released(const struct gp_wave *wave, const struct gp_step *step)
 {
-    const uint64_t deadline = gp_host_now_ms() + RELEASE_TIMEOUT_MS;
+    const uint64_t deadline = gp_monotonic_ms() + RELEASE_TIMEOUT_MS;
     const struct gp_vm *vm = gp_have_vm(wave->have, step->vm);
 
     for (size_t i = 0; vm && i < vm->live_count; i++) {
@@ -90,11 +91,11 @@ static struct gp_error *wait_released(const struct gp_wave *wave, const struct g
             continue;
         group = partition ? partition->group : gpu->group;
         while (gp_host_held(wave->host, wave->mem, group, &holder) != GP_HELD_NO) {
-            if (gp_host_now_ms() >= deadline)
+            if (gp_monotonic_ms() >= deadline)
                 return gp_error_new(GP_E_BUSY, "VM %s is off, but %s is still held by %s", vm->name,
                                     gp_device_text(wave->mem, vm->live[i].device),
                                     holder ? holder : "somebody who cannot be named");
-            gp_host_sleep_ms(POLL_MS);
+            gp_sleep_ms(POLL_MS);
         }
     }
     return NULL;

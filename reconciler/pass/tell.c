@@ -1,4 +1,5 @@
 /* What a plan says, told once: to the journal when it is new, to the state directory for `status`. */
+#include "clock.h"
 #include "pass.h"
 
 #include "cleanup.h"
@@ -49,7 +50,7 @@ static struct gp_error *drift(struct gp_pass *pass)
     size_t cleared_count = 0;
     struct gp_error *err;
 
-    err = gp_state_tell_drift(pass->state, mem, plan->drift, plan->drift_count, gp_now_us(), news, since,
+    err = gp_state_tell_drift(pass->state, mem, plan->drift, plan->drift_count, gp_realtime_us(), news, since,
                               &cleared, &cleared_count);
     if (err)
         return err;
@@ -255,7 +256,7 @@ static struct gp_error *conditions(struct gp_pass *pass)
                            .vm = object_name(items[i].object, "vm/"),
                        });
     }
-    return gp_state_set_conditions(pass->state, items, count, gp_now_us());
+    return gp_state_set_conditions(pass->state, items, count, gp_realtime_us());
 }
 
 /* ---- the pass itself ---- */

@@ -8,7 +8,11 @@
 
 /* Takes @value. */
 void gp_json_put(json_t *object, const char *key, json_t *value);
-/* Nothing is put for NULL. Bytes that are not UTF-8 are kept as '?'. */
+/* JSON null for NULL. Of text that is not UTF-8 (a file name, say) every byte above ASCII is kept as '?': it must not
+ * make a whole answer fail. */
+json_t *gp_text_json(const char *text);
+json_t *gp_strings_json(const struct gp_strings *strings);
+/* Nothing is put for NULL. */
 void gp_json_put_text(json_t *object, const char *key, const char *text);
 void gp_json_put_number(json_t *object, const char *key, uint64_t number);
 json_t *gp_json_object(void);

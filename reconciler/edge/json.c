@@ -1,5 +1,6 @@
-#include "state_json.h"
+#include "json.h"
 
+#include "cleanup.h"
 #include "text.h"
 
 #include <stdlib.h>
@@ -33,25 +34,38 @@ void gp_json_put(json_t *object, const char *key, json_t *value)
         abort();
 }
 
-void gp_json_put_text(json_t *object, const char *key, const char *text)
+json_t *gp_text_json(const char *text)
 {
+    gp_cleanup(gp_free_p) char *ascii = NULL;
     json_t *value;
 
     if (!text)
-        return;
+        return json_null();
     value = json_string(text);
-    if (!value) {
-        char *ascii = strdup(text);
+    if (value)
+        return value;
+    ascii = strdup(text);
+    if (!ascii)
+        abort();
+    for (char *c = ascii; *c; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    return made(json_string(ascii));
+}
 
-        if (!ascii)
-            abort();
-        for (char *c = ascii; *c; c++)
-            if ((unsigned char)*c >= 0x80)
-                *c = '?';
-        value = json_string(ascii);
-        free(ascii);
-    }
-    gp_json_put(object, key, made(value));
+json_t *gp_strings_json(const struct gp_strings *strings)
+{
+    json_t *array = gp_json_array();
+
+    for (size_t i = 0; i < strings->count; i++)
+        (void)json_array_append_new(array, gp_text_json(strings->items[i]));
+    return array;
+}
+
+void gp_json_put_text(json_t *object, const char *key, const char *text)
+{
+    if (text)
+        gp_json_put(object, key, gp_text_json(text));
 }
 
 void gp_json_put_number(json_t *object, const char *key, uint64_t number)

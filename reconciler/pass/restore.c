@@ -1,0 +1,160 @@
+#include "restore.h"
+
+#include "cleanup.h"
+#include "clock.h"
+#include "resolved.h"
+#include "result.h"
+#include "run.h"
+#include "text.h"
+#include "waves.h"
+
+#include <stdlib.h>
+
+enum { RELEASE_WAIT_MS = 15000, RELEASE_POLL_MS = 250 };
+
+static void objects_of(struct gp_arena *mem, const struct gp_record *record, struct gp_set *ret)
+{
+    *ret = (struct gp_set){.id = record->set};
+    for (size_t i = 0; i < record->snapshot->gpu_count; i++)
+        *gp_push(mem, ret->gpus.items, ret->gpus.count) = record->snapshot->gpus[i].id;
+    for (size_t i = 0; i < record->snapshot->vm_count; i++)
+        *gp_push(mem, ret->vms.items, ret->vms.count) = record->snapshot->vms[i].uuid;
+}
+
+/* The planned way back did not work. Guests come first: whoever ran and can be started is started, and whoever
+ * cannot is named with the command to do it. Returns what is left to do by hand. */
+static const char *start_who_ran(struct gp_work *work, const struct gp_record *record)
+{
+    enum { START_TIMEOUT_MS = 120000 };
+    struct gp_text left = {.mem = work->mem};
+
+    for (size_t i = 0; i < record->snapshot->vm_count; i++) {
+        const struct gp_snapshot_vm *vm = &record->snapshot->vms[i];
+        struct gp_error *err;
+
+        if (!vm->ran)
+            continue;
+        gp_run_release(work->pass->run, vm->uuid);
+        err = work->pass->virt ? gp_virt_start(work->pass->virt, vm->uuid, START_TIMEOUT_MS)
+                               : gp_error_new(GP_E_IO, "libvirt is not there");
+        if (err) {
+            gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+
+            gp_text_addf(&left, "%sVM %s is down (%s): virsh start %s", left.size ? "; " : "", vm->name, line,
+                         vm->name);
+            gp_error_free(err);
+            continue;
+        }
+        (void)pthread_mutex_lock(&work->pass->state_lock);
+        err = gp_state_clear_owed(work->pass->state, vm->uuid);
+        (void)pthread_mutex_unlock(&work->pass->state_lock);
+        gp_error_free(err); /* a start that stays owed to a VM that runs does nothing */
+    }
+    return gp_text_get(&left);
+}
+
+static bool is_used(const struct gp_have *have, struct gp_device device)
+{
+    for (size_t i = 0; i < have->vm_count; i++)
+        for (size_t n = 0; n < have->vms[i].live_count; n++)
+            if (gp_device_eq(have->vms[i].live[n].device, device))
+                return true;
+    return false;
+}
+
+/* Whether somebody who is no running VM has a partition of the set's GPUs open. */
+static bool is_held_by_stranger(const struct gp_work *work)
+{
+    for (size_t i = 0; i < work->have->gpu_count; i++) {
+        const struct gp_gpu *gpu = &work->have->gpus[i];
+
+        for (size_t n = 0; gp_strings_have(&work->set->gpus, gpu->id) && n < gpu->partition_count; n++)
+            if (gpu->partitions[n].held == GP_HELD_YES && !is_used(work->have, gpu->partitions[n].device))
+                return true;
+    }
+    return false;
+}
+
+/* A guest that was just killed, or whose start was broken off, has its device open for another moment. */
+static struct gp_error *look_released(struct gp_work *work)
+{
+    const uint64_t deadline = gp_monotonic_ms() + RELEASE_WAIT_MS;
+    struct gp_error *err = gp_work_look(work);
+
+    while (!err && is_held_by_stranger(work) && gp_monotonic_ms() < deadline) {
+        gp_sleep_ms(RELEASE_POLL_MS);
+        err = gp_work_look(work);
+    }
+    return err;
+}
+
+/* Whoever ran is paused now: its start was broken off. It goes on, since it could neither be stopped nor used. */
+static void go_on(struct gp_work *work, const struct gp_record *record)
+{
+    enum { RESUME_TIMEOUT_MS = 30000 };
+    bool any = false;
+
+    for (size_t i = 0; i < record->snapshot->vm_count; i++) {
+        const struct gp_snapshot_vm *was = &record->snapshot->vms[i];
+        const struct gp_vm *vm = gp_have_vm(work->have, was->uuid);
+
+        if (!was->ran || !vm || vm->power != GP_POWER_PAUSED)
+            continue;
+        gp_error_warn(gp_virt_start(work->pass->virt, was->uuid, RESUME_TIMEOUT_MS));
+        any = true;
+    }
+    if (any)
+        gp_error_warn(gp_work_look(work));
+}
+
+int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem,
+                      const struct gp_record *record, const char *why)
+{
+    struct gp_set set;
+    struct gp_work work = {.pass = pass, .host = host, .mem = mem, .set = &set, .commit = record->commit};
+    const char *because = why ? why : "an earlier pass did not finish";
+    struct gp_error *err;
+
+    objects_of(mem, record, &set);
+    err = look_released(&work);
+    if (!err)
+        go_on(&work, record);
+    gp_error_warn(gp_work_hold(&work, gp_printf(mem, "gpupart brings %s back to what it was (%s)", record->set, because)));
+    if (!err) {
+        work.goal = gp_goal_of_set(
+            mem, gp_snapshot_goal(mem, record->snapshot, work.have, pass->goal ? &pass->goal->policy : NULL),
+            &set);
+        err = gp_waves_run(&work);
+    }
+    if (!err)
+        gp_error_warn(gp_resolved_restored(pass, host, work.have, &set));
+    if (!err)
+        err = gp_work_remove_record(pass, record->set);
+    if (!err) {
+        gp_work_release(pass, &set);
+        gp_result_tell(&work, GP_EVENT_RESTORED, record->plan,
+                    gp_printf(mem, "%s is as it was before: %s", record->set, because));
+        return GP_EXIT_RESTORED;
+    }
+    {
+        gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+        const char *left = start_who_ran(&work, record);
+
+        gp_error_free(err);
+        gp_work_release(pass, &set);
+        gp_result_tell(&work, GP_EVENT_NOT_RESTORED, record->plan,
+                    gp_printf(mem, "%s could not be brought back (%s), needed because: %s%s%s", record->set, line,
+                              because, *left ? ". Left to do by hand: " : "", left));
+        (void)fprintf(stderr, "gpupart: %s could not be brought back: %s\n", record->set, line);
+        if (*left)
+            (void)fprintf(stderr, "gpupart: left to do by hand: %s\n", left);
+        return GP_EXIT_NOT_RESTORED;
+    }
+}
+
+int gp_restore(struct gp_pass *pass, const struct gp_record *record, const char *why)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+
+    return gp_restore_in(pass, &pass->host, mem, record, why);
+}

@@ -1,0 +1,128 @@
+#include "waves.h"
+
+#include "registry.h"
+#include "step.h"
+#include "text.h"
+
+enum { WAVES_AT_MOST = 16 };
+
+static struct gp_plan_input input_now(struct gp_work *work)
+{
+    struct gp_plan_input input = gp_pass_plan_input(work->pass, work->goal, work->have);
+
+    input.memory = gp_pass_memory(work->pass, work->mem);
+    input.within = work->set;
+    return input;
+}
+
+/* A plan from a fresh look may be used if it keeps the laws, is not blocked, and is the rest of what was
+ * allowed. */
+static struct gp_error *check_fresh(struct gp_work *work, const struct gp_plan_input *input,
+                                    const struct gp_plan *planned, const struct gp_plan *fresh, uint32_t wave)
+{
+    struct gp_error *err = gp_plan_check(input, fresh);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < fresh->set_count; i++)
+        if (fresh->sets[i].verdict == GP_VERDICT_BLOCKED)
+            return gp_error_new(GP_E_CHANGED, "%s: %s", fresh->sets[i].rule ? fresh->sets[i].rule : "blocked",
+                                fresh->sets[i].why ? fresh->sets[i].why : "no reason given");
+    /* A way back is not reviewed: it goes from wherever it is. */
+    return work->allowed ? gp_plan_compare_rest(planned, fresh, work->set->id, wave) : NULL;
+}
+
+/* What is left of a set may have fallen apart since it was planned, and a part that needs less would be done too soon:
+ * a step is due when its turn has come in what was planned. */
+static bool is_due(const struct gp_plan *planned, uint32_t wave, const struct gp_step *fresh)
+{
+    for (size_t i = 0; i < planned->step_count; i++) {
+        const struct gp_step *step = &planned->steps[i];
+
+        /* A partition made anew may have the device that it had, and its VM needs the mark alone. */
+        const bool alike = step->kind == fresh->kind ||
+                           (step->kind == GP_STEP_REBIND && fresh->kind == GP_STEP_MARK);
+
+        if (step->wave <= wave && alike && step->partition == fresh->partition &&
+            gp_streq(step->gpu, fresh->gpu) && gp_streq(step->vm, fresh->vm) && gp_streq(step->after, fresh->after))
+            return true;
+    }
+    return false;
+}
+
+static const bool *due_steps(struct gp_work *work, const struct gp_plan *planned, uint32_t wave,
+                             const struct gp_plan *fresh, bool *ret_any)
+{
+    bool *due = gp_new_array(work->mem, bool, fresh->step_count + 1);
+
+    *ret_any = false;
+    for (size_t i = 0; i < fresh->step_count; i++) {
+        due[i] = is_due(planned, wave, &fresh->steps[i]);
+        *ret_any = *ret_any || due[i];
+    }
+    return due;
+}
+
+/* GPUPART_TRACE=plan: what is planned before each wave. */
+static void trace_plan(struct gp_work *work, const struct gp_plan *plan, uint32_t wave)
+{
+    for (size_t i = 0; i < work->have->vm_count; i++)
+        (void)fprintf(stderr, "gpupart: trace: see %s wave %u: %s %s\n", work->set->id, wave, work->have->vms[i].name,
+                      gp_power_name(work->have->vms[i].power));
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct gp_step *step = &plan->steps[i];
+
+        (void)fprintf(stderr, "gpupart: trace: plan %s wave %u: %u.%u %s %s %s/%lld -> %s\n", work->set->id, wave,
+                      step->set, wave + step->wave, gp_step_kind_name(step->kind), step->vm_name ? step->vm_name : "",
+                      step->gpu ? step->gpu : "", (long long)step->partition, step->after ? step->after : "");
+    }
+}
+
+/* Each wave is planned from a fresh look and must be the rest of what was allowed, or of the first plan. */
+struct gp_error *gp_waves_run(struct gp_work *work)
+{
+    const struct gp_plan *planned = work->allowed;
+    uint32_t first = 0; /* the wave at which @planned begins */
+
+    for (uint32_t wave = 0;; wave++) {
+        const struct gp_plan_input input = input_now(work);
+        const struct gp_plan *fresh = gp_plan(work->mem, &input);
+        struct gp_wave run = {
+            .pass = work->pass,
+            .host = work->host,
+            .mem = work->mem,
+            .have = work->have,
+            .plan = fresh,
+            .commit = work->commit,
+            .plan_id = planned ? planned->id : fresh->id,
+            .may_be_cancelled = work->may_be_cancelled,
+        };
+        struct gp_error *err;
+        bool any;
+
+        if (!planned)
+            planned = fresh;
+        if (work->pass->trace_plan)
+            trace_plan(work, fresh, wave);
+        err = check_fresh(work, &input, planned, fresh, wave);
+        if (err)
+            return gp_error_wrap(err, "what is there now does not fit the plan any more");
+        if (!fresh->step_count)
+            break;
+        if (wave >= WAVES_AT_MOST)
+            return gp_error_new(GP_E_BUG, "the plan did not end after %u waves", wave);
+        run.due = due_steps(work, planned, wave - first, fresh, &any);
+        if (!any && !work->allowed) {
+            /* On the way back something else turned up, or went: whatever is needed now is the plan. */
+            planned = fresh;
+            first = wave;
+            run.due = due_steps(work, planned, 0, fresh, &any);
+        }
+        err = gp_wave_run(&run);
+        if (!err)
+            err = gp_work_look(work);
+        if (err)
+            return err;
+    }
+    return gp_verify(work->goal, work->have, work->set, gp_registry_mechanism);
+}

@@ -1,0 +1,85 @@
+#include "work.h"
+
+#include "clock.h"
+#include "resolved.h"
+#include "run.h"
+#include "text.h"
+
+enum { LIBVIRT_WAIT_MS = 60000, LIBVIRT_POLL_MS = 250 };
+
+struct gp_goal *gp_goal_of_set(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set)
+{
+    struct gp_goal *only = gp_memdup(mem, goal, sizeof *goal);
+
+    only->gpus = gp_memdup(mem, goal->gpus, sizeof *goal->gpus * goal->gpu_count);
+    only->vms = gp_memdup(mem, goal->vms, sizeof *goal->vms * goal->vm_count);
+    for (size_t i = 0; i < only->gpu_count; i++)
+        only->gpus[i].managed = only->gpus[i].managed && gp_strings_have(&set->gpus, only->gpus[i].id);
+    for (size_t i = 0; i < only->vm_count; i++) {
+        const bool ours = gp_strings_have(&set->vms, only->vms[i].uuid);
+
+        only->vms[i].managed = only->vms[i].managed && ours;
+        /* Another set may just have stopped it, and will start it itself. */
+        only->vms[i].run = only->vms[i].run && ours;
+    }
+    return only;
+}
+
+const char *gp_goal_values(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set)
+{
+    struct gp_text text = {.mem = mem};
+
+    for (size_t i = 0; i < goal->gpu_count; i++)
+        if (gp_strings_have(&set->gpus, goal->gpus[i].id))
+            gp_text_addf(&text, "gpu/%s %s\n", goal->gpus[i].id,
+                         goal->gpus[i].managed ? gp_layout_value(mem, &goal->gpus[i].want) : "-");
+    for (size_t i = 0; i < goal->vm_count; i++)
+        if (gp_strings_have(&set->vms, goal->vms[i].uuid))
+            gp_text_addf(&text, "vm/%s %s\n", goal->vms[i].uuid,
+                         goal->vms[i].gpu ? gp_partition_symbol(mem, goal->vms[i].gpu, goal->vms[i].partition)
+                                          : "-");
+    return gp_text_get(&text);
+}
+
+struct gp_error *gp_work_look(struct gp_work *work)
+{
+    const uint64_t deadline = gp_monotonic_ms() + LIBVIRT_WAIT_MS;
+
+    for (;;) {
+        struct gp_error *err = gp_pass_observe(work->pass, work->host, work->mem, &work->have);
+
+        if (err || !work->have->vms_unknown)
+            return err;
+        if (gp_monotonic_ms() >= deadline)
+            return gp_error_new(GP_E_IO, "the guests cannot be looked at: %s", work->have->vms_reason);
+        gp_sleep_ms(LIBVIRT_POLL_MS);
+    }
+}
+
+struct gp_error *gp_work_hold(struct gp_work *work, const char *why)
+{
+    const struct gp_set *set = work->set;
+    struct gp_error *err = NULL;
+
+    for (size_t i = 0; !err && i < set->vms.count; i++)
+        err = gp_run_hold(work->pass->run, set->vms.items[i], why);
+    if (!err && work->have)
+        err = gp_resolved_forget(work->pass, work->have, set);
+    return err;
+}
+
+void gp_work_release(struct gp_pass *pass, const struct gp_set *set)
+{
+    for (size_t i = 0; i < set->vms.count; i++)
+        gp_run_release(pass->run, set->vms.items[i]);
+}
+
+struct gp_error *gp_work_remove_record(struct gp_pass *pass, const char *set)
+{
+    struct gp_error *err;
+
+    (void)pthread_mutex_lock(&pass->state_lock);
+    err = gp_state_remove_record(pass->state, set);
+    (void)pthread_mutex_unlock(&pass->state_lock);
+    return err;
+}

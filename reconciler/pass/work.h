@@ -1,0 +1,34 @@
+/* What one set of GPUs and VMs is worked on with, forward or back. */
+#pragma once
+
+#include "pass.h"
+
+struct gp_work {
+    struct gp_pass *pass;
+    struct gp_host *host; /* this thread's own */
+    struct gp_arena *mem;
+    const struct gp_goal *goal; /* of this set alone */
+    const struct gp_set *set;
+    const char *commit;
+    const struct gp_plan *allowed; /* what the gate let through; NULL: a way back, which is not reviewed */
+    bool may_be_cancelled;
+    struct gp_have *have; /* the last look */
+};
+
+/* @goal with nothing managed but the objects of @set: sets run side by side, and none plans for another. */
+struct gp_goal *gp_goal_of_set(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set);
+
+/* What @goal wants of the objects of @set, one "key value" a line: whether a record's goal is still wanted. */
+const char *gp_goal_values(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set);
+
+/* Looks again; a host whose guests cannot be seen is no base for a next step. What was begun waits (a minute) for a
+ * libvirtd that was restarted or died: its guests are stopped, and nobody else starts them. */
+struct gp_error *gp_work_look(struct gp_work *work) GP_MUST_CHECK;
+
+/* From now until gp_work_release() nobody but this pass starts these VMs, and what their devices were counts no more: the
+ * start hook sees to it. @why: told to whoever tries. */
+struct gp_error *gp_work_hold(struct gp_work *work, const char *why) GP_MUST_CHECK;
+void gp_work_release(struct gp_pass *pass, const struct gp_set *set);
+
+/* The set @id needs no way back any more. */
+struct gp_error *gp_work_remove_record(struct gp_pass *pass, const char *id) GP_MUST_CHECK;
