@@ -69,7 +69,7 @@ static void mark_taken(struct gp_resolve *r, size_t gpu)
 
         for (size_t n = 0; n < r->have->vm_count; n++)
             if (gp_vm_names(r->have, &r->have->vms[n], spot))
-                take(claim, slot, gp_resolve_is_leaving(r, n) ? GP_SLOT_LEAVING : GP_SLOT_TAKEN);
+                take(claim, slot, gp_resolve_is_leaving(r, n, spot) ? GP_SLOT_LEAVING : GP_SLOT_TAKEN);
         if (gp_spot_held_by_stranger(r->have, spot))
             take(claim, slot, GP_SLOT_TAKEN);
     }

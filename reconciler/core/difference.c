@@ -4,6 +4,7 @@
 #include "text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct differ {
     struct gp_arena *mem;
@@ -114,13 +115,15 @@ static void differ_gpu(struct differ *differ, const struct gp_goal_gpu *goal)
 {
     const struct gp_gpu *gpu = gp_have_gpu(differ->have, goal->id);
     const char *key = gp_printf(differ->mem, "gpu/%s", goal->id);
-    const struct gp_applied *applied = applied_of(differ, key);
+    const struct gp_applied *applied = NULL;
     const char *observed, *wanted;
     struct gp_difference difference = {.object = key, .key = key, .cause = goal->cause};
     bool met;
 
     if (!goal->managed || !gpu)
         return;
+    if (!differ->way_back)
+        applied = gp_memory_applied_gpu(differ->mem, differ->input->memory, gpu);
     observed = gp_gpu_value(differ->mem, gpu);
     if (!goal->rule) {
         wanted = gp_layout_value(differ->mem, &goal->want);
@@ -151,16 +154,46 @@ static void differ_gpu(struct differ *differ, const struct gp_goal_gpu *goal)
     add_layout(differ, true, difference, applied->value, observed);
 }
 
-/* What was applied to a GPU that is not there any more. */
+/* Where the card is that @applied tells of; NULL: nowhere. What was not written down is the card in that place. */
+static const struct gp_gpu *find_card(const struct differ *differ, const struct gp_applied *applied)
+{
+    const struct gp_gpu *there = gp_have_gpu(differ->have, applied->key + strlen("gpu/"));
+
+    if (there && gp_memory_applied_gpu(differ->mem, differ->input->memory, there) == applied)
+        return there;
+    for (size_t n = 0; applied->who && n < differ->have->gpu_count; n++)
+        if (gp_identity_eq(applied->who, gp_gpu_identity(differ->mem, &differ->have->gpus[n])))
+            return &differ->have->gpus[n];
+    return NULL;
+}
+
+/* Once a card was applied in a new place, nothing of it is missing in the old one. */
+static bool is_superseded(const struct gp_memory *memory, const struct gp_applied *applied)
+{
+    for (size_t n = 0; n < memory->applied_count; n++) {
+        const struct gp_applied *other = &memory->applied[n];
+
+        if (gp_starts_with(other->key, "gpu/") && gp_identity_eq(other->who, applied->who) &&
+            other->since_us > applied->since_us)
+            return true;
+    }
+    return false;
+}
+
+/* What was applied to a card that is not in its place any more, whatever is there now. */
 static void differ_gone(struct differ *differ)
 {
     const struct gp_memory *memory = differ->input->memory;
 
     for (size_t n = 0; memory && !differ->way_back && n < memory->applied_count; n++) {
         const struct gp_applied *applied = &memory->applied[n];
+        const struct gp_gpu *card, *there;
 
-        if (!gp_starts_with(applied->key, "gpu/") || gp_have_gpu(differ->have, applied->key + 4) ||
-            gp_streq(applied->value, "none"))
+        if (!gp_starts_with(applied->key, "gpu/") || gp_streq(applied->value, "none"))
+            continue;
+        card = find_card(differ, applied);
+        there = gp_have_gpu(differ->have, applied->key + strlen("gpu/"));
+        if ((card && card == there) || is_superseded(memory, applied))
             continue;
         add(differ, true,
             &(struct gp_difference){
@@ -170,7 +203,9 @@ static void differ_gone(struct differ *differ)
                 .rule = "GP-D805",
                 .before = applied->value,
                 .after = "gone",
-                .reason = "the GPU is not there any more",
+                .reason = card    ? gp_printf(differ->mem, "the GPU is %s now", card->id)
+                          : there ? "another card is in its place"
+                                  : "the GPU is not there any more",
             });
     }
 }
@@ -291,27 +326,47 @@ static void differ_vm(struct differ *differ, const struct gp_goal_vm *goal)
     add(differ, true, &difference);
 }
 
-/* A name that is remembered with a UUID and is not the domain's any more. */
+static void add_renamed(struct differ *differ, const struct gp_vm *vm, const char *name)
+{
+    add(differ, true,
+        &(struct gp_difference){
+            .object = gp_printf(differ->mem, "vm/%s", vm->name),
+            .key = gp_printf(differ->mem, "vm/%s", vm->uuid),
+            .path = "name",
+            .rule = "GP-D808",
+            .before = name,
+            .after = vm->name,
+            .reason = "the domain was renamed",
+        });
+}
+
+static bool is_managed(const struct differ *differ, const char *uuid)
+{
+    for (size_t n = 0; n < differ->goal->vm_count; n++)
+        if (gp_streq(differ->goal->vms[n].uuid, uuid))
+            return differ->goal->vms[n].managed;
+    return false;
+}
+
+/* A name that is remembered with a UUID and is not the domain's any more: of one that is owed a start, and of one that
+ * has its partition still, though no binding knows the new name. */
 static void differ_renamed(struct differ *differ)
 {
     const struct gp_memory *memory = differ->input->memory;
 
-    for (size_t n = 0; memory && !differ->way_back && n < memory->owed_count; n++) {
-        const struct gp_owed *owed = &memory->owed[n];
-        const struct gp_vm *vm = gp_have_vm(differ->have, owed->vm);
+    for (size_t n = 0; memory && !differ->way_back && n < differ->have->vm_count; n++) {
+        const struct gp_vm *vm = &differ->have->vms[n];
+        const struct gp_applied *applied = applied_of(differ, gp_printf(differ->mem, "vm/%s", vm->uuid));
+        const char *name = applied && !is_managed(differ, vm->uuid) &&
+                                   !gp_streq(gp_vm_value(differ->mem, differ->have, vm), "-")
+                               ? applied->who
+                               : NULL;
 
-        if (!vm || !owed->name || gp_streq(vm->name, owed->name))
-            continue;
-        add(differ, true,
-            &(struct gp_difference){
-                .object = gp_printf(differ->mem, "vm/%s", vm->name),
-                .key = gp_printf(differ->mem, "vm/%s", vm->uuid),
-                .path = "name",
-                .rule = "GP-D808",
-                .before = owed->name,
-                .after = vm->name,
-                .reason = "the domain was renamed",
-            });
+        for (size_t o = 0; o < memory->owed_count; o++)
+            if (gp_streq(memory->owed[o].vm, vm->uuid) && memory->owed[o].name)
+                name = memory->owed[o].name;
+        if (name && !gp_streq(name, vm->name))
+            add_renamed(differ, vm, name);
     }
 }
 

@@ -3,8 +3,9 @@
 
 #include "text.h"
 
-/* What ties a VM to a partition, strongest first: of two VMs that claim one, the stronger keeps it. */
-enum tie { TIE_RUNNING, TIE_OURS, TIE_BY_HAND, TIE_LIVE_ONLY, TIE_REMEMBERED, TIE_COUNT };
+/* What ties a VM to a partition, strongest first: of two VMs that claim one, the stronger keeps it. A definition that
+ * was reverted to an earlier one is not as the record says, and moves nobody else. */
+enum tie { TIE_RUNNING, TIE_AS_RECORDED, TIE_OURS, TIE_BY_HAND, TIE_LIVE_ONLY, TIE_REMEMBERED, TIE_COUNT };
 
 struct candidate {
     struct gp_spot spot;
@@ -47,15 +48,17 @@ static struct candidates list_candidates(struct gp_resolve *r, const struct gp_v
     const struct gp_applied *applied =
         gp_memory_applied(r->input->memory, gp_printf(r->mem, "vm/%s", vm->uuid));
     struct candidates list = {0};
-    struct gp_spot spot;
+    struct gp_spot spot, recorded;
+    const bool is_recorded = applied && gp_spot_of_symbol(r->have, applied->value, &recorded);
 
     for (int ours = 1; ours >= 0; ours--)
         for (size_t n = 0; n < vm->persistent_count; n++)
             if (vm->persistent_devs[n].ours == ours &&
                 gp_spot_of_hostdev(r->have, vm, &vm->persistent_devs[n], &spot))
-                add(r, &list, spot, is_live(r, vm, spot) ? TIE_RUNNING
-                                    : ours               ? TIE_OURS
-                                                         : TIE_BY_HAND);
+                add(r, &list, spot, is_live(r, vm, spot)                               ? TIE_RUNNING
+                                    : !ours                                           ? TIE_BY_HAND
+                                    : is_recorded && gp_spot_eq(spot, recorded) ? TIE_AS_RECORDED
+                                                                                      : TIE_OURS);
     for (size_t n = 0; n < vm->live_count; n++)
         if (gp_spot_of_hostdev(r->have, vm, &vm->live[n], &spot))
             add(r, &list, spot, TIE_LIVE_ONLY);
@@ -180,7 +183,7 @@ static void check_shared(struct gp_resolve *r, size_t n)
     for (size_t other = 0; other < r->have->vm_count; other++) {
         const struct gp_vm *vm = &r->have->vms[other];
 
-        if (other == n || !gp_vm_names(r->have, vm, spot) || gp_resolve_is_leaving(r, other))
+        if (other == n || !gp_vm_names(r->have, vm, spot) || gp_resolve_is_leaving(r, other, spot))
             continue;
         if (!gp_vm_is_ours(&r->have->vms[n]))
             gp_resolve_block_vm(r, goal, "GP-E305", goal->cause, "'%s' and '%s' are both defined with %s",
@@ -217,13 +220,16 @@ void gp_resolve_shared(struct gp_resolve *r)
         check_shared(r, n);
 }
 
-bool gp_resolve_is_leaving(struct gp_resolve *r, size_t n)
+bool gp_resolve_is_leaving(struct gp_resolve *r, size_t n, struct gp_spot spot)
 {
     const struct gp_vm *vm = &r->have->vms[n];
     const struct gp_goal_vm *goal = &r->goal->vms[n];
 
-    if (!goal->managed || goal->blocked || r->wishes[n].kept)
+    if (!goal->managed || goal->blocked)
         return false;
+    /* It keeps what it had before somebody gave it this one. */
+    if (r->wishes[n].kept)
+        return vm->power == GP_POWER_OFF && !gp_spot_eq(spot, spot_of_goal(r, goal));
     return vm->power == GP_POWER_OFF ||
            (vm->power == GP_POWER_RUNNING && !vm->unstoppable && !goal->next_start);
 }

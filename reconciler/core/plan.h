@@ -160,6 +160,7 @@ struct gp_goal {
 /* Key "gpu/<id>" or "vm/<uuid>"; value as gp_*_value() gives it. */
 struct gp_applied {
     const char *key, *value, *commit;
+    const char *who; /* of a GPU gp_gpu_identity(), of a VM its name then; NULL: was not written down */
     uint64_t since_us; /* realtime */
 };
 
@@ -178,6 +179,9 @@ struct gp_memory {
     struct gp_strings quarantined; /* "slot3/2" */
 };
 const struct gp_applied *gp_memory_applied(const struct gp_memory *memory, const char *key);
+/* The same of the card @gpu itself; NULL if it was another one's that was in its place. */
+const struct gp_applied *gp_memory_applied_gpu(struct gp_arena *mem, const struct gp_memory *memory,
+                                               const struct gp_gpu *gpu);
 
 /* Canonical one-line values, compared as text: "partitioned 4 NVIDIA A2-4Q", "none"; "slot3/2", "-". */
 const char *gp_gpu_value(struct gp_arena *mem, const struct gp_gpu *gpu);

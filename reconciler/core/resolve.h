@@ -73,8 +73,8 @@ bool gp_resolve_reshape(struct gp_resolve *r, size_t gpu);
 void gp_resolve_keep(struct gp_resolve *r);
 /* Tells of partitions that more than one VM is defined with, when it is known who leaves. */
 void gp_resolve_shared(struct gp_resolve *r);
-/* Whether the plan will take from VM @n what it has now, unless the whole set of it waits. */
-bool gp_resolve_is_leaving(struct gp_resolve *r, size_t n);
+/* Whether the plan will take @spot, which VM @n has now, from it, unless the whole set of it waits. */
+bool gp_resolve_is_leaving(struct gp_resolve *r, size_t n, struct gp_spot spot);
 /* Which partition each other bound VM gets. */
 void gp_resolve_assign(struct gp_resolve *r);
 

@@ -211,6 +211,41 @@ static void check_bound(struct gp_resolve *r, size_t n)
                             vm->name);
 }
 
+/* The line that bound @vm under the name that it had when it was given its partition, or that pins its UUID. */
+static const struct gp_vm_decl *line_of_old_name(struct gp_resolve *r, const struct gp_vm *vm, const char *old)
+{
+    const struct gp_declaration *declaration = r->input->declaration;
+
+    for (size_t b = 0; b < declaration->binding_count; b++) {
+        const struct gp_binding_decl *binding = declaration->bindings[b];
+
+        for (size_t v = 0; gp_streq(binding->cluster, r->cluster->name) && v < binding->vm_count; v++) {
+            const struct gp_vm_decl *decl = &binding->vms[v];
+
+            if (here(r, decl) && (decl->uuid ? gp_streq(decl->uuid, vm->uuid) : old && names_vm(decl, old)))
+                return decl;
+        }
+    }
+    return NULL;
+}
+
+/* A guest that was renamed is no binding left out: git still names it, by a name that it has no more. */
+static bool is_renamed(struct gp_resolve *r, const struct gp_vm *vm)
+{
+    const struct gp_applied *applied =
+        gp_memory_applied(r->input->memory, gp_printf(r->mem, "vm/%s", vm->uuid));
+    const char *old = applied && !gp_streq(applied->who, vm->name) ? applied->who : NULL;
+    const struct gp_vm_decl *decl = line_of_old_name(r, vm, old);
+
+    if (!decl)
+        return false;
+    gp_resolve_find(r, "GP-D808", GP_LEVEL_ERROR, decl->at, gp_printf(r->mem, "vm/%s", vm->name),
+                    "'%s' was renamed, and is bound as '%s': it keeps what it has, and is not touched until a "
+                    "binding names it so, or none names '%s' any more",
+                    vm->name, old ? old : decl->name, old ? old : decl->name);
+    return true;
+}
+
 /* Without a binding, what is ours goes; on a drained host always, else where omission is said to remove. */
 static void unbind(struct gp_resolve *r, size_t n)
 {
@@ -218,7 +253,7 @@ static void unbind(struct gp_resolve *r, size_t n)
     struct gp_goal_vm *goal = &r->goal->vms[n];
 
     if (!gp_vm_is_ours(vm) || forbidden(r, vm) || r->wishes[n].mistaken ||
-        !(r->goal->drained || r->goal->policy.prune_bindings))
+        !(r->goal->drained || r->goal->policy.prune_bindings) || (!r->goal->drained && is_renamed(r, vm)))
         return;
     goal->managed = true;
     goal->cause = r->goal->drained ? r->host->at : (struct gp_span){0};

@@ -84,8 +84,7 @@ static bool is_series_q(const char *profile)
 static const struct gp_valid_count *choose(struct gp_resolve *r, const struct gp_gpu *gpu,
                                            uint32_t count)
 {
-    const struct gp_applied *applied =
-        gp_memory_applied(r->input->memory, gp_printf(r->mem, "gpu/%s", gpu->id));
+    const struct gp_applied *applied = gp_memory_applied_gpu(r->mem, r->input->memory, gpu);
     const struct gp_valid_count *best = NULL;
     int best_rank = 0;
 
@@ -179,7 +178,7 @@ static void check_takeover(struct gp_resolve *r, size_t n)
     const char *object = gp_printf(r->mem, "gpu/%s", gpu->id);
 
     if (!gpu->count || pool->takeover ||
-        gp_memory_applied(r->input->memory, object) ||
+        gp_memory_applied_gpu(r->mem, r->input->memory, gpu) ||
         (r->input->approved && gp_strings_has(r->input->approved, object)))
         return;
     gp_resolve_block_gpu(r, goal, "GP-E503", goal->cause,

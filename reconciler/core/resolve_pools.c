@@ -277,8 +277,7 @@ static void prune(struct gp_resolve *r, size_t n)
 {
     struct gp_goal_gpu *goal = &r->goal->gpus[n];
     const struct gp_gpu *gpu = &r->have->gpus[n];
-    const struct gp_applied *applied =
-        gp_memory_applied(r->input->memory, gp_printf(r->mem, "gpu/%s", gpu->id));
+    const struct gp_applied *applied = gp_memory_applied_gpu(r->mem, r->input->memory, gpu);
 
     if (goal->managed || !r->goal->policy.prune_partitions || !applied || forbidden(r, gpu) ||
         gp_streq(applied->value, gp_mode_name(GP_MODE_NONE)) || !gpu->mechanism ||

@@ -113,3 +113,13 @@ const struct gp_applied *gp_memory_applied(const struct gp_memory *memory, const
     }
     return NULL;
 }
+
+const struct gp_applied *gp_memory_applied_gpu(struct gp_arena *mem, const struct gp_memory *memory,
+                                               const struct gp_gpu *gpu)
+{
+    const struct gp_applied *applied = gp_memory_applied(memory, gp_printf(mem, "gpu/%s", gpu->id));
+
+    if (!applied || (applied->who && !gp_identity_eq(applied->who, gp_gpu_identity(mem, gpu))))
+        return NULL;
+    return applied;
+}

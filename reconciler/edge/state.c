@@ -27,7 +27,8 @@ static const struct doc {
     const char *name;
     struct field fields[MAX_FIELDS];
 } docs[] = {
-    [GP_STATE_APPLIED] = {"applied", {{"value", NEED}, {"commit", TEXT}, {"sinceUs", NUMBER}}},
+    [GP_STATE_APPLIED] = {"applied",
+                          {{"value", NEED}, {"commit", TEXT}, {"who", TEXT}, {"sinceUs", NUMBER}}},
     [GP_STATE_OWED] = {"owed", {{"name", TEXT}, {"untilUs", NUMBER}, {"stopRequested", BOOL}}},
     [GP_STATE_QUARANTINED] = {"quarantined", {{"sinceUs", NUMBER}}},
     [GP_STATE_VERIFIED] = {"verified", {{"commit", NEED}, {"sinceUs", NUMBER}}},

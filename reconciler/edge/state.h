@@ -28,9 +28,9 @@ const char *gp_state_dir(const struct gp_state *state);
 const struct gp_memory *gp_state_memory(const struct gp_state *state);
 
 /* Changes; durable when they return; one that changes nothing writes nothing. Since is kept while
- * the value stays. */
+ * the value stays. @who as in struct gp_applied. */
 struct gp_error *gp_state_set_applied(struct gp_state *state, const char *key, const char *value,
-                                      const char *commit) GP_MUST_CHECK;
+                                      const char *commit, const char *who) GP_MUST_CHECK;
 struct gp_error *gp_state_forget_applied(struct gp_state *state, const char *key) GP_MUST_CHECK;
 struct gp_error *gp_state_set_owed(struct gp_state *state,
                                    const struct gp_owed *owed) GP_MUST_CHECK;

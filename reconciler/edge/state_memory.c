@@ -37,6 +37,7 @@ void gp_state_rebuild(struct gp_state *state)
         .key = gp_strdup(mem, key),
         .value = gp_json_text(&reader, entry, "value"),
         .commit = gp_json_text(&reader, entry, "commit"),
+        .who = gp_json_text(&reader, entry, "who"),
         .since_us = gp_json_number(&reader, entry, "sinceUs", UINT64_MAX),
     };
     json_object_foreach(state->docs[GP_STATE_OWED], key, entry) *
@@ -110,12 +111,13 @@ static uint64_t since(const struct gp_state *state, enum gp_state_doc doc, const
 }
 
 struct gp_error *gp_state_set_applied(struct gp_state *state, const char *key, const char *value,
-                                      const char *commit)
+                                      const char *commit, const char *who)
 {
     json_t *entry = gp_json_object();
 
     gp_json_put_text(entry, "value", value);
     gp_json_put_text(entry, "commit", commit);
+    gp_json_put_text(entry, "who", who);
     gp_json_put_number(entry, "sinceUs", since(state, GP_STATE_APPLIED, key, "value", value));
     return change(state, GP_STATE_APPLIED, key, entry);
 }

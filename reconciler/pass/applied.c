@@ -14,7 +14,8 @@ struct gp_error *gp_applied_remember(struct gp_pass *pass, struct gp_host *host,
     for (size_t i = 0; !err && i < have->gpu_count; i++)
         if (gp_strings_have(&set->gpus, have->gpus[i].id))
             err = gp_state_set_applied(pass->state, gp_printf(mem, "gpu/%s", have->gpus[i].id),
-                                       gp_gpu_value(mem, &have->gpus[i]), pass->commit);
+                                       gp_gpu_value(mem, &have->gpus[i]), pass->commit,
+                                       gp_gpu_identity(mem, &have->gpus[i]));
     for (size_t i = 0; !err && i < have->vm_count; i++) {
         const char *key = gp_printf(mem, "vm/%s", have->vms[i].uuid);
         const char *value = gp_vm_value(mem, have, &have->vms[i]);
@@ -24,7 +25,7 @@ struct gp_error *gp_applied_remember(struct gp_pass *pass, struct gp_host *host,
         if (gp_streq(value, "-"))
             err = gp_state_forget_applied(pass->state, key);
         else
-            err = gp_state_set_applied(pass->state, key, value, pass->commit);
+            err = gp_state_set_applied(pass->state, key, value, pass->commit, have->vms[i].name);
     }
     if (!err)
         err = gp_resolved_remember(pass, host, have, set);

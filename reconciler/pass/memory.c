@@ -14,6 +14,7 @@ const struct gp_memory *gp_pass_memory(struct gp_pass *pass, struct gp_arena *me
             .key = gp_strdup(mem, memory->applied[i].key),
             .value = gp_strdup(mem, memory->applied[i].value),
             .commit = gp_strdup(mem, memory->applied[i].commit),
+            .who = gp_strdup(mem, memory->applied[i].who),
             .since_us = memory->applied[i].since_us,
         };
     for (size_t i = 0; i < memory->owed_count; i++)

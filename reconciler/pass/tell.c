@@ -85,62 +85,94 @@ static bool in_some_set(const struct gp_plan *plan, const char *gpu, const char 
     return false;
 }
 
-/* Observed and wanted agree: that is applied now, whoever made it so. The first time it is told. */
-static struct gp_error *adopt(struct gp_pass *pass, const struct gp_memory *memory, const char *key,
-                              const char *object, const char *value)
+/* Observed and wanted agree: that is applied now, whoever made it so. The first time it is told; a guest's new name and
+ * what tells a card are kept as they are now. */
+static struct gp_error *adopt(struct gp_pass *pass, const struct gp_applied *applied, const struct gp_applied *now,
+                              const char *object)
 {
-    const struct gp_applied *applied = gp_memory_applied(memory, key);
-
-    if (applied && gp_streq(applied->value, value))
+    if (applied && gp_streq(applied->value, now->value) && gp_streq(applied->who, now->who))
         return NULL;
     if (!applied)
         tell(pass, (struct gp_entry){
                        .event = GP_EVENT_ADOPTED,
-                       .message = gp_printf(pass->mem, "%s is as declared already (%s) and is kept so", object, value),
+                       .message = gp_printf(pass->mem, "%s is as declared already (%s) and is kept so", object,
+                                            now->value),
                        .gpu = object_name(object, "gpu/"),
                        .vm = object_name(object, "vm/"),
-                       .after = value,
+                       .after = now->value,
                    });
-    return gp_state_set_applied(pass->state, key, value, pass->commit);
+    return gp_state_set_applied(pass->state, now->key, now->value, pass->commit, now->who);
+}
+
+static struct gp_error *adopt_gpu(struct gp_pass *pass, const struct gp_memory *memory, const struct gp_goal_gpu *goal)
+{
+    const struct gp_gpu *gpu = gp_have_gpu(pass->have, goal->id);
+    struct gp_arena *mem = pass->mem;
+    struct gp_applied now;
+
+    if (!goal->managed || goal->blocked || !gpu || in_some_set(pass->plan, goal->id, NULL))
+        return NULL;
+    now = (struct gp_applied){
+        .key = gp_printf(mem, "gpu/%s", gpu->id),
+        .value = gp_gpu_value(mem, gpu),
+        .who = gp_gpu_identity(mem, gpu),
+    };
+    if (!gp_streq(now.value, gp_layout_value(mem, &goal->want)))
+        return NULL;
+    return adopt(pass, gp_memory_applied_gpu(mem, memory, gpu), &now, now.key);
+}
+
+static struct gp_error *adopt_vm(struct gp_pass *pass, const struct gp_memory *memory, const struct gp_goal_vm *goal)
+{
+    const struct gp_vm *vm = gp_have_vm(pass->have, goal->uuid);
+    const struct gp_gpu *gpu = goal->gpu ? gp_have_gpu(pass->have, goal->gpu) : NULL;
+    struct gp_arena *mem = pass->mem;
+    struct gp_applied now;
+
+    if (!goal->managed || goal->blocked || !gpu || !vm || in_some_set(pass->plan, NULL, goal->uuid))
+        return NULL;
+    now = (struct gp_applied){
+        .key = gp_printf(mem, "vm/%s", vm->uuid),
+        .value = gp_vm_value(mem, pass->have, vm),
+        .who = vm->name,
+    };
+    if (!gp_streq(now.value, gpu->mode == GP_MODE_PASSTHROUGH ? goal->gpu
+                                                              : gp_partition_symbol(mem, goal->gpu, goal->partition)))
+        return NULL;
+    return adopt(pass, gp_memory_applied(memory, now.key), &now, gp_printf(mem, "vm/%s", vm->name));
 }
 
 static struct gp_error *adopt_all(struct gp_pass *pass)
 {
     const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
-    const struct gp_goal *goal = pass->goal;
-    struct gp_arena *mem = pass->mem;
     struct gp_error *err = NULL;
 
-    for (size_t i = 0; !err && i < goal->gpu_count; i++) {
-        const struct gp_gpu *gpu = gp_have_gpu(pass->have, goal->gpus[i].id);
-        const char *value = gpu ? gp_gpu_value(mem, gpu) : NULL;
-
-        if (goal->gpus[i].managed && !goal->gpus[i].blocked && gpu && !in_some_set(pass->plan, gpu->id, NULL) &&
-            gp_streq(value, gp_layout_value(mem, &goal->gpus[i].want)))
-            err = adopt(pass, memory, gp_printf(mem, "gpu/%s", gpu->id), gp_printf(mem, "gpu/%s", gpu->id), value);
-    }
-    for (size_t i = 0; !err && i < goal->vm_count; i++) {
-        const struct gp_goal_vm *vm = &goal->vms[i];
-        const struct gp_vm *have = gp_have_vm(pass->have, vm->uuid);
-
-        if (vm->managed && !vm->blocked && vm->gpu && have && !in_some_set(pass->plan, NULL, vm->uuid) &&
-            gp_streq(gp_vm_value(mem, pass->have, have), gp_partition_symbol(mem, vm->gpu, vm->partition)))
-            err = adopt(pass, memory, gp_printf(mem, "vm/%s", vm->uuid), gp_printf(mem, "vm/%s", vm->name),
-                        gp_partition_symbol(mem, vm->gpu, vm->partition));
-    }
+    for (size_t i = 0; !err && i < pass->goal->gpu_count; i++)
+        err = adopt_gpu(pass, memory, &pass->goal->gpus[i]);
+    for (size_t i = 0; !err && i < pass->goal->vm_count; i++)
+        err = adopt_vm(pass, memory, &pass->goal->vms[i]);
     return err;
 }
 
 /* ---- conditions: what `status` shows ---- */
 
+static bool was_told(const struct gp_condition *before, size_t count, const struct gp_condition *condition)
+{
+    for (size_t i = 0; i < count; i++)
+        if (gp_streq(before[i].object, condition->object) && gp_streq(before[i].type, condition->type) &&
+            gp_streq(before[i].reason, condition->reason))
+            return true;
+    return false;
+}
+
 static void add(struct gp_pass *pass, struct gp_condition **items, size_t *count, const char *object,
                 const char *type, const char *reason)
 {
-    struct gp_condition *condition = gp_push(pass->mem, *items, *count);
+    const struct gp_condition condition = {.object = object, .type = type, .reason = reason ? reason : ""};
 
-    condition->object = object;
-    condition->type = type;
-    condition->reason = reason ? reason : "";
+    /* What blocks an object blocks its set, too. */
+    if (!was_told(*items, *count, &condition))
+        *gp_push(pass->mem, *items, *count) = condition;
 }
 
 static const char *const verdict_types[] = {
@@ -223,15 +255,6 @@ static const char *rule_of(struct gp_arena *mem, const char *reason)
     const char *colon = strchr(reason, ':');
 
     return gp_starts_with(reason, "GP-") && colon ? gp_strndup(mem, reason, (size_t)(colon - reason)) : NULL;
-}
-
-static bool was_told(const struct gp_condition *before, size_t count, const struct gp_condition *condition)
-{
-    for (size_t i = 0; i < count; i++)
-        if (gp_streq(before[i].object, condition->object) && gp_streq(before[i].type, condition->type) &&
-            gp_streq(before[i].reason, condition->reason))
-            return true;
-    return false;
 }
 
 /* A refusal that lasts is told once, not on every pass. */

@@ -7,6 +7,7 @@
 #include "text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const struct {
     const char *name;
@@ -162,6 +163,33 @@ Test(difference, a_gpu_that_is_gone_drifted)
     cr_assert(eq(str, (char *)show_differences(mem, gp_plan(mem, stage_ready(&stage))),
                  "drift gpu/slot7 mode GP-D805: partitioned 4 GEN 2Q -> gone (the GPU is not there "
                  "any more)\n"));
+}
+
+/* Another card in the same place is another card: what was applied was not applied to it. */
+Test(difference, a_card_that_was_replaced_or_moved)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct stage stage;
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "vendor", 0);
+    stage_gpu(&stage, "vendor", 0);
+    stage_want(&stage, 1, 4);
+    stage_have_gpu(&stage, 1)->serial = "222";
+    stage_applied(&stage, "gpu/slot1", "partitioned 4 GEN 2Q");
+    stage.memory.applied[0].who = gp_printf(
+        mem, "%.19s pci0000:00/elsewhere serial 111", gp_gpu_identity(mem, stage_have_gpu(&stage, 1)));
+    cr_assert(eq(str, (char *)show_differences(mem, gp_plan(mem, stage_ready(&stage))),
+                 "change gpu/slot1 partitions.count: 0 -> 4 (it is 'none', and 'partitioned 4 GEN 2Q' is declared)\n"
+                 "change gpu/slot1 partitions.profile: - -> GEN 2Q (it is 'none', and 'partitioned 4 GEN 2Q' is "
+                 "declared)\n"
+                 "drift gpu/slot1 mode GP-D805: partitioned 4 GEN 2Q -> gone (another card is in its place)\n"));
+    stage_have_gpu(&stage, 2)->serial = "111";
+    cr_assert(strstr(show_differences(mem, gp_plan(mem, stage_ready(&stage))), "gone (the GPU is slot2 now)") != NULL);
+    stage_applied(&stage, "gpu/slot2", "none");
+    stage.memory.applied[1].who = gp_gpu_identity(mem, stage_have_gpu(&stage, 2));
+    stage.memory.applied[1].since_us = 1;
+    cr_assert(strstr(show_differences(mem, gp_plan(mem, stage_ready(&stage))), "GP-D805") == NULL);
 }
 
 Test(difference, the_way_back_knows_changes_alone)

@@ -25,6 +25,16 @@ static void remembered(struct world *world)
     world_applied(world, gp_printf(world->mem, "vm/%s", world->have.vms[1].uuid), "slot3/0");
 }
 
+/* Both are defined with what the second was given; the first was reverted to an earlier definition. */
+static void reverted(struct world *world)
+{
+    world_cut(world, &world->have.gpus[0], 4, 0);
+    world_give(world, &world->have.vms[0], &world->have.gpus[0], 2, true);
+    world_give(world, &world->have.vms[1], &world->have.gpus[0], 2, true);
+    world_applied(world, gp_printf(world->mem, "vm/%s", world->have.vms[0].uuid), "slot3/1");
+    world_applied(world, gp_printf(world->mem, "vm/%s", world->have.vms[1].uuid), "slot3/2");
+}
+
 static void remembered_but_taken(struct world *world)
 {
     struct gp_vm *other;
@@ -165,6 +175,8 @@ static const struct resolve_row rows[] = {
      "warning GP-W203 pool/vdi: pool 'vdi' leaves out GPUs of kvm-a that fit it: slot4\n"},
     {"what it had is remembered", remembered,
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: slot3/0\n", ""},
+    {"who was reverted moves nobody", reverted,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: slot3/2\n", ""},
     {"unless somebody else has it now", remembered_but_taken,
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: slot3/2\nc: left alone\n", ""},
     {"a mdev that is gone is known by its mark", after_a_reboot,

@@ -38,6 +38,31 @@ static void another_uuid(struct world *world)
     world_give(world, &world->have.vms[1], &world->have.gpus[0], 1, true);
 }
 
+/* "b" was named "desk" when it was given its partition. */
+static void renamed(struct world *world)
+{
+    struct gp_vm *vm = &world->have.vms[1];
+
+    world_give(world, vm, &world->have.gpus[0], 2, true);
+    world_applied(world, gp_printf(world->mem, "vm/%s", vm->uuid), "slot3/2");
+    for (size_t n = 0; n < world->memory.applied_count; n++)
+        world->memory.applied[n].who = "desk";
+    world->declaration.bindings[0]->vms[1].name = "desk";
+}
+
+static void renamed_and_given_up(struct world *world)
+{
+    renamed(world);
+    world->declaration.bindings[0]->vm_count = 1;
+}
+
+static void renamed_but_pinned(struct world *world)
+{
+    renamed(world);
+    world->memory.applied_count = 0;
+    world->declaration.bindings[0]->vms[1].uuid = world->have.vms[1].uuid;
+}
+
 static void bound_twice(struct world *world)
 {
     world_bind(world, world_binding(world, "cad", "vdi"), "b");
@@ -128,6 +153,15 @@ static const struct resolve_row rows[] = {
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: left alone\n",
      "error GP-D808 vm/b: 'b' has UUID UUID-B, not the pinned UUID-A"
      ", which is now named a: it is not bound\n"},
+    {"renamed", renamed, "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: left alone\n",
+     "error GP-D808 vm/b: 'b' was renamed, and is bound as 'desk': it keeps what it has, and is not touched until "
+     "a binding names it so, or none names 'desk' any more\n"},
+    {"renamed, and its old name is given up", renamed_and_given_up,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: -\n", ""},
+    {"renamed, and known by its UUID", renamed_but_pinned,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: left alone\n",
+     "error GP-D808 vm/b: 'b' was renamed, and is bound as 'desk': it keeps what it has, and is not touched until "
+     "a binding names it so, or none names 'desk' any more\n"},
     {"bound twice", bound_twice,
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\n"
      "b: GP-E301 'b' is bound by 'cad' and by 'desktops'; a VM has one partition\n",

@@ -248,7 +248,7 @@ void world_applied(struct world *world, const char *key, const char *value)
             memory->applied[n].value = value;
             return;
         }
-    *gp_push(world->mem, memory->applied, memory->applied_count) = (struct gp_applied){key, value, NULL, 0};
+    *gp_push(world->mem, memory->applied, memory->applied_count) = (struct gp_applied){.key = key, .value = value};
     qsort(memory->applied, memory->applied_count, sizeof *memory->applied, compare_applied);
 }
 

@@ -28,7 +28,7 @@ static void change(const char *to, uint64_t until_us)
     struct gp_state *state = NULL;
 
     if (gp_state_open(scratch, true, mem, &state, NULL) ||
-        gp_state_set_applied(state, "vm/1", to, "c") || gp_state_write_record(state, &record) ||
+        gp_state_set_applied(state, "vm/1", to, "c", NULL) || gp_state_write_record(state, &record) ||
         gp_state_add_history(state, gp_printf(mem, "{\"result\": \"%s\"}", to)) ||
         gp_state_set_pause(state, false, &pause) || gp_state_remove_record(state, "slot3"))
         _exit(3);
@@ -158,7 +158,7 @@ static void set_applied(void)
     struct gp_state *state = NULL;
 
     if (gp_state_open(scratch, true, mem, &state, NULL) ||
-        gp_state_set_applied(state, "vm/1", "x", "c"))
+        gp_state_set_applied(state, "vm/1", "x", "c", NULL))
         _exit(3);
     _exit(0); /* nothing after it */
 }
@@ -223,7 +223,7 @@ static void try_refused(long call, int errnum, int out)
     struct iovec part;
 
     if (!err && refuse(call, errnum) == 0) {
-        err = gp_state_set_applied(state, "vm/1", "new", "c");
+        err = gp_state_set_applied(state, "vm/1", "new", "c", NULL);
         line = gp_printf(mem, "memory %s: %s",
                          gp_memory_applied(gp_state_memory(state), "vm/1")->value,
                          err ? gp_error_line(err) : "done");
@@ -240,7 +240,7 @@ GP_ROWS(state_crash, a_refused_call_leaves_the_old, refusals)
     int ends[2], status;
     pid_t child;
 
-    ok(gp_state_set_applied(state, "vm/1", "old", "c"));
+    ok(gp_state_set_applied(state, "vm/1", "old", "c", NULL));
     gp_state_close(gp_steal(state));
     cr_assert(pipe(ends) == 0);
     child = fork();
@@ -281,7 +281,7 @@ Test(state_crash, a_full_disk_keeps_the_old_and_says_so)
 
     small_disk();
     state = opened(true);
-    ok(gp_state_set_applied(state, "vm/1", "old", "c"));
+    ok(gp_state_set_applied(state, "vm/1", "old", "c", NULL));
     ok(gp_state_add_history(state, "{\"n\": 1}"));
     large = gp_arena_alloc(mem, 4001);
     memset(large, 'x', 4000);
@@ -290,7 +290,7 @@ Test(state_crash, a_full_disk_keeps_the_old_and_says_so)
         ;
     cr_assert(eq(int, errno, ENOSPC));
     (void)close(fd);
-    refused(gp_state_set_applied(state, "vm/1", large, "c"), GP_E_IO,
+    refused(gp_state_set_applied(state, "vm/1", large, "c", NULL), GP_E_IO,
             "no room in the state directory");
     refused(gp_state_add_history(state, gp_printf(mem, "{\"n\": \"%s%s\"}", large, large)), GP_E_IO,
             "no room");
@@ -300,7 +300,7 @@ Test(state_crash, a_full_disk_keeps_the_old_and_says_so)
     ok(gp_state_history(state, mem, &lines));
     cr_assert(eq(sz, lines.count, 1));
     cr_assert(unlink(gp_printf(mem, "%s/filler", scratch)) == 0);
-    ok(gp_state_set_applied(state, "vm/1", large, "c"));
+    ok(gp_state_set_applied(state, "vm/1", large, "c", NULL));
     ok(gp_state_add_history(state, "{\"n\": 2}"));
     ok(gp_state_history(state, mem, &lines));
     cr_assert(eq(sz, lines.count, 2));
@@ -313,7 +313,7 @@ Test(state_crash, a_read_only_disk_can_be_read)
 
     small_disk();
     state = opened(true);
-    ok(gp_state_set_applied(state, "vm/1", "old", "c"));
+    ok(gp_state_set_applied(state, "vm/1", "old", "c", NULL));
     gp_state_close(gp_steal(state));
     above = gp_strndup(mem, scratch, strlen(scratch) - strlen("/state"));
     cr_assert(mount(NULL, above, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
@@ -331,7 +331,7 @@ Test(state_crash, a_user_without_rights_reads_and_is_told_that_it_may_not_write)
 
     if (getuid() != 0)
         cr_skip("SKIP: needs root to become another user");
-    ok(gp_state_set_applied(state, "vm/1", "old", "c"));
+    ok(gp_state_set_applied(state, "vm/1", "old", "c", NULL));
     gp_state_close(gp_steal(state));
     cr_assert(chmod(base, 0755) == 0 && seteuid(65534) == 0);
     state = opened(false);

@@ -33,9 +33,9 @@ Test(state, memory_is_read_back_in_order)
     gp_cleanup(gp_state_close_p) struct gp_state *state = opened(true), *reader = NULL;
     const struct gp_memory *memory;
 
-    ok(gp_state_set_applied(state, "vm/2", "slot3/2", "c1"));
-    ok(gp_state_set_applied(state, "gpu/slot3", "partitioned 4 NVIDIA A2-4Q", "c1"));
-    ok(gp_state_set_applied(state, "vm/1", "-", NULL));
+    ok(gp_state_set_applied(state, "vm/2", "slot3/2", "c1", NULL));
+    ok(gp_state_set_applied(state, "gpu/slot3", "partitioned 4 NVIDIA A2-4Q", "c1", NULL));
+    ok(gp_state_set_applied(state, "vm/1", "-", NULL, NULL));
     ok(gp_state_set_owed(state, &late));
     ok(gp_state_set_owed(state, &owed));
     ok(gp_state_set_quarantined(state, "slot3/2", true));
@@ -69,7 +69,7 @@ Test(state, what_is_taken_away_is_gone)
     gp_cleanup(gp_state_close_p) struct gp_state *state = opened(true), *reader = NULL;
     const struct gp_memory *memory;
 
-    ok(gp_state_set_applied(state, "vm/1", "-", "c"));
+    ok(gp_state_set_applied(state, "vm/1", "-", "c", NULL));
     ok(gp_state_set_owed(state, &owed));
     ok(gp_state_set_quarantined(state, "slot3/1", true));
     ok(gp_state_forget_applied(state, "vm/1"));
@@ -86,14 +86,14 @@ Test(state, since_stays_while_the_value_stays)
     gp_cleanup(gp_state_close_p) struct gp_state *state = opened(true);
     uint64_t first, second;
 
-    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "c1"));
+    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "c1", NULL));
     first = gp_memory_applied(gp_state_memory(state), "vm/1")->since_us;
     (void)usleep(2000);
-    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "c2"));
+    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "c2", NULL));
     second = gp_memory_applied(gp_state_memory(state), "vm/1")->since_us;
     cr_assert(eq(u64, first, second));
     cr_assert(eq(str, (char *)gp_memory_applied(gp_state_memory(state), "vm/1")->commit, "c2"));
-    ok(gp_state_set_applied(state, "vm/1", "slot3/2", "c2"));
+    ok(gp_state_set_applied(state, "vm/1", "slot3/2", "c2", NULL));
     cr_assert(gp_memory_applied(gp_state_memory(state), "vm/1")->since_us > first);
 }
 
@@ -103,13 +103,13 @@ Test(state, a_change_that_changes_nothing_writes_nothing)
     struct stat before, after;
     const char *file;
 
-    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "c1"));
+    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "c1", NULL));
     file = gp_printf(mem, "%s/applied.json", scratch);
     cr_assert(stat(file, &before) == 0);
-    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "c1"));
+    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "c1", NULL));
     cr_assert(stat(file, &after) == 0);
     cr_assert(before.st_ino == after.st_ino, "the file was replaced");
-    ok(gp_state_set_applied(state, "vm/1", "slot3/2", "c1"));
+    ok(gp_state_set_applied(state, "vm/1", "slot3/2", "c1", NULL));
     cr_assert(stat(file, &after) == 0);
     cr_assert(before.st_ino != after.st_ino, "a change was not written by replacing");
 }
@@ -123,8 +123,8 @@ Test(state, files_are_sorted_versioned_and_readable_by_all)
 
     (void)umask(077);
     state = opened(true);
-    ok(gp_state_set_applied(state, "b", "1", "c"));
-    ok(gp_state_set_applied(state, "a", "2", "c"));
+    ok(gp_state_set_applied(state, "b", "1", "c", NULL));
+    ok(gp_state_set_applied(state, "a", "2", "c", NULL));
     text = read_scratch("applied.json");
     cr_assert(strstr(text, "\"a\"") < strstr(text, "\"b\""));
     json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
@@ -142,7 +142,7 @@ Test(state, read_only_use_changes_nothing)
 
     gp_state_close(opened(true));
     state = opened(false);
-    refused(gp_state_set_applied(state, "vm/1", "-", "c"), GP_E_BUG, "for reading only");
+    refused(gp_state_set_applied(state, "vm/1", "-", "c", NULL), GP_E_BUG, "for reading only");
     refused(gp_state_set_verified(state, "c"), GP_E_BUG, "for reading only");
     refused(gp_state_add_history(state, "{}"), GP_E_BUG, "for reading only");
     cr_assert(exists_scratch("applied.json") == false && exists_scratch("history.jsonl") == false);
@@ -314,7 +314,7 @@ GP_ROWS(state, a_corrupt_file_is_kept_aside_and_told, damaged)
     cr_assert(eq(str, (char *)gp_state_verified(state), "c1"), "another file suffered");
     kept = read_scratch("applied.json.corrupt");
     cr_assert(eq(str, kept, (char *)damaged[*i].text));
-    ok(gp_state_set_applied(state, "vm/1", "-", "c"));
+    ok(gp_state_set_applied(state, "vm/1", "-", "c", NULL));
     gp_state_close(gp_steal(state));
     gp_state_close(opened(true)); /* without a warning */
 }
@@ -364,7 +364,7 @@ Test(state, bytes_that_are_no_utf8_do_no_harm)
     ok(gp_state_set_applied(state, "vm/1",
                             "a\xff"
                             "b",
-                            "c"));
+                            "c", NULL));
     gp_state_close(gp_steal(state));
     state = opened(true);
     cr_assert(eq(str, (char *)gp_state_memory(state)->applied[0].value, "a?b"));
