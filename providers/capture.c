@@ -16,6 +16,7 @@
 
 #define LINKS_AT_MOST 40
 #define CPUINFO       "proc/cpuinfo"
+#define MDEVCTL       "etc/mdevctl.d"
 
 struct gp_capture {
     struct gp_arena *mem;
@@ -189,7 +190,8 @@ static const char *place(struct gp_capture *capture, const char *path, bool last
 static bool is_ours(const char *path)
 {
     return gp_starts_with(path, "sys/") || gp_starts_with(path, "dev/vfio/") || gp_streq(path, "etc/machine-id") ||
-           gp_streq(path, "proc/sys/kernel/osrelease") || gp_streq(path, CPUINFO);
+           gp_streq(path, "proc/sys/kernel/osrelease") || gp_streq(path, CPUINFO) ||
+           gp_starts_with(path, MDEVCTL) || strstr(path, "libvirt-guests");
 }
 
 /* gpupart asks the processor one thing: whether there is a hypervisor below. */
@@ -200,6 +202,22 @@ static void save_cpuinfo(struct gp_capture *capture, const char *text, size_t si
     flags = flags ? flags + 1 : "flags\t\t:";
     copy = gp_printf(capture->mem, "processor\t: 0\n%.*s\n", (int)strcspn(flags, "\n"), flags);
     make_file(capture, CPUINFO, copy, strlen(copy), false);
+}
+
+/* Of libvirt's shutdown service: what it does with guests. */
+static void save_shutdown(struct gp_capture *capture, const char *path, const char *text, size_t size)
+{
+    const char *copy = gp_strndup(capture->mem, text, size);
+    struct gp_text out = {.mem = capture->mem};
+
+    for (const char *line = copy; *line; line += *line == '\n') {
+        const size_t length = strcspn(line, "\n");
+
+        if (gp_starts_with(line, "ON_SHUTDOWN="))
+            gp_text_addf(&out, "%.*s\n", (int)length, line);
+        line += length;
+    }
+    make_file(capture, path, gp_text_get(&out), out.size, false);
 }
 
 static void save_read(struct gp_capture *capture, const char *path, const void *bytes, size_t size, int errnum)
@@ -215,6 +233,10 @@ static void save_read(struct gp_capture *capture, const char *path, const void *
     }
     if (gp_streq(path, CPUINFO)) {
         save_cpuinfo(capture, bytes, size);
+        return;
+    }
+    if (strstr(path, "libvirt-guests")) {
+        save_shutdown(capture, path, bytes, size);
         return;
     }
     at = place(capture, path, true);

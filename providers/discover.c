@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MDEVCTL "etc/mdevctl.d"
+
 /* A slot that the firmware names: "3" for the device 0000:08:00. */
 struct slot {
     const char *name, *address;
@@ -86,6 +88,18 @@ static struct gp_error *read_sriov(struct gp_host *host, struct gp_arena *mem, s
     return err;
 }
 
+/* Fact: Linux drivers/gpu/drm/drm_sysfs.c: the minors of a device are the children of its "drm". */
+static struct gp_error *read_render_node(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
+{
+    struct gp_strings names;
+    struct gp_error *err = gp_host_list(host, mem, gp_sysfs_pci(mem, gpu->address, "drm"), &names);
+
+    for (size_t i = 0; !err && i < names.count; i++)
+        if (gp_starts_with(names.items[i], "renderD"))
+            gpu->render_node = names.items[i];
+    return err;
+}
+
 static struct gp_error *read_attributes(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
 {
     gp_cleanup(gp_error_free_p) struct gp_error *ignored = NULL;
@@ -115,9 +129,47 @@ static struct gp_error *read_attributes(struct gp_host *host, struct gp_arena *m
     }
     if (gp_strings_have(&names, "vpd"))
         gpu->serial = gp_vpd_read_serial(host, mem, gpu->address);
+    if (gp_strings_have(&names, "drm")) {
+        err = read_render_node(host, mem, gpu);
+        if (err)
+            return err;
+    }
     for (size_t i = 0; i < names.count; i++)
         gpu->vf_count += gp_starts_with(names.items[i], "virtfn");
     return gp_strings_have(&names, "sriov_totalvfs") ? read_sriov(host, mem, gpu) : NULL;
+}
+
+static bool is_part_of(const struct gp_gpu *gpu, struct gp_pci address)
+{
+    if (gp_pci_compare(gpu->address, address) == 0)
+        return true;
+    for (uint32_t i = 0; i < gpu->vf_total; i++)
+        if (gp_pci_compare(gp_pci_vf(gpu->address, gpu->vf_offset, gpu->vf_stride, i), address) == 0)
+            return true;
+    return false;
+}
+
+/* mdevctl makes mediated devices when their parent appears: a folder for each parent, a file for each device.
+ * Fact: mdevctl README, "Architecture". What is not readable there is no reason to know less of the GPU. */
+static void read_mdevctl(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpus, size_t count)
+{
+    gp_cleanup(gp_error_free_p) struct gp_error *ignored = NULL;
+    struct gp_strings parents, devices;
+
+    ignored = gp_host_list(host, mem, MDEVCTL, &parents);
+    for (size_t i = 0; !ignored && i < parents.count; i++) {
+        const char *folder = gp_printf(mem, MDEVCTL "/%s", parents.items[i]);
+        struct gp_pci address;
+
+        if (!gp_pci_parse(parents.items[i], &address))
+            continue;
+        ignored = gp_host_list(host, mem, folder, &devices);
+        if (ignored || !devices.count || !gp_host_exists(host, gp_printf(mem, "%s/%s", folder, devices.items[0])))
+            continue;
+        for (size_t n = 0; n < count; n++)
+            if (is_part_of(&gpus[n], address))
+                gpus[n].other_tool = gp_printf(mem, "mdevctl (/%s)", folder);
+    }
 }
 
 static void identify(struct gp_gpu *gpu)
@@ -128,6 +180,7 @@ static void identify(struct gp_gpu *gpu)
     if (!entry)
         return;
     gpu->model = entry->model;
+    gpu->family = entry->family;
     gpu->vram_mib = entry->vram_mib;
 }
 
@@ -183,6 +236,7 @@ struct gp_error *gp_discover(struct gp_host *host, struct gp_arena *mem, struct 
             unique = unique && (other == i || !gp_streq(gpus[other].slot, gpus[i].slot));
         gpus[i].id = unique ? gp_printf(mem, "slot%s", gpus[i].slot) : gp_pci_text(mem, gpus[i].address);
     }
+    read_mdevctl(host, mem, gpus, count);
     *ret = gpus;
     *ret_count = count;
     return NULL;

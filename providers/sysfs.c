@@ -69,9 +69,10 @@ bool gp_sysfs_driver_yields(const char *driver)
            gp_streq(driver, "pci-pf-stub");
 }
 
-struct gp_error *gp_sysfs_foreigner(struct gp_host *host, struct gp_arena *mem, int32_t group,
-                                    bool (*own)(const void *closure, struct gp_pci address),
-                                    const void *closure, const char **ret)
+/* With @any, whatever the driver. */
+static struct gp_error *find_other(struct gp_host *host, struct gp_arena *mem, int32_t group, bool any,
+                                   bool (*own)(const void *closure, struct gp_pci address), const void *closure,
+                                   const char **ret)
 {
     struct gp_strings names;
     struct gp_error *err;
@@ -88,13 +89,27 @@ struct gp_error *gp_sysfs_foreigner(struct gp_host *host, struct gp_arena *mem, 
         if (!gp_pci_parse(names.items[i], &address) || own(closure, address))
             continue;
         err = gp_host_readlink(host, mem, gp_sysfs_pci(mem, address, "driver"), &driver);
-        if (err || gp_sysfs_driver_yields(driver))
+        if (err || (!any && gp_sysfs_driver_yields(driver)))
             continue;
         err = gp_host_read_u64(host, gp_sysfs_pci(mem, address, "class"), &class);
         if (!err && class >> 16 != CLASS_BRIDGE) {
-            *ret = gp_printf(mem, "%s (driver %s)", names.items[i], driver);
+            *ret = any ? names.items[i] : gp_printf(mem, "%s (driver %s)", names.items[i], driver);
             return NULL;
         }
     }
     return err;
+}
+
+struct gp_error *gp_sysfs_foreigner(struct gp_host *host, struct gp_arena *mem, int32_t group,
+                                    bool (*own)(const void *closure, struct gp_pci address),
+                                    const void *closure, const char **ret)
+{
+    return find_other(host, mem, group, false, own, closure, ret);
+}
+
+struct gp_error *gp_sysfs_group_mate(struct gp_host *host, struct gp_arena *mem, int32_t group,
+                                     bool (*own)(const void *closure, struct gp_pci address),
+                                     const void *closure, const char **ret)
+{
+    return find_other(host, mem, group, true, own, closure, ret);
 }

@@ -26,5 +26,9 @@ struct gp_error *gp_sysfs_vfs(struct gp_host *host, struct gp_arena *mem, struct
 struct gp_error *gp_sysfs_foreigner(struct gp_host *host, struct gp_arena *mem, int32_t group,
                                     bool (*own)(const void *closure, struct gp_pci address),
                                     const void *closure, const char **ret) GP_MUST_CHECK;
+/* The first endpoint of @group that @own does not cover, whatever its driver; NULL in @ret if there is none. */
+struct gp_error *gp_sysfs_group_mate(struct gp_host *host, struct gp_arena *mem, int32_t group,
+                                     bool (*own)(const void *closure, struct gp_pci address),
+                                     const void *closure, const char **ret) GP_MUST_CHECK;
 /* Whether @driver leaves a device free for VFIO: "vfio-pci", a stub, or none at all. */
 bool gp_sysfs_driver_yields(const char *driver);

@@ -87,6 +87,8 @@ struct gp_error *gp_whole_observe(struct gp_host *host, struct gp_arena *mem, st
     const char *foreigner = NULL;
     struct gp_error *err = gp_sysfs_foreigner(host, mem, gpu->group, in_slot, &gpu->address, &foreigner);
 
+    if (!err)
+        err = gp_sysfs_group_mate(host, mem, gpu->group, in_slot, &gpu->address, &gpu->shares_group);
     if (err)
         return err;
     if (gpu->group < 0)

@@ -247,12 +247,15 @@ struct gp_gpu {
     uint16_t vendor, device, subsystem_vendor, subsystem_device;
     uint32_t class_code; /* 24 bits */
     const char *model;   /* the catalogue's name, or NULL */
+    const char *family;  /* the catalogue's: "ampere"; NULL: unknown */
     const char *name;    /* libpci's name of it */
     uint32_t vram_mib;   /* nominal, of the whole GPU; 0: unknown */
     int32_t numa_node;   /* -1: unknown */
     const char *driver;  /* bound to the PF, NULL: none */
     int32_t group;
     bool boot_vga;
+    const char *render_node; /* "renderD128" of the driver that it is on; NULL: none */
+    const char *other_tool;  /* what else is set up to make partitions of it: "mdevctl (etc/mdevctl.d/…)"; NULL: nothing */
     const char *mechanism; /* the provider's name; NULL: no provider claims it */
     enum gp_gpu_status status;
     const char *reason; /* why it has that status, what to do; NULL: nothing to say */
@@ -263,6 +266,7 @@ struct gp_gpu {
     bool vfs_by_tool; /* VFs are enabled all at once by the vendor's tool, never through sriov_numvfs */
     enum gp_held held; /* the PF itself, as a whole device */
     const char *not_whole; /* why no VM can get it as a whole device (its IOMMU group), NULL: one can */
+    const char *shares_group; /* a device of another slot in its IOMMU group that no driver of the host has; NULL: none */
     const char *holder;
     struct gp_valid_count *valid; /* by count descending, then profile */
     size_t valid_count;
@@ -297,6 +301,7 @@ struct gp_vm {
     const char *unstoppable; /* why it may not be stopped now, NULL: it may */
     bool has_agent;          /* an org.qemu.guest_agent.0 channel that is connected */
     uint64_t memory_kib;
+    const char *guest_os;    /* libosinfo's id in its metadata: "http://microsoft.com/win/10"; NULL: not told */
     struct gp_mark *mark;    /* NULL: none */
     bool mark_fits;          /* names this machine and this domain */
     struct gp_hostdev *live; /* of the running domain; PCI and mdev hostdevs only */
@@ -320,6 +325,7 @@ struct gp_unit {
 struct gp_have {
     const char *host, *machine_id;
     bool nested;       /* this host is itself a guest */
+    const char *guests_saved; /* the file in which libvirt-guests is told to save guests at shutdown; NULL: it is not */
     struct gp_gpu *gpus; /* by address */
     size_t gpu_count;
     struct gp_vm *vms; /* by name */

@@ -206,6 +206,7 @@ struct gp_goal *gp_resolve(struct gp_arena *mem, const struct gp_resolve_input *
             gp_resolve_pools(&r);
         gp_resolve_bindings(&r);
         gp_resolve_assign(&r);
+        gp_resolve_guests(&r);
         guard_removal(&r);
     }
     if (input->have->vms_unknown)

@@ -63,6 +63,12 @@ void gp_resolve_block_vm(struct gp_resolve *r, struct gp_goal_vm *vm, const char
 void gp_resolve_host(struct gp_resolve *r);
 /* Which pool owns each GPU, and how it is cut. */
 void gp_resolve_pools(struct gp_resolve *r);
+/* What is odd about GPUs that stand side by side. */
+void gp_resolve_sets(struct gp_resolve *r);
+/* GPUs like those of a pool that are in none: told when the layouts are known. */
+void gp_resolve_left_out(struct gp_resolve *r);
+/* Whether GPU @n can be used in its pool's mode, and what that would risk; it is blocked if not. */
+void gp_resolve_able(struct gp_resolve *r, size_t n);
 /* The layout of GPU @n, which has a pool and nothing against it. */
 void gp_resolve_layout(struct gp_resolve *r, size_t n);
 /* Which VMs are bound, and to which pool. */
@@ -77,6 +83,8 @@ void gp_resolve_shared(struct gp_resolve *r);
 bool gp_resolve_is_leaving(struct gp_resolve *r, size_t n, struct gp_spot spot);
 /* Which partition each other bound VM gets. */
 void gp_resolve_assign(struct gp_resolve *r);
+/* What is known of bound guests and of the host that could spoil their partition. */
+void gp_resolve_guests(struct gp_resolve *r);
 
 bool gp_strings_has(const struct gp_strings *strings, const char *text);
 /* Whether @vm has a hostdev of ours in either definition. */

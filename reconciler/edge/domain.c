@@ -34,6 +34,20 @@ static const char *find_manager(struct gp_arena *mem, const xmlNode *root)
     return NULL;
 }
 
+/* Fact: libosinfo and virt-install write <libosinfo:libosinfo><libosinfo:os id="http://microsoft.com/win/10"/>. An id
+ * that no person could read is none. */
+static const char *read_guest_os(struct gp_arena *mem, const xmlNode *root)
+{
+    enum { ID_MAX = 200 };
+    const xmlNode *os = gp_tree_osinfo(root);
+    const char *id = os ? gp_tree_attr(mem, os, "id") : NULL;
+
+    for (const char *c = id; c && *c; c++)
+        if (*c <= ' ' || *c > '~' || c - id >= ID_MAX)
+            return NULL;
+    return id;
+}
+
 /* libvirt prints KiB; files written by hand may say otherwise. Fact: libvirt docs/formatdomain.rst,
  * "Memory Allocation"; KiB where no unit is given. */
 static uint64_t read_memory(struct gp_arena *mem, const xmlNode *root)
@@ -194,6 +208,7 @@ struct gp_error *gp_domain_read(struct gp_arena *mem, const char *xml, size_t si
     facts.memory_kib = read_memory(mem, root);
     facts.on_poweroff = gp_tree_content(mem, gp_tree_child(root, "on_poweroff")) ?: "destroy";
     facts.on_poweroff_destroy = gp_streq(facts.on_poweroff, "destroy");
+    facts.guest_os = read_guest_os(mem, root);
     facts.other_manager = find_manager(mem, root);
     facts.block_job = has_block_job(devices);
     read_agent(mem, devices, &facts);

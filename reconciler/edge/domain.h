@@ -32,6 +32,7 @@ struct gp_domain_facts {
     const char *on_poweroff; /* "destroy" unless the definition says otherwise */
     bool on_poweroff_destroy;
     bool block_job;            /* a disk is being mirrored */
+    const char *guest_os;      /* the id that libosinfo's metadata has of it, or NULL */
     const char *other_manager; /* "OpenStack Nova (http://…)", or NULL */
     struct gp_mark *mark;      /* of the first device if it has several; NULL: none */
     bool mark_fits;            /* the mark names @machine_id and this domain, and is the only one */

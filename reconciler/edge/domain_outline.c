@@ -62,6 +62,21 @@ static const struct keep *find_kept(const char *path)
     return NULL;
 }
 
+/* The id of the guest's system. */
+static void prune_osinfo(struct gp_arena *mem, xmlNode *osinfo)
+{
+    drop_attrs(mem, osinfo, "");
+    for (xmlNode *node = osinfo->children, *next; node; node = next) {
+        next = node->next;
+        if (!gp_tree_is_osinfo(node, "os")) {
+            drop(node);
+            continue;
+        }
+        drop_attrs(mem, node, " id ");
+        drop_children(node);
+    }
+}
+
 /* Other programs' metadata: that it is there, but not what it says. */
 static void prune_metadata(struct gp_arena *mem, xmlNode *metadata)
 {
@@ -69,6 +84,8 @@ static void prune_metadata(struct gp_arena *mem, xmlNode *metadata)
         next = node->next;
         if (node->type != XML_ELEMENT_NODE) {
             drop(node);
+        } else if (gp_tree_is_osinfo(node, "libosinfo")) {
+            prune_osinfo(mem, node);
         } else if (!gp_tree_is_ours(node, "binding")) {
             drop_attrs(mem, node, "");
             drop_children(node);

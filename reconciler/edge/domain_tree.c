@@ -129,6 +129,26 @@ void gp_tree_remove(xmlNode *node)
     xmlFreeNode(node);
 }
 
+/* ---- libosinfo's words ---- */
+
+bool gp_tree_is_osinfo(const xmlNode *node, const char *name)
+{
+    return node && node->type == XML_ELEMENT_NODE && node->ns && node->ns->href &&
+           gp_starts_with((const char *)node->ns->href, GP_OSINFO_URI) &&
+           strcmp((const char *)node->name, name) == 0;
+}
+
+xmlNode *gp_tree_osinfo(const xmlNode *root)
+{
+    const xmlNode *metadata = gp_tree_child(root, "metadata");
+
+    for (xmlNode *node = metadata ? metadata->children : NULL; node; node = node->next)
+        for (xmlNode *os = gp_tree_is_osinfo(node, "libosinfo") ? node->children : NULL; os; os = os->next)
+            if (gp_tree_is_osinfo(os, "os"))
+                return os;
+    return NULL;
+}
+
 /* ---- the mark ---- */
 
 bool gp_tree_is_ours(const xmlNode *node, const char *name)

@@ -35,6 +35,12 @@ struct gp_device gp_tree_mark_device(struct gp_arena *mem, const xmlNode *device
 bool gp_tree_mark_fits(struct gp_arena *mem, const xmlNode *root, const char *machine_id,
                        const char *uuid);
 
+#define GP_OSINFO_URI "http://libosinfo.org/xmlns/libvirt/domain/"
+/* libosinfo's <os> in /domain/metadata, NULL: none. */
+xmlNode *gp_tree_osinfo(const xmlNode *root);
+/* Whether @node is of that namespace. */
+bool gp_tree_is_osinfo(const xmlNode *node, const char *name);
+
 /* What a <hostdev> gives the guest; NONE unless it is a PCI device or an mdev. */
 struct gp_device gp_tree_hostdev(struct gp_arena *mem, const xmlNode *hostdev);
 const char *gp_tree_alias(struct gp_arena *mem, const xmlNode *hostdev);

@@ -2,6 +2,7 @@
 #include "pass.h"
 
 #include "cleanup.h"
+#include "guests_saved.h"
 #include "registry.h"
 #include "text.h"
 
@@ -91,6 +92,7 @@ struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_host *host, str
         gp_error_free(err);
     }
     have->nested = is_nested(host, mem);
+    have->guests_saved = gp_guests_saved(host, mem);
     (void)pthread_mutex_lock(&pass->state_lock);
     mark_quarantined(gp_state_memory(pass->state), mem, have);
     (void)pthread_mutex_unlock(&pass->state_lock);

@@ -172,7 +172,9 @@ static const struct resolve_row rows[] = {
      "'desktops'\n",
      "error GP-E301 vm/b: 'b' was given slot4/0 by hand; a VM has one partition: take it away, or the "
      "binding 'desktops'\n"
-     "warning GP-W203 pool/vdi: pool 'vdi' leaves out GPUs of kvm-a that fit it: slot4\n"},
+     "warning GP-W203 pool/vdi: pool 'vdi' leaves out GPUs of kvm-a that fit it: slot4\n"
+     "warning GP-W204 gpu/slot4: slot4 is like slot3 of pool 'vdi' and in no pool: it stays 'partitioned 2 "
+     "NVIDIA A2-8Q', and the pool's are 'partitioned 4 NVIDIA A2-4Q'\n"},
     {"what it had is remembered", remembered,
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: slot3/0\n", ""},
     {"who was reverted moves nobody", reverted,

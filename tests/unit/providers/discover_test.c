@@ -166,11 +166,11 @@ static bool own_none(const void *closure, struct gp_pci address)
 
 static const struct {
     const char *class, *driver;
-    bool foreign;
+    bool foreign, mate;
 } neighbours[] = {
-    {"0x020000", "igb", true},          {"0x020000", NULL, false}, {"0x020000", "vfio-pci", false},
-    {"0x060400", "pcieport", false},    {"0x040300", "snd_hda_intel", true},
-    {"0x020000", "pci-stub", false},
+    {"0x020000", "igb", true, true},         {"0x020000", NULL, false, true},
+    {"0x020000", "vfio-pci", false, true},   {"0x060400", "pcieport", false, false},
+    {"0x040300", "snd_hda_intel", true, true}, {"0x020000", "pci-stub", false, true},
 };
 
 GP_ROWS(group, endpoints_on_a_driver_of_the_host_are_in_the_way, neighbours)
@@ -185,6 +185,8 @@ GP_ROWS(group, endpoints_on_a_driver_of_the_host_are_in_the_way, neighbours)
                                              .group = 7});
     tree_ok(gp_sysfs_foreigner(&tree.host, tree.mem, 7, own_none, NULL, &who));
     cr_assert(eq(int, who != NULL, neighbours[*i].foreign), "%s", who ? who : "nobody");
+    tree_ok(gp_sysfs_group_mate(&tree.host, tree.mem, 7, own_none, NULL, &who));
+    cr_assert(eq(int, gp_streq(who, "0000:02:00.0"), neighbours[*i].mate), "%s", who ? who : "nobody");
     tree_ok(gp_sysfs_foreigner(&tree.host, tree.mem, -1, own_none, NULL, &who));
     cr_assert(eq(ptr, (void *)who, NULL));
     close_tree();
@@ -227,4 +229,51 @@ GP_ROWS(vpd, serial_numbers, vpds)
     cr_assert(gp_streq(gp_vpd_serial(mem, exact + 1, vpds[*i].size), vpds[*i].serial), "row %zu", *i);
     free(exact);
     gp_arena_free(mem);
+}
+
+/* ---- what else is set up on it, and what else could use it ---- */
+
+Test(discover, a_render_node_is_what_a_graphics_driver_makes)
+{
+    const struct gp_gpu *gpu;
+
+    tree_a2(&tree, 0);
+    gpu = discover(1);
+    cr_assert(eq(ptr, (void *)gpu->render_node, NULL));
+    tree_dir(&tree, "sys/bus/pci/devices/0000:08:00.0/drm/card1");
+    tree_dir(&tree, "sys/bus/pci/devices/0000:08:00.0/drm/renderD129");
+    gpu = discover(1);
+    cr_assert(eq(str, (char *)gpu->render_node, "renderD129"));
+}
+
+static const struct {
+    const char *name, *file, *tool;
+} mdevctl[] = {
+    {"of the GPU", "etc/mdevctl.d/0000:08:00.0/3deab9a4-0000-4000-8000-000000000001",
+     "mdevctl (/etc/mdevctl.d/0000:08:00.0)"},
+    {"of its last VF", "etc/mdevctl.d/0000:08:02.3/3deab9a4-0000-4000-8000-000000000001",
+     "mdevctl (/etc/mdevctl.d/0000:08:02.3)"},
+    {"of what is past its last VF", "etc/mdevctl.d/0000:08:02.4/3deab9a4-0000-4000-8000-000000000001", NULL},
+    {"of another parent", "etc/mdevctl.d/matrix/3deab9a4-0000-4000-8000-000000000001", NULL},
+    {"scripts", "etc/mdevctl.d/scripts.d/notifiers", NULL},
+};
+
+GP_ROWS(discover, mdevctl_makes_partitions_too, mdevctl)
+{
+    const struct gp_gpu *gpu;
+
+    tree_a2(&tree, 0);
+    tree_file(&tree, mdevctl[*i].file, "{}\n");
+    gpu = discover(1);
+    cr_assert(gp_streq(gpu->other_tool, mdevctl[*i].tool), "%s: %s", mdevctl[*i].name, gpu->other_tool);
+}
+
+Test(discover, an_empty_folder_of_mdevctl_says_nothing)
+{
+    const struct gp_gpu *gpu;
+
+    tree_a2(&tree, 0);
+    tree_dir(&tree, "etc/mdevctl.d/0000:08:00.0");
+    gpu = discover(1);
+    cr_assert(eq(ptr, (void *)gpu->other_tool, NULL));
 }

@@ -14,6 +14,9 @@
 #define PCI(alias)                                                                                 \
     "<devices><hostdev mode='subsystem' type='pci' managed='no'><source><address domain='0x0000' " \
     "bus='0x08' slot='0x00' function='0x4'/></source>" alias "</hostdev></devices>"
+#define OSINFO(os)                                                                                 \
+    "<metadata><o:libosinfo xmlns:o='http://libosinfo.org/xmlns/libvirt/domain/1.0'>" os             \
+    "</o:libosinfo></metadata>"
 #define ALIAS "<alias name='ua-gpupart-0'/>"
 
 /* Facts as one line, so that a row says all of it. */
@@ -31,6 +34,8 @@ static const char *text_of(struct gp_arena *mem, const struct gp_domain_facts *f
         gp_text_addf(&text, " poweroff=%s", facts->on_poweroff);
     if (facts->block_job)
         gp_text_add(&text, " blockjob");
+    if (facts->guest_os)
+        gp_text_addf(&text, " os=%s", facts->guest_os);
     if (facts->other_manager)
         gp_text_addf(&text, " manager=%s", facts->other_manager);
     if (facts->mark)
@@ -55,6 +60,12 @@ static const struct {
     {"memory in GiB", DOMAIN("<memory unit='GiB'>2</memory>"), "off 2097152KiB"},
     {"memory past counting", DOMAIN("<memory unit='TiB'>99999999999999999</memory>"),
      "off 18014398509481983KiB"},
+    {"a system that libosinfo knows", DOMAIN(OSINFO("<o:os id='http://microsoft.com/win/10'/>")),
+     "off os=http://microsoft.com/win/10"},
+    {"the first of two systems", DOMAIN(OSINFO("<o:os id='a'/><o:os id='b'/>")), "off os=a"},
+    {"a system without an id", DOMAIN(OSINFO("<o:os/>")), "off"},
+    {"a system that no person could read", DOMAIN(OSINFO("<o:os id='a&#10;b'/>")), "off"},
+    {"a system of another namespace", DOMAIN("<metadata><libosinfo><os id='a'/></libosinfo></metadata>"), "off"},
     {"ours", DOMAIN(MARK(HOST, UUID, "0000:08:00.4") PCI(ALIAS)),
      "off mark=slot3/2:0000:08:00.4! 0000:08:00.4!"},
     {"ours, in capitals",
