@@ -290,6 +290,9 @@ struct gp_have *gp_plan_predict(struct gp_arena *mem, const struct gp_plan_input
 void gp_step_predict(struct gp_arena *mem, struct gp_have *have, gp_mechanism_lookup *mechanism,
                      const struct gp_step *step);
 
+/* Whether @step takes away the partition @symbol ("slot3/2"): what is there later is another one. */
+bool gp_step_takes_away(struct gp_arena *mem, const struct gp_step *step, const char *symbol);
+
 /* Whether the steps of set @set_id in @fresh are those of wave @from_wave and later in @planned, up to
  * addresses and numbering. NULL, or GP_E_CHANGED telling the first that differs. */
 struct gp_error *gp_plan_compare_rest(const struct gp_plan *planned, const struct gp_plan *fresh,

@@ -287,6 +287,16 @@ bool gp_work_vm_ends_defined_with(const struct gp_work_vm *vm, struct gp_device 
     return false;
 }
 
+bool gp_work_vm_ends_on(const struct gp_work_vm *vm, const struct gp_work_gpu *gpu)
+{
+    const struct gp_gpu *world = gp_work_gpu_world(gpu);
+
+    for (size_t n = 0; n < world->partition_count; n++)
+        if (world->partitions[n].live && gp_work_vm_ends_defined_with(vm, world->partitions[n].device))
+            return true;
+    return false;
+}
+
 /* By its own mark, or because it is what its definition has of us. */
 static bool live_is_ours(const struct gp_work_vm *vm, size_t live)
 {
@@ -427,6 +437,14 @@ const char *gp_planner_unstartable(const struct gp_planner *planner, const struc
     return NULL;
 }
 
+static bool has_device(const struct gp_gpu *gpu, struct gp_device device)
+{
+    for (size_t n = 0; n < gpu->partition_count; n++)
+        if (gpu->partitions[n].live && gp_device_eq(gpu->partitions[n].device, device))
+            return true;
+    return false;
+}
+
 /* A VM that is owed its start, bound to a partition that is not there or not as it shall be, waits
  * for it. */
 static const char *unfit(const struct gp_planner *planner, const struct gp_work_vm *vm)
@@ -436,15 +454,16 @@ static const char *unfit(const struct gp_planner *planner, const struct gp_work_
     if (vm->lacks || (gpu && gpu->reshape && gpu->block.rule))
         return gp_printf(planner->mem, "its partition of GPU %s is not there as declared",
                          vm->goal->gpu);
-    /* Once it runs with what this plan makes, nobody here may stop it again for a way back. */
+    /* Given by hand and not marked by this plan: once it runs with what this plan makes, nobody here may take that away
+     * for a way back. */
     for (size_t n = 0; !planner->input->within && n < vm->vm->persistent_count; n++) {
         const struct gp_hostdev *dev = &vm->vm->persistent_devs[n];
-        const struct gp_place place = vm->persistent[n];
-        const bool becomes_ours = vm->managed && gp_device_eq(dev->device, vm->to);
+        const bool marked = vm->managed && vm->edit_count && gp_device_eq(dev->device, vm->to);
 
-        if (place.gpu >= 0 && gp_work_gpu_acts(&planner->gpus[place.gpu]) && !dev->ours && !becomes_ours)
-            return gp_printf(planner->mem, "GPU %s changes first",
-                             planner->gpus[place.gpu].gpu->id);
+        for (size_t g = 0; !dev->ours && !marked && g < planner->gpu_count; g++)
+            if (gp_work_gpu_acts(&planner->gpus[g]) &&
+                (vm->persistent[n].gpu == (int32_t)g || has_device(planner->gpus[g].after, dev->device)))
+                return gp_printf(planner->mem, "GPU %s changes first", planner->gpus[g].gpu->id);
     }
     return gp_planner_unstartable(planner, vm);
 }

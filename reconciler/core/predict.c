@@ -196,6 +196,18 @@ void gp_step_predict(struct gp_arena *mem, struct gp_have *have, gp_mechanism_lo
     }
 }
 
+bool gp_step_takes_away(struct gp_arena *mem, const struct gp_step *step, const char *symbol)
+{
+    const char *gpu;
+    uint32_t index;
+
+    if (step->vm || !step->gpu || !gp_partition_symbol_parse(mem, symbol, &gpu, &index) ||
+        !gp_streq(gpu, step->gpu))
+        return false;
+    return step->kind == GP_STEP_SET_VF_COUNT || step->kind == GP_STEP_SET_MODE ||
+           (step->kind == GP_STEP_RELEASE_PARTITION && step->partition == index);
+}
+
 struct gp_have *gp_plan_predict(struct gp_arena *mem, const struct gp_plan_input *input,
                                 const struct gp_plan *plan, uint32_t set)
 {

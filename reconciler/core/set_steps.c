@@ -413,6 +413,9 @@ static bool needs_gpu(const struct writer *writer, size_t later, const char *gpu
                gp_streq(step->gpu, gpu);
     if (vm->want_gpu >= 0 && gp_streq(planner->gpus[vm->want_gpu].gpu->id, gpu))
         return true;
+    for (size_t g = 0; g < planner->gpu_count; g++)
+        if (gp_streq(planner->gpus[g].gpu->id, gpu) && gp_work_vm_ends_on(vm, &planner->gpus[g]))
+            return true;
     for (size_t n = 0; n < vm->vm->persistent_count; n++)
         if (vm->persistent[n].gpu >= 0 &&
             gp_streq(planner->gpus[vm->persistent[n].gpu].gpu->id, gpu))

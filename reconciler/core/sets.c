@@ -65,6 +65,10 @@ static void touch_gpus(struct graph *graph, size_t v)
 
     if (vm->want_gpu >= 0)
         touch(graph, node, (size_t)vm->want_gpu);
+    /* What it is defined with may be made first. */
+    for (size_t g = 0; vm->start && g < planner->gpu_count; g++)
+        if (gp_work_gpu_acts(&planner->gpus[g]) && gp_work_vm_ends_on(vm, &planner->gpus[g]))
+            touch(graph, node, g);
     for (size_t n = 0; n < vm->vm->persistent_count; n++)
         if (vm->persistent[n].gpu >= 0)
             touch(graph, node, (size_t)vm->persistent[n].gpu);

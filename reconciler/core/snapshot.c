@@ -173,6 +173,22 @@ static bool is_defined_with(const struct gp_vm *vm, struct gp_device device)
     return false;
 }
 
+/* Whether it has something of ours beside @was, which it has by hand. */
+static bool was_given_since(const struct gp_vm *vm, struct gp_device was)
+{
+    bool by_hand = false, ours = false;
+
+    for (size_t n = 0; n < vm->persistent_count; n++) {
+        const struct gp_hostdev *dev = &vm->persistent_devs[n];
+
+        if (gp_device_eq(dev->device, was))
+            by_hand |= !dev->ours;
+        else
+            ours |= dev->ours;
+    }
+    return by_hand && ours;
+}
+
 static void set_vm(struct gp_goal_vm *goal, const struct gp_snapshot_vm *was,
                    const struct gp_have *have, const struct gp_vm *vm)
 {
@@ -219,10 +235,12 @@ struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot 
         }
         /* It was defined with what was not there to begin with (after a reboot, say), which cannot
          * be asked for. One that ran did so without, and comes up without; one that was edited
-         * since goes without; any other keeps its definition. */
+         * since, or was given something beside what it had by hand, goes without; any other keeps
+         * its definition. */
         now->run |= was->ran;
         now->next_start = was_left_alone(was, have, vm);
-        now->managed = (now->run && !now->next_start) || !is_defined_with(vm, was->device);
+        now->managed = (now->run && !now->next_start) || !is_defined_with(vm, was->device) ||
+                       was_given_since(vm, was->device);
     }
     for (size_t n = 0; n < have->unit_count; n++)
         *gp_push(mem, goal->units, goal->unit_count) = (struct gp_goal_unit){

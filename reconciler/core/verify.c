@@ -85,6 +85,14 @@ static struct gp_error *verify_definition(struct gp_arena *mem, const struct gp_
                                 gp_device_text(mem, *wanted));
 }
 
+static bool is_defined_with(const struct gp_vm *vm, struct gp_device device)
+{
+    for (size_t n = 0; n < vm->persistent_count; n++)
+        if (gp_device_eq(vm->persistent_devs[n].device, device))
+            return true;
+    return false;
+}
+
 static struct gp_error *verify_live(struct gp_arena *mem, const struct gp_goal_vm *goal,
                                     const struct gp_vm *vm, const struct gp_device *wanted)
 {
@@ -94,8 +102,9 @@ static struct gp_error *verify_live(struct gp_arena *mem, const struct gp_goal_v
     if (wanted)
         return gp_error_new(GP_E_CHANGED, "VM %s runs without %s", goal->name,
                             gp_device_text(mem, *wanted));
+    /* What it is defined with by hand it keeps, whatever its running instance was marked with. */
     for (size_t n = 0; n < vm->live_count; n++)
-        if (vm->live[n].ours)
+        if (vm->live[n].ours && !is_defined_with(vm, vm->live[n].device))
             return gp_error_new(GP_E_CHANGED, "VM %s still runs with %s", goal->name,
                                 gp_device_text(mem, vm->live[n].device));
     return NULL;

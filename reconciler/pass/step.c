@@ -219,6 +219,23 @@ static struct gp_error *do_step(const struct gp_wave *wave, const struct gp_step
     }
 }
 
+/* A partition that is taken away takes its quarantine along: what is made in its place is another one. */
+static struct gp_error *end_quarantine(const struct gp_wave *wave, const struct gp_step *step)
+{
+    struct gp_pass *pass = wave->pass;
+    const struct gp_strings *quarantined = &gp_pass_memory(pass, wave->mem)->quarantined;
+    struct gp_error *err = NULL;
+
+    for (size_t i = 0; !err && i < quarantined->count; i++) {
+        if (!gp_step_takes_away(wave->mem, step, quarantined->items[i]))
+            continue;
+        (void)pthread_mutex_lock(&pass->state_lock);
+        err = gp_state_set_quarantined(pass->state, quarantined->items[i], false);
+        (void)pthread_mutex_unlock(&pass->state_lock);
+    }
+    return err;
+}
+
 static struct gp_error *run_one(const struct gp_wave *wave, const struct gp_step *step)
 {
     const char *text = step_text(wave->mem, step);
@@ -233,7 +250,7 @@ static struct gp_error *run_one(const struct gp_wave *wave, const struct gp_step
         return gp_error_wrap(err, "step %s", text);
     }
     tell(wave, step, GP_EVENT_STEP_DONE, text);
-    return NULL;
+    return end_quarantine(wave, step);
 }
 
 struct gp_error *gp_wave_run(const struct gp_wave *wave)

@@ -9,6 +9,11 @@ enum { GPUS = 4, VMS = 12, DEVICES = GPUS * 8 + GPUS };
 
 /* ---- chance ---- */
 
+struct gen gen_bytes(const uint8_t *bytes, size_t count)
+{
+    return (struct gen){.state = 1, .bytes = bytes, .left = count};
+}
+
 uint64_t gen_next(struct gen *gen)
 {
     gen->state ^= gen->state >> 12;
@@ -24,11 +29,18 @@ struct gen gen_seed(uint64_t seed)
 
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return (struct gen){(z ^ (z >> 31)) | 1};
+    return (struct gen){.state = (z ^ (z >> 31)) | 1};
 }
 
 uint32_t gen_below(struct gen *gen, uint32_t limit)
 {
+    if (gen->bytes) {
+        const uint8_t byte = gen->left ? *gen->bytes : 0;
+
+        gen->bytes += gen->left > 0;
+        gen->left -= gen->left > 0;
+        return limit ? byte % limit : 0;
+    }
     return limit ? (uint32_t)((gen_next(gen) >> 32) % limit) : 0;
 }
 
@@ -98,7 +110,7 @@ static void some_gpu(struct gp_arena *mem, struct gen *gen, struct gp_gpu *gpu, 
 
     gen_gpu_init(mem, gpu, number,
                  mechanisms[gen_below(gen, sizeof mechanisms / sizeof *mechanisms)]);
-    if (gp_streq(gpu->mechanism, "loaded") && gen_chance(gen, 50))
+    if (gp_streq(gpu->mechanism, "loaded") && gen_chance(gen, 40))
         gen_gpu_init(mem, gpu, number, "vendor");
     if (chance < 75)
         layout = gen_layout(gpu, gen_count(gen));

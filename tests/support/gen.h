@@ -9,12 +9,16 @@
 #pragma once
 
 #include "plan.h"
+#include "world.h"
 
 struct gen {
     uint64_t state;
+    const uint8_t *bytes; /* not NULL: they decide, one a choice, and when they are used up it is always 0 */
+    size_t left;
 };
 
 struct gen gen_seed(uint64_t seed);
+struct gen gen_bytes(const uint8_t *bytes, size_t count);
 uint64_t gen_next(struct gen *gen);
 uint32_t gen_below(struct gen *gen, uint32_t limit); /* 0 for limit 0 */
 bool gen_chance(struct gen *gen, uint32_t percent);
@@ -39,13 +43,27 @@ struct gen_traits {
     bool foreign_holder; /* a running VM that no binding names, with a hostdev that is not ours */
     bool live_differs;   /* a running VM whose devices are not those of its definition */
     bool unstoppable;    /* a running VM that may not be stopped */
+    bool unfinished;     /* an earlier pass was cut off in its midst and left its record */
+    bool declared;       /* the goal was resolved from a declaration */
+    bool globs;          /* in that, a VM of this host is bound by a glob */
+    bool exceptions;     /* a VM that such a glob matches is excepted from it */
+    bool hostless;       /* a VM is bound by a line that names no host */
+};
+
+/* What an earlier pass left that was cut off. */
+struct gen_record {
+    struct gp_set set; /* that it was at */
+    const struct gp_snapshot *snapshot;
+    const struct gp_have *before; /* what it found */
 };
 
 struct gen_state {
     struct gp_have *have;
     struct gp_goal *goal;
     struct gp_memory *memory;
-    struct gp_plan_input input; /* of the above */
+    struct gp_plan_input input;                  /* of the above */
+    const struct gp_resolve_input *declared;     /* what the goal was resolved from; NULL: it was drawn itself */
+    const struct gen_record *record;             /* NULL: there is none */
     struct gen_traits traits;
 };
 
@@ -53,4 +71,15 @@ struct gen_state {
 uint32_t gen_count(struct gen *gen);
 /* A host alone. */
 struct gp_have *gen_have(struct gp_arena *mem, struct gen *gen);
-struct gen_state gen_state(struct gp_arena *mem, uint64_t seed);
+struct gen_state gen_state(struct gp_arena *mem, struct gen *gen);
+/* A world of its own that begins as @state is. */
+struct world gen_world(struct gp_arena *mem, const struct gen_state *state);
+
+/* ---- parts of gen_state() ---- */
+
+/* Draws a declaration for @state's host and resolves it: gen_declare.c. */
+void gen_declare(struct gp_arena *mem, struct gen *gen, struct gen_state *state);
+/* Sets the traits that the declaration has for @state's host. */
+void gen_note_declared(struct gen_state *state);
+/* Has an earlier pass begin @state's plan and be cut off: gen_record.c. */
+void gen_cut_off(struct gp_arena *mem, struct gen *gen, struct gen_state *state);

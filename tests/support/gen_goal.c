@@ -193,6 +193,9 @@ static void note_traits(struct gen_state *state)
 {
     const struct gp_have *have = state->have;
 
+    state->traits.unfinished = state->record != NULL;
+    if (state->declared)
+        gen_note_declared(state);
     for (size_t n = 1; n < have->gpu_count; n++)
         if (have->gpu_count >= 3 && !gp_streq(have->gpus[n].mechanism, have->gpus[0].mechanism))
             state->traits.many_gpus = true;
@@ -213,42 +216,50 @@ static void note_traits(struct gen_state *state)
     }
 }
 
-struct gen_state gen_state(struct gp_arena *mem, uint64_t seed)
+/* The goal that somebody might want, whatever it takes: more than a declaration could ask for. */
+static void some_goal(struct gp_arena *mem, struct gen *gen, struct gen_state *state)
 {
-    struct gen gen = gen_seed(seed);
-    struct gen_state state = {
-        .have = gen_have(mem, &gen),
-        .goal = gp_new(mem, struct gp_goal),
-        .memory = gp_new(mem, struct gp_memory),
-    };
     struct offers *offers = gp_new(mem, struct offers);
 
-    state.goal->commit = "0123456789";
-    state.goal->cluster = "edge";
-    state.goal->declared = gen_chance(&gen, 98);
-    for (size_t n = 0; n < state.have->gpu_count; n++) {
-        struct gp_goal_gpu *goal = gp_push(mem, state.goal->gpus, state.goal->gpu_count);
+    state->goal = gp_new(mem, struct gp_goal);
+    state->goal->commit = "0123456789";
+    state->goal->cluster = "edge";
+    state->goal->declared = gen_chance(gen, 98);
+    for (size_t n = 0; n < state->have->gpu_count; n++) {
+        struct gp_goal_gpu *goal = gp_push(mem, state->goal->gpus, state->goal->gpu_count);
 
-        some_goal_gpu(&gen, &state.have->gpus[n], goal);
-        offer_gpu(mem, &gen, state.have, &state.have->gpus[n], goal, offers);
+        some_goal_gpu(gen, &state->have->gpus[n], goal);
+        offer_gpu(mem, gen, state->have, &state->have->gpus[n], goal, offers);
     }
-    for (size_t n = 0; n < state.have->vm_count; n++)
-        some_goal_vm(&gen, &state.have->vms[n], offers,
-                     gp_push(mem, state.goal->vms, state.goal->vm_count));
-    for (size_t n = 0; n < state.have->unit_count; n++)
-        *gp_push(mem, state.goal->units, state.goal->unit_count) = (struct gp_goal_unit){
-            .name = state.have->units[n].name,
-            .run = state.have->units[n].state == GP_UNIT_ACTIVE || gen_chance(&gen, 25),
+    for (size_t n = 0; n < state->have->vm_count; n++)
+        some_goal_vm(gen, &state->have->vms[n], offers,
+                     gp_push(mem, state->goal->vms, state->goal->vm_count));
+    for (size_t n = 0; n < state->have->unit_count; n++)
+        *gp_push(mem, state->goal->units, state->goal->unit_count) = (struct gp_goal_unit){
+            .name = state->have->units[n].name,
+            .run = state->have->units[n].state == GP_UNIT_ACTIVE || gen_chance(gen, 25),
         };
-    some_memory(mem, &gen, &state);
-    note_traits(&state);
+    some_memory(mem, gen, state);
+}
+
+struct gen_state gen_state(struct gp_arena *mem, struct gen *gen)
+{
+    struct gen_state state = {.have = gen_have(mem, gen), .memory = gp_new(mem, struct gp_memory)};
+
+    if (gen_chance(gen, 35))
+        gen_declare(mem, gen, &state);
+    else
+        some_goal(mem, gen, &state);
     state.input = (struct gp_plan_input){
         .goal = state.goal,
         .have = state.have,
         .memory = state.memory,
         .mechanism = gen_mechanism,
-        .host_memory = gen_chance(&gen, 20) ? (uint64_t)(8 + gen_below(&gen, 40)) << 30 : 0,
+        .host_memory = gen_chance(gen, 20) ? (uint64_t)(8 + gen_below(gen, 40)) << 30 : 0,
         .reserve_memory = (uint64_t)1 << 30,
     };
+    if (gen_chance(gen, 25))
+        gen_cut_off(mem, gen, &state);
+    note_traits(&state);
     return state;
 }

@@ -388,6 +388,7 @@ void gen_gpu_init(struct gp_arena *mem, struct gp_gpu *gpu, uint32_t number, con
 
     *gpu = (struct gp_gpu){
         .id = gp_printf(mem, "slot%u", (unsigned)number),
+        .slot = gp_printf(mem, "%u", (unsigned)number),
         .address = {.bus = (uint8_t)(8 * number)},
         .mechanism = mechanism,
         .driver = "host",

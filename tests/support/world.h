@@ -9,6 +9,7 @@ struct world {
     struct gp_arena *mem;
     struct gp_have *have;
     gp_mechanism_lookup *mechanism;
+    struct gp_memory *memory; /* of the host, which forgets what its steps make untrue; NULL: there is none */
 };
 
 /* NULL if the step could be done, else why it was refused. */

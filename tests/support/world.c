@@ -35,6 +35,18 @@ static const char *refuse_held(const struct world *world, const struct gp_gpu *g
     return NULL;
 }
 
+/* What was quarantined is gone, and what is made in its place is another partition. */
+static void forget_quarantine(struct gp_arena *mem, struct gp_memory *memory, const struct gp_step *step)
+{
+    size_t kept = 0;
+
+    for (size_t n = 0; memory && n < memory->quarantined.count; n++)
+        if (!gp_step_takes_away(mem, step, memory->quarantined.items[n]))
+            memory->quarantined.items[kept++] = memory->quarantined.items[n];
+    if (memory)
+        memory->quarantined.count = kept;
+}
+
 static const char *do_gpu(struct world *world, const struct gp_step *step)
 {
     struct gp_gpu *gpu = gp_have_gpu(world->have, step->gpu);
@@ -71,6 +83,7 @@ static const char *do_gpu(struct world *world, const struct gp_step *step)
     if (refused)
         return refused;
     world->mechanism(gpu->mechanism)->predict(world->mem, gpu, step);
+    forget_quarantine(world->mem, world->memory, step);
     return NULL;
 }
 

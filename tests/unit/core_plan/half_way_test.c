@@ -1,0 +1,197 @@
+/* Hosts as a pass that was cut off, or a hand, leaves them: cases that the laws found. */
+#include "rows.h"
+
+#include "cleanup.h"
+#include "show.h"
+#include "stage.h"
+#include "text.h"
+
+#include <string.h>
+
+static const struct gp_step *find_step(const struct gp_plan *plan, enum gp_step_kind kind)
+{
+    for (size_t n = 0; n < plan->step_count; n++)
+        if (plan->steps[n].kind == kind)
+            return &plan->steps[n];
+    return NULL;
+}
+
+static bool is_told(const struct gp_plan *plan, const char *rule)
+{
+    for (size_t n = 0; n < plan->finding_count; n++)
+        if (gp_streq(plan->findings[n].rule, rule))
+            return true;
+    return false;
+}
+
+/* Nobody but its owner may take away what was given by hand, so it is not given it in a plan that may have to be
+ * taken back. */
+Test(half_way, a_start_with_what_was_given_by_hand_waits_for_its_gpu)
+{
+    static const bool blocked[] = {false, true};
+
+    for (size_t n = 0; n < sizeof blocked / sizeof *blocked; n++) {
+        gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+        const struct gp_plan *plan;
+        struct gp_goal_vm *goal;
+        struct stage stage;
+
+        stage_init(&stage, mem);
+        stage_gpu(&stage, "mdev", 0);
+        stage_want(&stage, 1, 4);
+        stage_give(&stage, stage_vm(&stage, "desk"), 1, 1, false);
+        goal = stage_goal_vm(&stage, "desk");
+        goal->managed = goal->run = true;
+        if (blocked[n]) {
+            stage_bind(&stage, "desk", 1, 1);
+            goal->rule = "GP-E301";
+            goal->blocked = "it is bound twice";
+        }
+        plan = gp_plan(mem, stage_ready(&stage));
+        cr_assert(find_step(plan, GP_STEP_CREATE_PARTITION) != NULL);
+        cr_assert(find_step(plan, GP_STEP_START_VM) == NULL, "%s", show_plan(mem, plan));
+        cr_assert(is_told(plan, "GP-W508"));
+    }
+}
+
+/* Its VF is not there yet, so it says nothing of which GPU it is of; but the plan makes it. */
+Test(half_way, a_start_belongs_to_the_gpu_that_makes_its_device)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const struct gp_step *start, *bind;
+    const struct gp_plan *plan;
+    struct gp_hostdev *dev;
+    struct stage stage;
+    struct gp_vm *vm;
+    bool waits = false;
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "sriov", 0);
+    stage_want(&stage, 1, 1);
+    vm = stage_vm(&stage, "desk");
+    dev = gp_push(mem, vm->persistent_devs, vm->persistent_count);
+    dev->device = (struct gp_device){.kind = GP_DEVICE_PCI,
+                                     .pci = gp_pci_vf(stage_have_gpu(&stage, 1)->address, 4, 1, 0)};
+    dev->ours = true;
+    stage_goal_vm(&stage, "desk")->run = true;
+    plan = gp_plan(mem, stage_ready(&stage));
+    start = find_step(plan, GP_STEP_START_VM);
+    bind = find_step(plan, GP_STEP_BIND_DRIVER);
+    cr_assert(start != NULL && bind != NULL, "%s", show_plan(mem, plan));
+    cr_assert(eq(u32, start->set, bind->set));
+    for (size_t n = 0; n < start->depends_count; n++)
+        waits |= start->depends_on[n] == bind->n;
+    cr_assert(waits, "%s", show_plan(mem, plan));
+}
+
+/* Its owner took our name off the definition while it ran with it. */
+Test(half_way, what_it_is_defined_with_by_hand_it_may_run_with)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
+    const struct gp_plan *plan;
+    struct stage stage;
+    struct gp_set set = {.id = "desk"};
+    struct gp_vm *vm;
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "vendor", 4);
+    vm = stage_vm(&stage, "desk");
+    stage_give(&stage, vm, 1, 2, false);
+    stage_run(&stage, vm);
+    vm->live[0].ours = true;
+    stage_goal_vm(&stage, "desk")->managed = true;
+    plan = gp_plan(mem, stage_ready(&stage));
+    cr_assert(eq(sz, plan->step_count, 0), "%s", show_plan(mem, plan));
+    *gp_push(mem, set.vms.items, set.vms.count) = vm->uuid;
+    err = gp_verify(&stage.goal, &stage.have, &set, gen_mechanism);
+    cr_assert(err == NULL, "%s", err->message);
+    /* Without that it is a guest that runs with what is not its own any more. */
+    vm->persistent_count = 0;
+    err = gp_verify(&stage.goal, &stage.have, &set, gen_mechanism);
+    cr_assert(err != NULL);
+}
+
+/* It has a whole GPU by hand, which cannot be asked for now; what the pass gave it beside that goes all the same. */
+Test(half_way, what_was_given_beside_what_is_by_hand_is_taken_back)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const struct gp_snapshot *snapshot;
+    const struct gp_goal *goal;
+    const struct gp_plan *plan;
+    struct gp_set set = {.id = "desk"};
+    struct gp_hostdev *dev;
+    struct stage stage;
+    struct gp_vm *vm;
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "sriov", 4);
+    stage_gpu(&stage, "mdev", 0);
+    vm = stage_vm(&stage, "desk");
+    dev = gp_push(mem, vm->persistent_devs, vm->persistent_count);
+    dev->device = (struct gp_device){.kind = GP_DEVICE_PCI, .pci = stage_have_gpu(&stage, 2)->address};
+    *gp_push(mem, set.vms.items, set.vms.count) = vm->uuid;
+    snapshot = gp_snapshot_take(mem, &stage.have, &set);
+    stage_give(&stage, vm, 1, 3, true);
+    goal = gp_snapshot_goal(mem, snapshot, &stage.have, NULL);
+    cr_assert(goal->vms[0].managed && !goal->vms[0].gpu);
+    stage.input.within = &set;
+    stage_ready(&stage);
+    stage.input.goal = goal;
+    plan = gp_plan(mem, &stage.input);
+    cr_assert(eq(sz, plan->step_count, 1), "%s", show_plan(mem, plan));
+    cr_assert(eq(int, plan->steps[0].kind, GP_STEP_DETACH));
+    cr_assert(gp_device_eq(plan->steps[0].device_before, vm->persistent_devs[1].device));
+}
+
+/* ---- what ends a quarantine ---- */
+
+static const struct {
+    const char *symbol;
+    struct gp_step step;
+    bool taken_away;
+} ends[] = {
+    {"slot1/2", {.kind = GP_STEP_RELEASE_PARTITION, .gpu = "slot1", .partition = 2}, true},
+    {"slot1/2", {.kind = GP_STEP_RELEASE_PARTITION, .gpu = "slot1", .partition = 1}, false},
+    {"slot1/12", {.kind = GP_STEP_RELEASE_PARTITION, .gpu = "slot1", .partition = 1}, false},
+    {"slot11/2", {.kind = GP_STEP_RELEASE_PARTITION, .gpu = "slot1", .partition = 2}, false},
+    {"slot1/2", {.kind = GP_STEP_SET_VF_COUNT, .gpu = "slot1", .partition = -1}, true},
+    {"slot11/2", {.kind = GP_STEP_SET_VF_COUNT, .gpu = "slot1", .partition = -1}, false},
+    {"slot1/2", {.kind = GP_STEP_SET_MODE, .gpu = "slot1", .partition = -1}, true},
+    {"slot1", {.kind = GP_STEP_SET_MODE, .gpu = "slot1", .partition = -1}, false},
+    {"slot1/2", {.kind = GP_STEP_BIND_DRIVER, .gpu = "slot1", .partition = 2}, false},
+    {"slot1/2", {.kind = GP_STEP_CREATE_PARTITION, .gpu = "slot1", .partition = 2}, false},
+    {"slot1/2", {.kind = GP_STEP_DETACH, .gpu = "slot1", .vm = "7", .partition = 2}, false},
+};
+
+GP_ROWS(half_way, takes_away, ends)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+
+    cr_assert(eq(int, gp_step_takes_away(mem, &ends[*i].step, ends[*i].symbol), ends[*i].taken_away));
+}
+
+/* A partition that is made anew is not the one that was quarantined. */
+Test(half_way, a_quarantine_ends_with_its_partition)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const struct gp_plan *planned, *rest;
+    gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
+    struct stage stage;
+    struct world world = {.mem = mem, .mechanism = gen_mechanism, .memory = &stage.memory};
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "vendor", 2);
+    stage_want(&stage, 1, 4);
+    (void)stage_vm(&stage, "desk");
+    stage_bind(&stage, "desk", 1, 1);
+    *gp_push(mem, stage.memory.quarantined.items, stage.memory.quarantined.count) = "slot1/1";
+    planned = gp_plan(mem, stage_ready(&stage));
+    cr_assert(find_step(planned, GP_STEP_ATTACH) != NULL, "%s", show_plan(mem, planned));
+    world.have = &stage.have;
+    cr_assert(eq(ptr, (void *)world_wave(&world, planned, 0), NULL));
+    stage.input.within = &planned->sets[0];
+    rest = gp_plan(mem, &stage.input);
+    err = gp_plan_compare_rest(planned, rest, "slot1", 1);
+    cr_assert(err == NULL, "%s", err->message);
+}
