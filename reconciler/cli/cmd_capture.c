@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "plan_json.h"
 #include "text.h"
+#include "units.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -121,6 +122,8 @@ static struct gp_error *capture_in(struct gp_pass *pass, int fd)
         err = save_host_name(pass, fd);
     if (!err)
         err = save_guests(pass);
+    if (!err)
+        err = gp_pass_capture_units(pass->have, fd);
     if (!err)
         err = save_manifest(pass, capture, fd);
     return err;

@@ -2,7 +2,6 @@
  * changed, and run again after it. */
 #include "planner.h"
 
-#include "resolve.h"
 #include "text.h"
 
 static const struct gp_goal_unit *goal_of(const struct gp_goal *goal, const char *name)
@@ -18,7 +17,7 @@ static bool is_within(const struct gp_planner *planner, const char *name)
 {
     const struct gp_set *within = planner->input->within;
 
-    return !within || !planner->goal->cluster || gp_strings_has(&within->units, name);
+    return !within || !planner->goal->cluster || gp_strings_have(&within->units, name);
 }
 
 void gp_planner_look_at_units(struct gp_planner *planner)

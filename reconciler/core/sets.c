@@ -5,7 +5,6 @@
  * that stays as it is connects nobody. */
 #include "planner.h"
 
-#include "resolve.h"
 #include "text.h"
 
 #include <stdlib.h>
@@ -334,7 +333,7 @@ static void write_set(struct graph *graph, struct gp_plan *plan, const struct fo
         mine[n] = graph->state[n] == NODE_ACTS && find(graph, n) == found->root;
     gp_planner_write_steps(planner, plan, (uint32_t)plan->set_count - 1, mine);
     for (size_t n = first; n < plan->step_count; n++)
-        if (plan->steps[n].unit && !gp_strings_has(&set->units, plan->steps[n].unit))
+        if (plan->steps[n].unit && !gp_strings_have(&set->units, plan->steps[n].unit))
             *gp_push(planner->mem, set->units.items, set->units.count) = plan->steps[n].unit;
     for (size_t n = first; n < plan->step_count; n++)
         if (plan->steps[n].class > set->class)

@@ -314,7 +314,7 @@ static void snapshot_vm_of(struct gp_json_reader *reader, const json_t *json,
 
 json_t *gp_json_of_snapshot(const struct gp_snapshot *snapshot)
 {
-    json_t *json = gp_json_object(), *gpus = gp_json_array(), *vms = gp_json_array();
+    json_t *json = gp_json_object(), *gpus = gp_json_array(), *vms = gp_json_array(), *units = gp_json_array();
 
     for (size_t i = 0; i < snapshot->gpu_count; i++) {
         json_t *gpu = gp_json_object();
@@ -329,7 +329,11 @@ json_t *gp_json_of_snapshot(const struct gp_snapshot *snapshot)
         if (json_array_append_new(vms, json_of_snapshot_vm(&snapshot->vms[i])) < 0)
             abort();
     gp_json_put(json, "gpus", gpus);
+    for (size_t i = 0; i < snapshot->units.count; i++)
+        if (json_array_append_new(units, made(json_string(snapshot->units.items[i]))) < 0)
+            abort();
     gp_json_put(json, "vms", vms);
+    gp_json_put(json, "units", units);
     return json;
 }
 
@@ -337,7 +341,8 @@ struct gp_snapshot *gp_json_snapshot(struct gp_json_reader *reader, const json_t
 {
     struct gp_snapshot *snapshot = gp_new(reader->mem, struct gp_snapshot);
     const json_t *gpus = gp_json_items(reader, object, "gpus"),
-                 *vms = gp_json_items(reader, object, "vms");
+                 *vms = gp_json_items(reader, object, "vms"),
+                 *units = gp_json_items(reader, object, "units");
 
     snapshot->gpu_count = json_array_size(gpus);
     snapshot->vm_count = json_array_size(vms);
@@ -352,5 +357,13 @@ struct gp_snapshot *gp_json_snapshot(struct gp_json_reader *reader, const json_t
     }
     for (size_t i = 0; i < snapshot->vm_count; i++)
         snapshot_vm_of(reader, json_array_get(vms, i), &snapshot->vms[i]);
+    for (size_t i = 0; i < json_array_size(units); i++) {
+        const char *name = json_string_value(json_array_get(units, i));
+
+        if (name)
+            *gp_push(reader->mem, snapshot->units.items, snapshot->units.count) = gp_strdup(reader->mem, name);
+        else
+            gp_json_misfit(reader, "units", "names of units");
+    }
     return snapshot;
 }

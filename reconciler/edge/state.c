@@ -29,7 +29,8 @@ static const struct doc {
 } docs[] = {
     [GP_STATE_APPLIED] = {"applied",
                           {{"value", NEED}, {"commit", TEXT}, {"who", TEXT}, {"sinceUs", NUMBER}}},
-    [GP_STATE_OWED] = {"owed", {{"name", TEXT}, {"untilUs", NUMBER}, {"stopRequested", BOOL}}},
+    [GP_STATE_OWED] = {"owed",
+                       {{"name", TEXT}, {"untilUs", NUMBER}, {"stopRequested", BOOL}, {"unit", BOOL}}},
     [GP_STATE_QUARANTINED] = {"quarantined", {{"sinceUs", NUMBER}}},
     [GP_STATE_VERIFIED] = {"verified", {{"commit", NEED}, {"sinceUs", NUMBER}}},
     [GP_STATE_BOOT] = {"boot", {{"identity", TEXT}, {"layout", LAYOUT}}},

@@ -34,7 +34,8 @@ struct gp_error *gp_state_set_applied(struct gp_state *state, const char *key, c
 struct gp_error *gp_state_forget_applied(struct gp_state *state, const char *key) GP_MUST_CHECK;
 struct gp_error *gp_state_set_owed(struct gp_state *state,
                                    const struct gp_owed *owed) GP_MUST_CHECK;
-struct gp_error *gp_state_clear_owed(struct gp_state *state, const char *vm) GP_MUST_CHECK;
+struct gp_error *gp_state_set_owed_unit(struct gp_state *state, const char *unit) GP_MUST_CHECK;
+struct gp_error *gp_state_clear_owed(struct gp_state *state, const char *vm_or_unit) GP_MUST_CHECK;
 struct gp_error *gp_state_set_quarantined(struct gp_state *state, const char *partition,
                                           bool on) GP_MUST_CHECK;
 const char *gp_state_verified(const struct gp_state *state); /* newest verified commit, or NULL */

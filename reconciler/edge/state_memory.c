@@ -40,19 +40,26 @@ void gp_state_rebuild(struct gp_state *state)
         .who = gp_json_text(&reader, entry, "who"),
         .since_us = gp_json_number(&reader, entry, "sinceUs", UINT64_MAX),
     };
-    json_object_foreach(state->docs[GP_STATE_OWED], key, entry) *
-        gp_push(mem, memory->owed, memory->owed_count) = (struct gp_owed){
-        .vm = gp_strdup(mem, key),
-        .name = gp_json_text(&reader, entry, "name"),
-        .until_us = gp_json_number(&reader, entry, "untilUs", UINT64_MAX),
-        .stop_requested = gp_json_bool(&reader, entry, "stopRequested"),
-    };
+    json_object_foreach(state->docs[GP_STATE_OWED], key, entry)
+    {
+        if (gp_json_bool(&reader, entry, "unit"))
+            *gp_push(mem, memory->owed_units.items, memory->owed_units.count) = gp_strdup(mem, key);
+        else
+            *gp_push(mem, memory->owed, memory->owed_count) = (struct gp_owed){
+                .vm = gp_strdup(mem, key),
+                .name = gp_json_text(&reader, entry, "name"),
+                .until_us = gp_json_number(&reader, entry, "untilUs", UINT64_MAX),
+                .stop_requested = gp_json_bool(&reader, entry, "stopRequested"),
+            };
+    }
     json_object_foreach(state->docs[GP_STATE_QUARANTINED], key, entry) *
         gp_push(mem, memory->quarantined.items, memory->quarantined.count) = gp_strdup(mem, key);
     if (memory->applied_count)
         qsort(memory->applied, memory->applied_count, sizeof *memory->applied, by_key);
     if (memory->owed_count)
         qsort(memory->owed, memory->owed_count, sizeof *memory->owed, by_vm);
+    if (memory->owed_units.count)
+        qsort(memory->owed_units.items, memory->owed_units.count, sizeof *memory->owed_units.items, by_text);
     if (memory->quarantined.count)
         qsort(memory->quarantined.items, memory->quarantined.count,
               sizeof *memory->quarantined.items, by_text);
@@ -137,9 +144,19 @@ struct gp_error *gp_state_set_owed(struct gp_state *state, const struct gp_owed 
     return change(state, GP_STATE_OWED, owed->vm, entry);
 }
 
-struct gp_error *gp_state_clear_owed(struct gp_state *state, const char *vm)
+struct gp_error *gp_state_set_owed_unit(struct gp_state *state, const char *unit)
 {
-    return change(state, GP_STATE_OWED, vm, NULL);
+    json_t *entry = gp_json_object();
+
+    gp_json_put_text(entry, "name", unit);
+    gp_json_put_number(entry, "untilUs", UINT64_MAX);
+    gp_json_put(entry, "unit", json_true());
+    return change(state, GP_STATE_OWED, unit, entry);
+}
+
+struct gp_error *gp_state_clear_owed(struct gp_state *state, const char *vm_or_unit)
+{
+    return change(state, GP_STATE_OWED, vm_or_unit, NULL);
 }
 
 struct gp_error *gp_state_set_quarantined(struct gp_state *state, const char *partition, bool on)

@@ -64,6 +64,19 @@ static bool is_interrupted(const struct gp_pass *pass)
     return pass->cancelled && atomic_load(pass->cancelled);
 }
 
+static int tell_done(struct gp_work *work)
+{
+    const char *id = work->set->id, *down = gp_work_down(work);
+
+    gp_work_end(work);
+    gp_result_tell(work, GP_EVENT_APPLIED, work->pass->plan->id,
+                   *down ? gp_printf(work->mem, "%s is as declared. Left to do by hand: %s", id, down)
+                         : gp_printf(work->mem, "%s is as declared", id));
+    if (*down)
+        (void)fprintf(stderr, "gpupart: left to do by hand: %s\n", down);
+    return *down ? GP_EXIT_NOT_RESTORED : GP_EXIT_OK;
+}
+
 static int execute_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem, const struct gp_set *set)
 {
     struct gp_work work = {
@@ -92,23 +105,21 @@ static int execute_in(struct gp_pass *pass, struct gp_host *host, struct gp_aren
         err = finish(&work, &record);
     if (!err || !begun)
         gp_work_release(pass, set);
-    if (!err) {
-        gp_result_tell(&work, GP_EVENT_APPLIED, pass->plan->id,
-                    gp_printf(mem, "%s is as declared", set->id));
-        return GP_EXIT_OK;
-    }
+    if (!err)
+        return tell_done(&work);
     {
         gp_cleanup(gp_free_p) char *line = gp_error_line(err);
-        const int exit = gp_exit_of(err->code);
+        int exit = gp_exit_of(err->code);
         const bool hung = err->code == GP_E_HUNG;
 
         gp_error_free(err);
         (void)fprintf(stderr, "gpupart: %s: %s\n", set->id, line);
-        if (!begun)
-            return exit;
-        if (!is_interrupted(pass))
+        if (begun && !is_interrupted(pass))
             back_off(&work, line);
-        return gp_exit_worse(gp_restore_in(pass, host, mem, &record, line), hung ? GP_EXIT_REBOOT : GP_EXIT_OK);
+        if (begun)
+            exit = gp_exit_worse(gp_restore_in(pass, host, mem, &record, line), hung ? GP_EXIT_REBOOT : GP_EXIT_OK);
+        gp_work_end(&work);
+        return exit;
     }
 }
 

@@ -6,6 +6,7 @@
 #include "recover.h"
 #include "registry.h"
 #include "text.h"
+#include "units.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,8 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
         err = gp_recover_owed(pass);
     if (!err)
         err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
+    if (!err && pass->options.change)
+        err = gp_pass_forget_owed_units(pass);
     if (!err)
         err = resolve(pass, approved);
     if (err)

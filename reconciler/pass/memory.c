@@ -24,6 +24,8 @@ const struct gp_memory *gp_pass_memory(struct gp_pass *pass, struct gp_arena *me
             .until_us = memory->owed[i].until_us,
             .stop_requested = memory->owed[i].stop_requested,
         };
+    for (size_t i = 0; i < memory->owed_units.count; i++)
+        *gp_push(mem, copy->owed_units.items, copy->owed_units.count) = gp_strdup(mem, memory->owed_units.items[i]);
     for (size_t i = 0; i < memory->quarantined.count; i++)
         *gp_push(mem, copy->quarantined.items, copy->quarantined.count) =
             gp_strdup(mem, memory->quarantined.items[i]);

@@ -5,6 +5,7 @@
 #include "guests_saved.h"
 #include "registry.h"
 #include "text.h"
+#include "units.h"
 
 #include <string.h>
 
@@ -91,6 +92,7 @@ struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_host *host, str
         have->vm_count = 0;
         gp_error_free(err);
     }
+    gp_pass_observe_units(pass, host, mem, have);
     have->nested = is_nested(host, mem);
     have->guests_saved = gp_guests_saved(host, mem);
     (void)pthread_mutex_lock(&pass->state_lock);

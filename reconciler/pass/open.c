@@ -181,10 +181,15 @@ static struct gp_error *open_run(struct gp_pass *pass)
 struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_pass *pass)
 {
     const char *warning = NULL;
+    pthread_mutexattr_t recursive;
     struct gp_error *err;
 
     *pass = (struct gp_pass){.options = *options, .mem = gp_arena_new(), .host = {.root_fd = -1}};
     (void)pthread_mutex_init(&pass->state_lock, NULL);
+    (void)pthread_mutexattr_init(&recursive);
+    (void)pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    (void)pthread_mutex_init(&pass->units_lock, &recursive);
+    (void)pthread_mutexattr_destroy(&recursive);
     err = open_config(pass);
     if (!err)
         err = open_host(pass);
@@ -211,7 +216,7 @@ void gp_pass_close(struct gp_pass *pass)
     if (pass->host.root_fd >= 0)
         gp_host_close(&pass->host);
     if (pass->mem)
-        (void)pthread_mutex_destroy(&pass->state_lock);
+        (void)pthread_mutex_destroy(&pass->state_lock), (void)pthread_mutex_destroy(&pass->units_lock);
     gp_arena_free(pass->mem);
     *pass = (struct gp_pass){.host = {.root_fd = -1}};
 }

@@ -59,6 +59,7 @@ struct gp_pass {
     struct gp_state *state;
     struct gp_run *run;          /* what the start hook reads; NULL: this pass changes nothing */
     pthread_mutex_t state_lock;  /* sets run side by side, the state directory takes one writer */
+    pthread_mutex_t units_lock;  /* whoever stops units of the host has it until they run again; recursive */
     struct gp_load config, load; /* GpuAgent; the declaration */
     struct gp_agent_decl *agent; /* never NULL after open: defaults where there is no file */
     const char *host_name, *machine_id, *connect;

@@ -57,6 +57,8 @@ struct gp_error *gp_recover_owed(struct gp_pass *pass)
             if (snapshot->vms[j].ran)
                 err = gp_state_set_owed(pass->state, &owed);
         }
+        for (size_t j = 0; !err && j < snapshot->units.count; j++)
+            err = gp_state_set_owed_unit(pass->state, snapshot->units.items[j]);
     }
     return err;
 }

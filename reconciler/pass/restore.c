@@ -6,6 +6,7 @@
 #include "result.h"
 #include "run.h"
 #include "text.h"
+#include "units.h"
 #include "waves.h"
 
 #include <stdlib.h>
@@ -19,13 +20,14 @@ static void objects_of(struct gp_arena *mem, const struct gp_record *record, str
         *gp_push(mem, ret->gpus.items, ret->gpus.count) = record->snapshot->gpus[i].id;
     for (size_t i = 0; i < record->snapshot->vm_count; i++)
         *gp_push(mem, ret->vms.items, ret->vms.count) = record->snapshot->vms[i].uuid;
+    ret->units = record->snapshot->units;
 }
 
 /* The planned way back did not work. Guests come first: whoever ran and can be started is started, and whoever
  * cannot is named with the command to do it. Returns what is left to do by hand. */
 static const char *start_who_ran(struct gp_work *work, const struct gp_record *record)
 {
-    enum { START_TIMEOUT_MS = 120000 };
+    enum { START_TIMEOUT_MS = 120000, UNIT_TIMEOUT_MS = 60000 };
     struct gp_text left = {.mem = work->mem};
 
     for (size_t i = 0; i < record->snapshot->vm_count; i++) {
@@ -49,6 +51,17 @@ static const char *start_who_ran(struct gp_work *work, const struct gp_record *r
         err = gp_state_clear_owed(work->pass->state, vm->uuid);
         (void)pthread_mutex_unlock(&work->pass->state_lock);
         gp_error_free(err); /* a start that stays owed to a VM that runs does nothing */
+    }
+    for (size_t i = 0; i < record->snapshot->units.count; i++) {
+        const char *unit = record->snapshot->units.items[i];
+        struct gp_error *err = gp_pass_start_unit(work->pass, unit, UNIT_TIMEOUT_MS);
+
+        if (err) {
+            gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+
+            gp_text_addf(&left, "%s%s is down (%s): systemctl start %s", left.size ? "; " : "", unit, line, unit);
+            gp_error_free(err);
+        }
     }
     return gp_text_get(&left);
 }
@@ -131,16 +144,23 @@ int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *m
     if (!err)
         err = gp_work_remove_record(pass, record->set);
     if (!err) {
+        const char *down = gp_work_down(&work);
+
+        gp_work_end(&work);
         gp_work_release(pass, &set);
         gp_result_tell(&work, GP_EVENT_RESTORED, record->plan,
-                    gp_printf(mem, "%s is as it was before: %s", record->set, because));
-        return GP_EXIT_RESTORED;
+                       gp_printf(mem, "%s is as it was before: %s%s%s", record->set, because,
+                                 *down ? ". Left to do by hand: " : "", down));
+        if (*down)
+            (void)fprintf(stderr, "gpupart: left to do by hand: %s\n", down);
+        return *down ? GP_EXIT_NOT_RESTORED : GP_EXIT_RESTORED;
     }
     {
         gp_cleanup(gp_free_p) char *line = gp_error_line(err);
         const char *left = start_who_ran(&work, record);
 
         gp_error_free(err);
+        gp_work_end(&work);
         gp_work_release(pass, &set);
         gp_result_tell(&work, GP_EVENT_NOT_RESTORED, record->plan,
                     gp_printf(mem, "%s could not be brought back (%s), needed because: %s%s%s", record->set, line,

@@ -6,6 +6,7 @@
 #include "registry.h"
 #include "run.h"
 #include "text.h"
+#include "units.h"
 
 enum {
     RELEASE_TIMEOUT_MS = 15000, /* a driver may hold on to a device for seconds after its guest is gone */
@@ -183,15 +184,6 @@ static struct gp_error *edit(const struct gp_wave *wave, const struct gp_step *s
     return gp_virt_edit(wave->pass->virt, &change);
 }
 
-static struct gp_error *unit(const struct gp_wave *wave, const struct gp_step *step)
-{
-    const char *const argv[] = {
-        "systemctl", step->kind == GP_STEP_STOP_UNIT ? "stop" : "start", step->unit, NULL,
-    };
-
-    return gp_host_run(wave->host, argv, step->timeout_ms);
-}
-
 static struct gp_error *gpu_step(const struct gp_wave *wave, const struct gp_step *step)
 {
     const struct gp_gpu *gpu = gp_have_gpu(wave->have, step->gpu);
@@ -212,8 +204,9 @@ static struct gp_error *do_step(const struct gp_wave *wave, const struct gp_step
     case GP_STEP_MARK:
         return edit(wave, step);
     case GP_STEP_STOP_UNIT:
+        return gp_pass_stop_unit(wave->pass, step->unit, step->timeout_ms);
     case GP_STEP_START_UNIT:
-        return unit(wave, step);
+        return gp_pass_start_unit(wave->pass, step->unit, step->timeout_ms);
     default:
         return gpu_step(wave, step);
     }
@@ -253,6 +246,17 @@ static struct gp_error *run_one(const struct gp_wave *wave, const struct gp_step
     return end_quarantine(wave, step);
 }
 
+/* Takes @err. No guest waits for a program that does not come up. */
+static struct gp_error *note_down(const struct gp_wave *wave, const struct gp_step *step, struct gp_error *err)
+{
+    gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+    struct gp_unit *unit = gp_push(wave->mem, wave->down->items, wave->down->count);
+
+    gp_error_free(err);
+    *unit = (struct gp_unit){.name = step->unit, .reason = gp_strdup(wave->mem, line)};
+    return NULL;
+}
+
 struct gp_error *gp_wave_run(const struct gp_wave *wave)
 {
     const struct gp_plan *plan = wave->plan;
@@ -267,8 +271,12 @@ struct gp_error *gp_wave_run(const struct gp_wave *wave)
         return gp_error_new(GP_E_LOCKED, "gpupart was told to end: no new step is begun");
     if (stop_count)
         err = stop_all(wave, stops, stop_count);
-    for (size_t i = 0; !err && i < plan->step_count; i++)
-        if (wave->due[i] && plan->steps[i].kind != GP_STEP_STOP_VM)
-            err = run_one(wave, &plan->steps[i]);
+    for (size_t i = 0; !err && i < plan->step_count; i++) {
+        if (!wave->due[i] || plan->steps[i].kind == GP_STEP_STOP_VM)
+            continue;
+        err = run_one(wave, &plan->steps[i]);
+        if (err && plan->steps[i].kind == GP_STEP_START_UNIT)
+            err = note_down(wave, &plan->steps[i], err);
+    }
     return err;
 }

@@ -3,6 +3,12 @@
 
 #include "pass.h"
 
+/* Units that were to be started and did not come up, with why. */
+struct gp_units_down {
+    struct gp_unit *items;
+    size_t count;
+};
+
 struct gp_wave {
     struct gp_pass *pass;
     struct gp_host *host;       /* this thread's own */
@@ -12,6 +18,7 @@ struct gp_wave {
     const bool *due;            /* which of its steps belong to this wave */
     const char *commit, *plan_id;
     bool may_be_cancelled;      /* a way back is not */
+    struct gp_units_down *down; /* gets those that fail: that ends no wave */
 };
 
 /* Does the steps of @wave->plan that are due, in their order. The first that fails ends it. */

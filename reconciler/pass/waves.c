@@ -44,7 +44,8 @@ static bool is_due(const struct gp_plan *planned, uint32_t wave, const struct gp
                            (step->kind == GP_STEP_REBIND && fresh->kind == GP_STEP_MARK);
 
         if (step->wave <= wave && alike && step->partition == fresh->partition &&
-            gp_streq(step->gpu, fresh->gpu) && gp_streq(step->vm, fresh->vm) && gp_streq(step->after, fresh->after))
+            gp_streq(step->gpu, fresh->gpu) && gp_streq(step->vm, fresh->vm) && gp_streq(step->unit, fresh->unit) &&
+            gp_streq(step->after, fresh->after))
             return true;
     }
     return false;
@@ -78,13 +79,39 @@ static void trace_plan(struct gp_work *work, const struct gp_plan *plan, uint32_
     }
 }
 
+/* Units serve the whole host, so one set at a time has them down; what was seen before its turn came is seen anew. */
+static struct gp_error *take_units(struct gp_work *work, const struct gp_plan *fresh, bool *ret_again)
+{
+    bool needed = false;
+
+    *ret_again = false;
+    for (size_t i = 0; i < fresh->step_count; i++)
+        needed = needed || fresh->steps[i].unit;
+    if (!needed || work->has_units)
+        return NULL;
+    *ret_again = pthread_mutex_trylock(&work->pass->units_lock) != 0;
+    if (*ret_again)
+        (void)pthread_mutex_lock(&work->pass->units_lock);
+    work->has_units = true;
+    return *ret_again ? gp_work_look(work) : NULL;
+}
+
+/* Nobody waits for a unit that does not come up: it stays owed its start. */
+static void give_up_units(struct gp_work *work)
+{
+    for (size_t i = 0; i < work->down.count; i++)
+        for (size_t n = 0; n < work->goal->unit_count; n++)
+            if (gp_streq(work->goal->units[n].name, work->down.items[i].name))
+                work->goal->units[n].run = false;
+}
+
 /* Each wave is planned from a fresh look and must be the rest of what was allowed, or of the first plan. */
 struct gp_error *gp_waves_run(struct gp_work *work)
 {
     const struct gp_plan *planned = work->allowed;
     uint32_t first = 0; /* the wave at which @planned begins */
 
-    for (uint32_t wave = 0;; wave++) {
+    for (uint32_t wave = 0;;) {
         const struct gp_plan_input input = input_now(work);
         const struct gp_plan *fresh = gp_plan(work->mem, &input);
         struct gp_wave run = {
@@ -96,10 +123,16 @@ struct gp_error *gp_waves_run(struct gp_work *work)
             .commit = work->commit,
             .plan_id = planned ? planned->id : fresh->id,
             .may_be_cancelled = work->may_be_cancelled,
+            .down = &work->down,
         };
         struct gp_error *err;
-        bool any;
+        bool any, again;
 
+        err = take_units(work, fresh, &again);
+        if (err)
+            return err;
+        if (again)
+            continue;
         if (!planned)
             planned = fresh;
         if (work->pass->trace_plan)
@@ -119,10 +152,12 @@ struct gp_error *gp_waves_run(struct gp_work *work)
             run.due = due_steps(work, planned, 0, fresh, &any);
         }
         err = gp_wave_run(&run);
+        give_up_units(work);
         if (!err)
             err = gp_work_look(work);
         if (err)
             return err;
+        wave++;
     }
     return gp_verify(work->goal, work->have, work->set, gp_registry_mechanism);
 }

@@ -13,6 +13,7 @@ struct gp_goal *gp_goal_of_set(struct gp_arena *mem, const struct gp_goal *goal,
 
     only->gpus = gp_memdup(mem, goal->gpus, sizeof *goal->gpus * goal->gpu_count);
     only->vms = gp_memdup(mem, goal->vms, sizeof *goal->vms * goal->vm_count);
+    only->units = gp_memdup(mem, goal->units, sizeof *goal->units * goal->unit_count);
     for (size_t i = 0; i < only->gpu_count; i++)
         only->gpus[i].managed = only->gpus[i].managed && gp_strings_have(&set->gpus, only->gpus[i].id);
     for (size_t i = 0; i < only->vm_count; i++) {
@@ -23,6 +24,23 @@ struct gp_goal *gp_goal_of_set(struct gp_arena *mem, const struct gp_goal *goal,
         only->vms[i].run = only->vms[i].run && ours;
     }
     return only;
+}
+
+const char *gp_work_down(const struct gp_work *work)
+{
+    struct gp_text text = {.mem = work->mem};
+
+    for (size_t i = 0; i < work->down.count; i++)
+        gp_text_addf(&text, "%s%s is down (%s): systemctl start %s", i ? "; " : "", work->down.items[i].name,
+                     work->down.items[i].reason, work->down.items[i].name);
+    return gp_text_get(&text);
+}
+
+void gp_work_end(struct gp_work *work)
+{
+    if (work->has_units)
+        (void)pthread_mutex_unlock(&work->pass->units_lock);
+    work->has_units = false;
 }
 
 const char *gp_goal_values(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set)

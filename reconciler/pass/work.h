@@ -1,19 +1,26 @@
 /* What one set of GPUs and VMs is worked on with, forward or back. */
 #pragma once
 
-#include "pass.h"
+#include "step.h"
 
 struct gp_work {
     struct gp_pass *pass;
     struct gp_host *host; /* this thread's own */
     struct gp_arena *mem;
-    const struct gp_goal *goal; /* of this set alone */
+    struct gp_goal *goal; /* of this set alone */
     const struct gp_set *set;
     const char *commit;
     const struct gp_plan *allowed; /* what the gate let through; NULL: a way back, which is not reviewed */
     bool may_be_cancelled;
     struct gp_have *have; /* the last look */
+    bool has_units;       /* this set is the one that may stop units now */
+    struct gp_units_down down;
 };
+
+/* "dcgm.service is down (why): systemctl start dcgm.service; …", what is left to do by hand; "": nothing. */
+const char *gp_work_down(const struct gp_work *work);
+/* After the last wave: the next set may stop units. */
+void gp_work_end(struct gp_work *work);
 
 /* @goal with nothing managed but the objects of @set: sets run side by side, and none plans for another. */
 struct gp_goal *gp_goal_of_set(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set);

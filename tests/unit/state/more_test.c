@@ -32,7 +32,9 @@ Test(state_more, a_record_for_any_name_is_read_back_and_removed)
          .live = {.kind = GP_DEVICE_PCI, .pci = {.bus = 8, .function = 5}}},
         {.uuid = "22", .name = "b"},
     };
-    struct gp_snapshot snapshot = {.gpus = &gpu, .gpu_count = 1, .vms = vms, .vm_count = 2};
+    const char *units[] = {"dcgm-exporter.service"};
+    struct gp_snapshot snapshot = {
+        .gpus = &gpu, .gpu_count = 1, .vms = vms, .vm_count = 2, .units = {units, 1}};
     gp_cleanup(gp_state_close_p) struct gp_state *state = opened(true);
     gp_cleanup(gp_state_close_p) struct gp_state *reader = NULL;
     struct gp_record *back;
@@ -67,6 +69,8 @@ Test(state_more, a_record_for_any_name_is_read_back_and_removed)
         cr_assert(gp_device_eq(back[i].snapshot->vms[0].live, vms[0].live));
         cr_assert(back[i].snapshot->vms[0].ran && !back[i].snapshot->vms[1].ran);
         cr_assert(back[i].snapshot->vms[1].gpu == NULL);
+        cr_assert(eq(sz, back[i].snapshot->units.count, 1));
+        cr_assert(eq(str, (char *)back[i].snapshot->units.items[0], (char *)units[0]));
         cr_assert(back[i].snapshot->gpus[0].layout.exactly == NULL);
     }
     for (size_t i = 0; i < SETS; i++)

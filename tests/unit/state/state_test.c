@@ -15,7 +15,8 @@ Test(state, a_directory_that_is_not_there_is_an_empty_memory)
     struct gp_pause *pauses;
     size_t count = 1;
 
-    cr_assert(zero(sz, memory->applied_count + memory->owed_count + memory->quarantined.count));
+    cr_assert(zero(sz, memory->applied_count + memory->owed_count + memory->owed_units.count +
+                           memory->quarantined.count));
     cr_assert(gp_state_verified(state) == NULL);
     ok(gp_state_history(state, mem, &history));
     cr_assert(zero(sz, history.count));
@@ -38,6 +39,8 @@ Test(state, memory_is_read_back_in_order)
     ok(gp_state_set_applied(state, "vm/1", "-", NULL, NULL));
     ok(gp_state_set_owed(state, &late));
     ok(gp_state_set_owed(state, &owed));
+    ok(gp_state_set_owed_unit(state, "b.service"));
+    ok(gp_state_set_owed_unit(state, "a.service"));
     ok(gp_state_set_quarantined(state, "slot3/2", true));
     ok(gp_state_set_quarantined(state, "slot3/1", true));
     ok(gp_state_set_verified(state, "0123456789012345678901234567890123456789"));
@@ -57,6 +60,8 @@ Test(state, memory_is_read_back_in_order)
     cr_assert(memory->owed[0].until_us == UINT64_MAX && !memory->owed[0].stop_requested);
     cr_assert(memory->owed[1].until_us == 7 && memory->owed[1].stop_requested);
     cr_assert(eq(sz, memory->quarantined.count, 2));
+    cr_assert(eq(sz, memory->owed_units.count, 2));
+    cr_assert(eq(str, (char *)memory->owed_units.items[0], "a.service"));
     cr_assert(eq(str, (char *)memory->quarantined.items[0], "slot3/1"));
     cr_assert(
         eq(str, (char *)gp_state_verified(reader), "0123456789012345678901234567890123456789"));
@@ -73,6 +78,8 @@ Test(state, what_is_taken_away_is_gone)
     ok(gp_state_set_owed(state, &owed));
     ok(gp_state_set_quarantined(state, "slot3/1", true));
     ok(gp_state_forget_applied(state, "vm/1"));
+    ok(gp_state_set_owed_unit(state, "a.service"));
+    ok(gp_state_clear_owed(state, "a.service"));
     ok(gp_state_clear_owed(state, "11"));
     ok(gp_state_set_quarantined(state, "slot3/1", false));
     ok(gp_state_clear_owed(state, "never"));
