@@ -41,6 +41,12 @@ bool gp_work_gpu_needs_units_off(const struct gp_work_gpu *gpu)
     return gp_work_gpu_acts(gpu) && gpu->whole;
 }
 
+bool gp_step_needs_units_off(const struct gp_step *step)
+{
+    return !step->vm && !step->unit &&
+           (step->reach >= GP_REACH_GPU || (step->reach == GP_REACH_PARTITION && step->partition < 0));
+}
+
 /* One that is owed a start runs by the time that the next set begins: it is started first of all. */
 bool gp_work_unit_stops(const struct gp_planner *planner, const struct gp_work_unit *unit)
 {

@@ -128,6 +128,7 @@ void gp_planner_tell_owed(struct gp_planner *planner);
 void gp_planner_look_at_units(struct gp_planner *planner);
 /* Whether the steps of @gpu need it free of everybody, programs of the host too. */
 bool gp_work_gpu_needs_units_off(const struct gp_work_gpu *gpu);
+bool gp_step_needs_units_off(const struct gp_step *step);
 /* Whether a set with such a GPU stops @unit. */
 bool gp_work_unit_stops(const struct gp_planner *planner, const struct gp_work_unit *unit);
 /* Whether it is owed a start that no such set gives it. */

@@ -431,12 +431,6 @@ static bool disturbs_vm(const struct gp_step *step, const char *name)
     return false;
 }
 
-/* As gp_work_gpu.whole, of one step. */
-static bool needs_gpu_free(const struct gp_step *step)
-{
-    return is_gpu_step(step) && (step->reach >= GP_REACH_GPU || (step->reach == GP_REACH_PARTITION && step->partition < 0));
-}
-
 static bool must_precede(const struct writer *writer, size_t earlier, size_t later)
 {
     const struct gp_step *a = &writer->plan->steps[earlier], *b = &writer->plan->steps[later];
@@ -444,9 +438,9 @@ static bool must_precede(const struct writer *writer, size_t earlier, size_t lat
     if ((a->vm && gp_streq(a->vm, b->vm)) || (a->unit && gp_streq(a->unit, b->unit)))
         return true;
     if (a->unit)
-        return a->kind == GP_STEP_STOP_UNIT && needs_gpu_free(b);
+        return a->kind == GP_STEP_STOP_UNIT && gp_step_needs_units_off(b);
     if (b->unit)
-        return b->kind == GP_STEP_START_UNIT && needs_gpu_free(a) && is_last_of_gpu(writer, earlier, later);
+        return b->kind == GP_STEP_START_UNIT && gp_step_needs_units_off(a) && is_last_of_gpu(writer, earlier, later);
     if (is_gpu_step(b)) {
         if (is_gpu_step(a))
             return gp_streq(a->gpu, b->gpu) && is_last_of_gpu(writer, earlier, later);
