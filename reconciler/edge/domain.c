@@ -187,6 +187,17 @@ static void read_arguments(struct gp_arena *mem, const xmlNode *root, struct gp_
     }
 }
 
+bool gp_tree_argument_has(struct gp_arena *mem, const xmlNode *root, struct gp_device device)
+{
+    struct gp_domain_facts facts = {0};
+
+    read_arguments(mem, root, &facts);
+    for (size_t i = 0; i < facts.dev_count; i++)
+        if (gp_device_eq(facts.devs[i].device, device))
+            return true;
+    return false;
+}
+
 struct gp_error *gp_domain_read(struct gp_arena *mem, const char *xml, size_t size,
                                 const char *machine_id, struct gp_domain_facts *ret)
 {

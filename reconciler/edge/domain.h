@@ -47,8 +47,9 @@ struct gp_error *gp_domain_read(struct gp_arena *mem, const char *xml, size_t si
 
 /* @xml with @edit done, in @mem; the text is @xml's own, byte for byte as libxml2 prints it, where
  * nothing changes. An edit that is done already gives the same definition. GP_E_REFUSED if the
- * hostdev that should leave is not ours, GP_E_CHANGED if the one that should be there is not, or
- * one is there that should not, GP_E_INVALID for what is no domain. */
+ * hostdev that should leave is not ours, or QEMU's arguments give its device, GP_E_CHANGED if the one
+ * that should be there is not, one is there that should not, or is there twice, GP_E_INVALID for what
+ * is no domain. */
 struct gp_error *gp_domain_edit(struct gp_arena *mem, const char *xml, const struct gp_edit *edit,
                                 const char **ret) GP_MUST_CHECK;
 

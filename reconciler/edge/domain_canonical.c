@@ -17,15 +17,23 @@ static void drop_blanks(xmlNode *parent)
         if (node->type == XML_ELEMENT_NODE) {
             drop_blanks(node);
         } else if (elements && xmlIsBlankNode(node)) {
-            xmlUnlinkNode(node);
-            xmlFreeNode(node);
+            gp_tree_drop(node);
         }
     }
 }
 
+/* Comments before and after the element, which libvirt does not keep. */
+static void drop_outside(const xmlNode *root)
+{
+    while (root->prev)
+        gp_tree_drop(root->prev);
+    while (root->next)
+        gp_tree_drop(root->next);
+}
+
 static void drop_if_empty(xmlNode *node)
 {
-    if (node && !xmlFirstElementChild(node))
+    if (node && gp_tree_is_empty(node))
         gp_tree_remove(node);
 }
 
@@ -118,6 +126,7 @@ struct gp_error *gp_domain_canonical(struct gp_arena *mem, const char *xml, cons
     if (err)
         return err;
     root = xmlDocGetRootElement(doc);
+    drop_outside(root);
     drop_ours(mem, root);
     drop_empty_ports(mem, root);
     sort_controllers(mem, root);

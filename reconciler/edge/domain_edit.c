@@ -111,6 +111,14 @@ static xmlNode *get_mark(struct work *work)
     return mark;
 }
 
+static void unlist(struct work *work, struct gp_device device)
+{
+    xmlNode *listed;
+
+    while ((listed = find_mark_device(work, device)))
+        gp_tree_remove(listed);
+}
+
 /* Makes the mark say that @after is ours; it takes the place of @before, if that is there. */
 static void write_mark(struct work *work, struct gp_device before, struct gp_device after)
 {
@@ -127,29 +135,23 @@ static void write_mark(struct work *work, struct gp_device before, struct gp_dev
     set(mark, "pool", says->pool);
     set(device, "source", gp_device_text(work->mem, after));
     set(device, "partition", says->partition);
-}
-
-static bool has_elements(const xmlNode *node)
-{
-    return xmlFirstElementChild((xmlNode *)node) != NULL;
+    if (!gp_device_eq(before, after))
+        unlist(work, before);
 }
 
 static void remove_from_mark(struct work *work, struct gp_device device)
 {
     xmlNode *mark = gp_tree_mark(work->root, NULL),
             *metadata = gp_tree_child(work->root, "metadata");
-    xmlNode *listed;
 
     if (!mark || !mark_fits(work))
         return;
-    listed = find_mark_device(work, device);
-    if (listed)
-        gp_tree_remove(listed);
+    unlist(work, device);
     for (xmlNode *node = mark->children; node; node = node->next)
         if (gp_tree_is_ours(node, "device"))
             return;
     gp_tree_remove(mark);
-    if (!has_elements(metadata))
+    if (gp_tree_is_empty(metadata))
         gp_tree_remove(metadata);
 }
 
@@ -315,6 +317,34 @@ static struct gp_error *adopt(struct work *work)
     return NULL;
 }
 
+/* QEMU's arguments are the guest owner's. Given twice, a device keeps the guest from starting; given by an argument, it
+ * does not leave with a hostdev. */
+static struct gp_error *refuse_arguments(struct work *work)
+{
+    const struct gp_edit *edit = work->edit;
+    bool before = gp_tree_argument_has(work->mem, work->root, edit->before);
+
+    if (!before && !gp_tree_argument_has(work->mem, work->root, edit->after))
+        return NULL;
+    return gp_error_new(before ? GP_E_REFUSED : GP_E_CHANGED,
+                        "its definition gives it %s by an argument of QEMU (<qemu:commandline>), which gpupart does not "
+                        "touch",
+                        gp_device_text(work->mem, before ? edit->before : edit->after));
+}
+
+/* libvirt keeps a definition that names a device twice; which of the two is meant cannot be told. */
+static struct gp_error *refuse_twice(struct work *work, struct gp_device device)
+{
+    size_t count = 0;
+
+    for (xmlNode *node = gp_tree_child(gp_tree_child(work->root, "devices"), "hostdev"); node;
+         node = gp_tree_next(node, "hostdev"))
+        count += gp_device_eq(gp_tree_hostdev(work->mem, node), device);
+    return count < 2 ? NULL
+                     : gp_error_new(GP_E_CHANGED, "its definition has hostdev %s %zu times: leave one (virsh edit)",
+                                    gp_device_text(work->mem, device), count);
+}
+
 static struct gp_error *begin(struct gp_arena *mem, xmlDoc *doc, const struct gp_edit *edit,
                               struct work *ret)
 {
@@ -349,7 +379,9 @@ struct gp_error *gp_domain_edit(struct gp_arena *mem, const char *xml, const str
     err = begin(mem, doc, edit, &work);
     if (err)
         return err;
-    err = edits[edit->kind](&work);
+    err = refuse_arguments(&work) ?: refuse_twice(&work, edit->before) ?: refuse_twice(&work, edit->after);
+    if (!err)
+        err = edits[edit->kind](&work);
     if (err)
         return err;
     *ret = gp_tree_text(mem, doc, work.root);
@@ -375,7 +407,8 @@ struct gp_error *gp_domain_check(struct gp_arena *mem, const char *xml, const st
     if (err)
         return err;
     if (edit->kind != GP_EDIT_ATTACH && !gp_device_eq(gone, there) &&
-        (find_hostdev(&work, gone) || (mark_fits(&work) && find_mark_device(&work, gone))))
+        (find_hostdev(&work, gone) || gp_tree_argument_has(mem, work.root, gone) ||
+         (mark_fits(&work) && find_mark_device(&work, gone))))
         return gp_error_new(GP_E_CHANGED, "%s is still in its definition",
                             gp_device_text(mem, gone));
     if (edit->kind == GP_EDIT_DETACH)

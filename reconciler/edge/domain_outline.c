@@ -33,16 +33,10 @@ static const struct keep kept[] = {
     {"/domain/devices/hostdev/address", " type domain bus slot function ", false},
 };
 
-static void drop(xmlNode *node)
-{
-    xmlUnlinkNode(node);
-    xmlFreeNode(node);
-}
-
 static void drop_children(xmlNode *node)
 {
     while (node->children)
-        drop(node->children);
+        gp_tree_drop(node->children);
 }
 
 static void drop_attrs(struct gp_arena *mem, xmlNode *node, const char *but)
@@ -69,7 +63,7 @@ static void prune_osinfo(struct gp_arena *mem, xmlNode *osinfo)
     for (xmlNode *node = osinfo->children, *next; node; node = next) {
         next = node->next;
         if (!gp_tree_is_osinfo(node, "os")) {
-            drop(node);
+            gp_tree_drop(node);
             continue;
         }
         drop_attrs(mem, node, " id ");
@@ -83,7 +77,7 @@ static void prune_metadata(struct gp_arena *mem, xmlNode *metadata)
     for (xmlNode *node = metadata->children, *next; node; node = next) {
         next = node->next;
         if (node->type != XML_ELEMENT_NODE) {
-            drop(node);
+            gp_tree_drop(node);
         } else if (gp_tree_is_osinfo(node, "libosinfo")) {
             prune_osinfo(mem, node);
         } else if (!gp_tree_is_ours(node, "binding")) {
@@ -93,11 +87,25 @@ static void prune_metadata(struct gp_arena *mem, xmlNode *metadata)
     }
 }
 
+/* As it is read, in one piece. */
+static void keep_text(struct gp_arena *mem, xmlNode *node)
+{
+    xmlNode *text = xmlNewText((const xmlChar *)gp_tree_content(mem, node));
+
+    drop_children(node);
+    if (!text || !xmlAddChild(node, text))
+        abort();
+}
+
 static void prune(struct gp_arena *mem, xmlNode *parent, const char *path)
 {
     const struct keep *keep = find_kept(path);
 
     drop_attrs(mem, parent, keep->attrs);
+    if (keep->text) {
+        keep_text(mem, parent);
+        return;
+    }
     if (gp_streq(path, "/domain/metadata")) {
         prune_metadata(mem, parent);
         return;
@@ -110,7 +118,7 @@ static void prune(struct gp_arena *mem, xmlNode *parent, const char *path)
         next = node->next;
         if (element && find_kept(below))
             prune(mem, node, below);
-        else if (!(node->type == XML_TEXT_NODE && (keep->text || xmlIsBlankNode(node))))
+        else if (!(node->type == XML_TEXT_NODE && xmlIsBlankNode(node)))
             gp_tree_remove(node);
     }
 }

@@ -117,16 +117,27 @@ const char *gp_tree_content(struct gp_arena *mem, const xmlNode *node)
     return gp_strdup(mem, (const char *)value);
 }
 
+bool gp_tree_is_empty(const xmlNode *node)
+{
+    for (const xmlNode *child = node->children; child; child = child->next)
+        if (!xmlIsBlankNode(child))
+            return false;
+    return true;
+}
+
+void gp_tree_drop(xmlNode *node)
+{
+    xmlUnlinkNode(node);
+    xmlFreeNode(node);
+}
+
 void gp_tree_remove(xmlNode *node)
 {
     xmlNode *before = node->prev;
 
-    if (before && xmlIsBlankNode(before)) {
-        xmlUnlinkNode(before);
-        xmlFreeNode(before);
-    }
-    xmlUnlinkNode(node);
-    xmlFreeNode(node);
+    if (before && xmlIsBlankNode(before))
+        gp_tree_drop(before);
+    gp_tree_drop(node);
 }
 
 /* ---- libosinfo's words ---- */
@@ -239,9 +250,10 @@ struct gp_device gp_tree_hostdev(struct gp_arena *mem, const xmlNode *hostdev)
         return pci_source(mem, address);
     if (gp_streq(type, "mdev")) {
         const char *uuid = gp_lower(mem, gp_tree_attr(mem, address, "uuid"));
+        struct gp_device device;
 
-        if (uuid)
-            return (struct gp_device){.kind = GP_DEVICE_MDEV, .uuid = uuid};
+        if (uuid && gp_device_parse(uuid, &device) && device.kind == GP_DEVICE_MDEV)
+            return device;
     }
     return (struct gp_device){0};
 }

@@ -22,6 +22,9 @@ bool gp_tree_is(const xmlNode *node, const char *name);
 /* In @mem; NULL if there is none (or no @node). */
 const char *gp_tree_attr(struct gp_arena *mem, const xmlNode *node, const char *name);
 const char *gp_tree_content(struct gp_arena *mem, const xmlNode *node);
+/* Whether nothing but blanks is in it. */
+bool gp_tree_is_empty(const xmlNode *node);
+void gp_tree_drop(xmlNode *node); /* takes it out */
 /* Takes @node out, and blanks before it, so that putting in and taking out again leaves nothing. */
 void gp_tree_remove(xmlNode *node);
 
@@ -45,6 +48,8 @@ bool gp_tree_is_osinfo(const xmlNode *node, const char *name);
 struct gp_device gp_tree_hostdev(struct gp_arena *mem, const xmlNode *hostdev);
 const char *gp_tree_alias(struct gp_arena *mem, const xmlNode *hostdev);
 bool gp_alias_is_ours(const char *alias); /* NULL is not */
+/* Whether QEMU's arguments in the definition give @device to the guest (domain.c). */
+bool gp_tree_argument_has(struct gp_arena *mem, const xmlNode *root, struct gp_device device);
 /* Lower case, in @mem. */
 const char *gp_tree_uuid(struct gp_arena *mem, const xmlNode *root);
 const char *gp_lower(struct gp_arena *mem, const char *text);

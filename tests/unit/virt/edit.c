@@ -251,6 +251,70 @@ Test(edit, a_copied_mark_gives_way)
               xml);
 }
 
+#define BY_ARGUMENT                                                                                \
+    "<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><name>desk</name><uuid>" UUID \
+    "</uuid><devices/><qemu:commandline><qemu:arg value='-device'/>"                               \
+    "<qemu:arg value='vfio-pci,host=08:00.4'/></qemu:commandline></domain>"
+
+/* Given twice, a device keeps the guest from starting; and an argument stays when a hostdev leaves. */
+Test(edit, leaves_a_device_given_by_an_argument_alone)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct gp_edit attach = edit_of(GP_EDIT_ATTACH, none, devices[0]),
+                   detach = edit_of(GP_EDIT_DETACH, devices[0], none);
+    gp_cleanup(gp_free_p) char *attached = NULL, *detached = NULL;
+    enum gp_errc code = GP_E_COUNT;
+
+    attached = tried(mem, BY_ARGUMENT, attach, &code);
+    cr_assert(eq(int, (int)code, (int)GP_E_CHANGED));
+    cr_assert(strstr(attached, "by an argument of QEMU") != NULL, "%s", attached);
+    detached = tried(mem, BY_ARGUMENT, detach, &code);
+    cr_assert(eq(int, (int)code, (int)GP_E_REFUSED));
+    cr_assert(strstr(detached, "by an argument of QEMU") != NULL, "%s", detached);
+    cr_assert(checks(mem, BY_ARGUMENT, detach) == false, "it is still there");
+}
+
+/* A rebind that libvirt was given but that the mark of an earlier one outlived. */
+Test(edit, the_mark_forgets_what_was_before)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct gp_edit edit = edit_of(GP_EDIT_REBIND, devices[0], devices[2]);
+    const char *xml = done(mem, bases[0].xml, edit_of(GP_EDIT_ATTACH, none, devices[0])), *at;
+
+    at = strstr(xml, "<gpupart:device");
+    xml = gp_printf(mem, "%.*s<gpupart:device source=\"" MDEV "\" partition=\"slot3/1\"/>%s", (int)(at - xml), xml, at);
+    xml = done(mem, xml, edit);
+    cr_assert(checks(mem, xml, edit), "%s", xml);
+    cr_assert(strstr(xml, "0000:08:00.4") == NULL, "%s", xml);
+}
+
+Test(edit, a_device_that_is_there_twice_is_nobodys_to_choose)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const char *xml = done(mem, bases[0].xml, edit_of(GP_EDIT_ATTACH, none, devices[0])), *from, *to;
+    gp_cleanup(gp_free_p) char *line = NULL;
+    enum gp_errc code = GP_E_COUNT;
+
+    from = strstr(xml, "<hostdev");
+    to = strstr(xml, "</hostdev>") + strlen("</hostdev>");
+    xml = gp_printf(mem, "%.*s%.*s%s", (int)(to - xml), xml, (int)(to - from), from, to);
+    line = tried(mem, xml, edit_of(GP_EDIT_DETACH, devices[0], none), &code);
+    cr_assert(eq(int, (int)code, (int)GP_E_CHANGED));
+    cr_assert(strstr(line, "2 times") != NULL, "%s", line);
+}
+
+/* Comments are as much somebody's as elements are. */
+Test(edit, metadata_with_a_comment_stays)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    static const char bare[] =
+        "<domain><name>desk</name><uuid>" UUID "</uuid><metadata><!-- keep --></metadata><devices/></domain>";
+    const char *xml = done(mem, bare, edit_of(GP_EDIT_ATTACH, none, devices[0]));
+
+    xml = done(mem, xml, edit_of(GP_EDIT_DETACH, devices[0], none));
+    cr_assert(eq(str, (char *)whole(mem, xml), (char *)whole(mem, bare)));
+}
+
 static const struct {
     const char *name;
     enum gp_edit_kind kind;
