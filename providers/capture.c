@@ -397,21 +397,8 @@ static void save_names(struct gp_capture *capture)
 
 void gp_capture_rest(struct gp_capture *capture)
 {
-    /* libpci reads these itself, of every function on the bus. Fact: pciutils, lib/sysfs.c, sysfs_fill_info(). */
-    static const char *const attributes[] = {"class", "vendor", "device", "subsystem_vendor", "subsystem_device",
-                                             "revision"};
     static const char *const others[] = {"etc/machine-id", "proc/sys/kernel/osrelease", CPUINFO};
-    struct gp_strings names;
-    struct gp_error *err = gp_host_list(capture->host, capture->mem, "sys/bus/pci/devices", &names);
 
-    if (err) {
-        *gp_push(capture->mem, capture->unreadable.items, capture->unreadable.count) = "sys/bus/pci/devices: not listed";
-        gp_error_free(err);
-        names.count = 0;
-    }
-    for (size_t i = 0; i < names.count; i++)
-        for (size_t n = 0; n < sizeof attributes / sizeof *attributes; n++)
-            look_at(capture, gp_printf(capture->mem, "sys/bus/pci/devices/%s/%s", names.items[i], attributes[n]));
     for (size_t n = 0; n < sizeof others / sizeof *others; n++)
         look_at(capture, others[n]);
     save_names(capture);

@@ -14,8 +14,7 @@ struct gp_capture *gp_capture_new(struct gp_host *host, int dir_fd);
 void gp_capture_free(struct gp_capture *capture);
 void gp_capture_free_p(struct gp_capture **capture);
 
-/* What is read past the host handle, or of which only a part is kept: what libpci needs of each function, the machine id,
- * the kernel's release, the processor's flags. Call it after the look. */
+/* What a pass reads besides: the machine id, the kernel's release, the processor's flags. Call it after the look. */
 void gp_capture_rest(struct gp_capture *capture);
 
 /* The first thing that could not be written; NULL: all is there. The caller's; asked once. */

@@ -75,15 +75,16 @@ static struct gp_error *read_sriov(struct gp_host *host, struct gp_arena *mem, s
     struct gp_error *err = NULL;
 
     for (size_t i = 0; !err && i < sizeof fields / sizeof *fields; i++) {
-        uint64_t value = 0;
+        uint32_t value = 0;
 
-        err = gp_host_read_u64(host, gp_sysfs_pci(mem, gpu->address, fields[i].leaf), &value);
+        /* Fact: PCI Express Base Specification, "SR-IOV Extended Capability": all three are registers of 16 bits. */
+        err = gp_host_read_u32(host, gp_sysfs_pci(mem, gpu->address, fields[i].leaf), UINT16_MAX, &value);
         /* offset and stride are younger than totalvfs. */
         if (err && err->code == GP_E_GONE && i > 0) {
             gp_error_free(err);
             err = NULL;
         }
-        *fields[i].field = (uint32_t)value;
+        *fields[i].field = value;
     }
     return err;
 }
@@ -119,7 +120,7 @@ static struct gp_error *read_attributes(struct gp_host *host, struct gp_arena *m
     if (target && strstr(target, "devices/"))
         gpu->path = strstr(target, "devices/") + strlen("devices/");
     ignored = gp_host_read(host, mem, gp_printf(mem, "%s/numa_node", dir), &numa);
-    if (!ignored && numa[0] >= '0' && numa[0] <= '9')
+    if (!ignored && numa[0] >= '0' && numa[0] <= '9' && strlen(numa) < 10)
         gpu->numa_node = (int32_t)strtol(numa, NULL, 10);
     if (gp_strings_have(&names, "boot_vga")) {
         err = gp_host_read_u64(host, gp_printf(mem, "%s/boot_vga", dir), &boot);
@@ -135,7 +136,7 @@ static struct gp_error *read_attributes(struct gp_host *host, struct gp_arena *m
             return err;
     }
     for (size_t i = 0; i < names.count; i++)
-        gpu->vf_count += gp_starts_with(names.items[i], "virtfn");
+        gpu->vf_count += gp_sysfs_is_vf_link(names.items[i]);
     return gp_strings_have(&names, "sriov_totalvfs") ? read_sriov(host, mem, gpu) : NULL;
 }
 

@@ -44,7 +44,7 @@ static const char *find_holder(struct gp_host *host, struct gp_arena *mem, int32
                 continue;
             gp_error_free_p(&err);
             err = gp_host_read(host, mem, gp_printf(mem, "proc/%s/comm", pids.items[i]), &comm);
-            return gp_printf(mem, "pid %s (%s)", pids.items[i], comm);
+            return gp_text_plain(gp_printf(mem, "pid %s (%s)", pids.items[i], comm));
         }
     }
     return NULL;
@@ -77,25 +77,27 @@ static enum gp_held read_captured(struct gp_arena *mem, int fd, const char **ret
     text[size] = '\0';
     text[strcspn(text, "\n")] = '\0';
     if (gp_starts_with(text, by))
-        *ret_holder = gp_strdup(mem, text + sizeof by - 1);
+        *ret_holder = gp_text_plain(gp_strdup(mem, text + sizeof by - 1));
     return gp_starts_with(text, held) ? GP_HELD_YES : GP_HELD_UNKNOWN;
 }
 
 /* Opens @path as a guest would. A capture may lie on a disk that cannot be written to, and its files are only read. */
 static int open_node(struct gp_host *host, const char *path)
 {
-    const int flags = O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
-    int fd = openat(host->root_fd, path, O_RDWR | flags);
+    const int flags = O_NONBLOCK | O_NOFOLLOW;
+    int fd = gp_host_open_path(host, path, O_RDWR | flags);
     int errnum = errno;
     struct stat st;
 
     if (fd >= 0 || gp_streq(host->root, "/") || (errnum != EACCES && errnum != EPERM && errnum != EROFS))
         return fd;
-    if (fstatat(host->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-        fd = openat(host->root_fd, path, O_RDONLY | flags);
-    if (fd < 0)
-        errno = errnum;
-    return fd;
+    fd = gp_host_open_path(host, path, O_RDONLY | flags);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        return fd;
+    if (fd >= 0)
+        (void)close(fd);
+    errno = errnum;
+    return -1;
 }
 
 static enum gp_held look(struct gp_host *host, struct gp_arena *mem, const char *path, int32_t group,
@@ -138,7 +140,11 @@ enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t gr
         return GP_HELD_NO;
     path = gp_printf(mem, "dev/vfio/%d", group);
     held = look(host, mem, path, group, ret_holder);
-    if (host->recorder && faccessat(host->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        host->recorder->seen(host->recorder->data, GP_SEEN_HELD, path, &held, sizeof held, *ret_holder, 0);
+    if (host->recorder) {
+        gp_cleanup(gp_close_p) int node = gp_host_open_path(host, path, O_PATH | O_NOFOLLOW);
+
+        if (node >= 0)
+            host->recorder->seen(host->recorder->data, GP_SEEN_HELD, path, &held, sizeof held, *ret_holder, 0);
+    }
     return held;
 }

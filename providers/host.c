@@ -248,6 +248,20 @@ struct gp_error *gp_host_read_u64(struct gp_host *host, const char *path, uint64
     return NULL;
 }
 
+struct gp_error *gp_host_read_u32(struct gp_host *host, const char *path, uint32_t max, uint32_t *ret)
+{
+    uint64_t value;
+    struct gp_error *err = gp_host_read_u64(host, path, &value);
+
+    if (err)
+        return err;
+    if (value > max)
+        return gp_error_new(GP_E_IO, "%s holds %llu, and %u is the most that it can be", path,
+                            (unsigned long long)value, (unsigned)max);
+    *ret = (uint32_t)value;
+    return NULL;
+}
+
 struct gp_error *gp_host_write_within(struct gp_host *host, const char *path, const char *text,
                                       uint32_t timeout_ms)
 {
@@ -326,7 +340,7 @@ struct gp_error *gp_host_readlink(struct gp_host *host, struct gp_arena *mem, co
     if (err)
         return err;
     slash = target ? strrchr(target, '/') : NULL;
-    *ret = slash ? slash + 1 : target;
+    *ret = gp_text_plain(gp_strdup(mem, slash ? slash + 1 : target));
     return NULL;
 }
 
@@ -381,4 +395,9 @@ bool gp_host_exists(struct gp_host *host, const char *path)
     if (fd >= 0)
         record(host, GP_SEEN_THERE, path, NULL, 0, 0);
     return fd >= 0;
+}
+
+int gp_host_open_path(const struct gp_host *host, const char *path, int flags)
+{
+    return open_below(host->root_fd, confined(host), path, flags);
 }

@@ -61,13 +61,16 @@ struct gp_error *gp_host_read_bytes(struct gp_host *host, struct gp_arena *mem, 
                                     const void **ret, size_t *ret_size) GP_MUST_CHECK;
 /* Decimal, or hex with 0x. */
 struct gp_error *gp_host_read_u64(struct gp_host *host, const char *path, uint64_t *ret) GP_MUST_CHECK;
+/* The same, of a number that is @max at most: what is larger is GP_E_IO too, and not cut off. */
+struct gp_error *gp_host_read_u32(struct gp_host *host, const char *path, uint32_t max,
+                                  uint32_t *ret) GP_MUST_CHECK;
 /* One write(2) of @text. The kernel's errno becomes the code; written in a worker with io_timeout_ms, since
  * a write to sysfs may never come back and cannot be killed. */
 struct gp_error *gp_host_write(struct gp_host *host, const char *path, const char *text) GP_MUST_CHECK;
 /* The same with a deadline of its own: making 32 VFs takes longer than one attribute should. */
 struct gp_error *gp_host_write_within(struct gp_host *host, const char *path, const char *text,
                                       uint32_t timeout_ms) GP_MUST_CHECK;
-/* The last component of the link's target ("nvidia" for driver); NULL in @ret if there is no such link. */
+/* The last component of the link's target ("nvidia" for driver), as gp_text_plain() leaves it; NULL in @ret if there is no such link. */
 struct gp_error *gp_host_readlink(struct gp_host *host, struct gp_arena *mem, const char *path,
                                   const char **ret) GP_MUST_CHECK;
 /* The link's whole target as it is written; NULL in @ret if there is no such link. */
@@ -77,6 +80,8 @@ struct gp_error *gp_host_readlink_full(struct gp_host *host, struct gp_arena *me
 struct gp_error *gp_host_list(struct gp_host *host, struct gp_arena *mem, const char *path,
                               struct gp_strings *ret) GP_MUST_CHECK;
 bool gp_host_exists(struct gp_host *host, const char *path);
+/* A descriptor of @path for providers/ themselves, -1 and errno if there is none; the caller closes. Does not wait. */
+int gp_host_open_path(const struct gp_host *host, const char *path, int flags);
 
 /* Whether somebody holds the VFIO device of @group (dev/vfio/GROUP cannot be opened while in use; EBUSY is
  * held, no node is not held, any other failure is unknown), with the holder's name from proc where it can

@@ -8,22 +8,23 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define DEVICES       "sys/bus/pci/devices"
+#define CLASS_DISPLAY 0x03
+#define CLASS_COMPUTE 0x1200 /* processing accelerator */
+
+/* ---- names from pci.ids ---- */
 
 /* libpci's error callback must not come back, and it has no closure. */
-static _Thread_local struct {
-    jmp_buf back;
-    char message[256];
-} failure;
+static _Thread_local jmp_buf back;
 
 static void fail(char *message, ...) __attribute__((noreturn, format(printf, 1, 2)));
 static void fail(char *message, ...)
 {
-    va_list args;
-
-    va_start(args, message);
-    (void)vsnprintf(failure.message, sizeof failure.message, message, args);
-    va_end(args);
-    longjmp(failure.back, 1);
+    (void)message;
+    longjmp(back, 1);
 }
 
 static void say_nothing(char *message, ...) __attribute__((format(printf, 1, 2)));
@@ -32,34 +33,7 @@ static void say_nothing(char *message, ...)
     (void)message;
 }
 
-static void close_access(struct pci_access **access)
-{
-    if (*access && !setjmp(failure.back))
-        pci_cleanup(*access);
-}
-
-static bool try_scan(struct pci_access *access)
-{
-    if (setjmp(failure.back))
-        return false;
-    pci_init(access);
-    pci_scan_bus(access);
-    return true;
-}
-
-static bool try_fill(struct pci_dev *dev, int fields)
-{
-    if (setjmp(failure.back))
-        return false;
-    (void)pci_fill_info(dev, fields);
-    return true;
-}
-
-static bool displays(const struct pci_dev *dev)
-{
-    return dev->device_class >> 8 == PCI_BASE_CLASS_DISPLAY || dev->device_class == 0x1200;
-}
-
+/* It only looks names up: it follows any link of the tree that it reads, and waits for what does not answer. */
 static struct pci_access *new_access(void)
 {
     struct pci_access *access = pci_alloc();
@@ -67,21 +41,38 @@ static struct pci_access *new_access(void)
     access->error = fail;
     access->warning = say_nothing;
     access->debug = say_nothing;
-    access->method = PCI_ACCESS_SYS_BUS_PCI;
     return access;
 }
 
+/* libpci opens a list by its path alone, and would follow any link there and wait for any pipe: a capture's is read as
+ * everything else of it is. */
+static void load_captured(struct gp_host *host, struct gp_arena *mem, struct pci_access *names)
+{
+    gp_cleanup(gp_close_p) int fd = -1;
+    const void *bytes;
+    size_t size;
+    struct gp_error *err = gp_host_read_bytes(host, mem, GP_SCAN_NAMES, SIZE_MAX, &bytes, &size);
+
+    gp_error_free(err); /* there is nothing that could be called by its name */
+    if (err)
+        return;
+    fd = memfd_create("pci.ids", MFD_CLOEXEC);
+    if (fd < 0 || write(fd, bytes, size) != (ssize_t)size)
+        return;
+    pci_set_name_list_path(names, strdup(gp_printf(mem, "/proc/self/fd/%d", fd)), 1);
+    if (!setjmp(back))
+        (void)pci_load_name_list(names);
+}
+
 /* Reading pci.ids takes milliseconds, so it is kept for the next look. A capture brings the names that its host had: the
- * same capture reads the same everywhere, whatever pci.ids or hwdb the reader's machine has. */
+ * same capture reads the same everywhere, whatever pci.ids the reader's machine has. */
 static struct pci_access *names_of(struct gp_host *host, struct gp_arena *mem)
 {
     if (host->names)
         return host->names;
     host->names = new_access();
-    if (!gp_streq(host->root, "/") && gp_host_exists(host, GP_SCAN_NAMES)) {
-        pci_set_name_list_path(host->names, strdup(gp_printf(mem, "%s/%s", host->root, GP_SCAN_NAMES)), 1);
-        host->names->id_lookup_mode |= PCI_LOOKUP_NO_HWDB;
-    }
+    if (!gp_streq(host->root, "/") && gp_host_exists(host, GP_SCAN_NAMES))
+        load_captured(host, mem, host->names);
     return host->names;
 }
 
@@ -96,31 +87,72 @@ const char *gp_scan_name(struct gp_host *host, struct gp_arena *mem, enum gp_sca
     struct pci_access *names = names_of(host, mem);
     char name[256];
 
-    if (setjmp(failure.back))
+    if (setjmp(back))
         return NULL;
-    return gp_strdup(mem, pci_lookup_name(names, name, sizeof name, flags[which] | PCI_LOOKUP_NO_NUMBERS, (int)vendor,
-                                          (int)device));
+    /* Without udev's list: libpci loses a handle each time that udev has none. */
+    return gp_text_plain(gp_strdup(mem, pci_lookup_name(names, name, sizeof name,
+                                                        flags[which] | PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB,
+                                                        (int)vendor, (int)device)));
 }
 
 void gp_scan_forget(struct gp_host *host)
 {
-    close_access(&host->names);
+    if (host->names && !setjmp(back))
+        pci_cleanup(host->names);
     host->names = NULL;
 }
 
-static void fill(struct gp_host *host, struct gp_arena *mem, struct pci_dev *dev,
-                 struct gp_scan_item *item)
+/* ---- the bus ---- */
+
+static bool displays(uint32_t class_code)
 {
-    if (!try_fill(dev, PCI_FILL_IDENT | PCI_FILL_SUBSYS | PCI_FILL_CLASS_EXT)) {
-        item->failure = gp_strdup(mem, failure.message);
-        return;
+    return class_code >> 16 == CLASS_DISPLAY || class_code >> 8 == CLASS_COMPUTE;
+}
+
+static struct gp_error *read_ids(struct gp_host *host, struct gp_arena *mem, struct gp_scan_item *item)
+{
+    const struct {
+        const char *leaf;
+        uint16_t *id;
+    } ids[] = {{"vendor", &item->vendor},
+               {"device", &item->device},
+               {"subsystem_vendor", &item->subsystem_vendor},
+               {"subsystem_device", &item->subsystem_device}};
+    struct gp_error *err = NULL;
+
+    for (size_t i = 0; !err && i < sizeof ids / sizeof *ids; i++) {
+        uint32_t value = 0;
+
+        err = gp_host_read_u32(host, gp_sysfs_pci(mem, item->address, ids[i].leaf), UINT16_MAX, &value);
+        *ids[i].id = (uint16_t)value;
     }
-    item->vendor = dev->vendor_id;
-    item->device = dev->device_id;
-    item->subsystem_vendor = dev->subsys_vendor_id;
-    item->subsystem_device = dev->subsys_id;
-    item->class_code |= dev->prog_if;
-    item->name = gp_scan_name(host, mem, GP_SCAN_NAME_BOTH, dev->vendor_id, dev->device_id);
+    return err;
+}
+
+/* Whether @ret is something that displays and no VF. What cannot be read may be one. */
+static bool look_at(struct gp_host *host, struct gp_arena *mem, struct gp_pci address, struct gp_scan_item *ret)
+{
+    gp_cleanup(gp_free_p) char *line = NULL;
+    struct gp_error *err;
+
+    *ret = (struct gp_scan_item){.address = address};
+    err = gp_host_read_u32(host, gp_sysfs_pci(mem, address, "class"), 0xffffff, &ret->class_code);
+    if (!err && !displays(ret->class_code))
+        return false;
+    if (gp_host_exists(host, gp_sysfs_pci(mem, address, "physfn"))) {
+        gp_error_free(err);
+        return false;
+    }
+    if (!err)
+        err = read_ids(host, mem, ret);
+    if (!err) {
+        ret->name = gp_scan_name(host, mem, GP_SCAN_NAME_BOTH, ret->vendor, ret->device);
+        return true;
+    }
+    line = gp_error_line(err);
+    ret->failure = gp_strdup(mem, line);
+    gp_error_free(err);
+    return gp_host_exists(host, gp_sysfs_pci(mem, address, NULL)); /* not gone since the listing */
 }
 
 static int by_address(const void *a, const void *b)
@@ -132,32 +164,22 @@ static int by_address(const void *a, const void *b)
 struct gp_error *gp_scan(struct gp_host *host, struct gp_arena *mem, struct gp_scan_item **ret,
                          size_t *ret_count)
 {
-    gp_cleanup(close_access) struct pci_access *access = new_access();
     struct gp_scan_item *items = NULL;
+    struct gp_strings names;
     size_t count = 0;
+    struct gp_error *err = NULL;
 
-    (void)pci_set_param(access, (char *)"sysfs.path",
-                        gp_printf(mem, "%s/sys/bus/pci", gp_streq(host->root, "/") ? "" : host->root));
-    if (!try_scan(access))
-        return gp_error_new(GP_E_IO, "the PCI bus cannot be listed: %s", failure.message);
+    if (!gp_host_exists(host, DEVICES))
+        return gp_error_new(GP_E_IO, "the PCI bus cannot be listed: there is no " DEVICES " below %s", host->root);
+    err = gp_host_list(host, mem, DEVICES, &names);
+    if (err)
+        return gp_error_wrap(err, "the PCI bus cannot be listed");
+    for (size_t i = 0; i < names.count; i++) {
+        struct gp_scan_item item;
+        struct gp_pci address;
 
-    for (struct pci_dev *dev = access->devices; dev; dev = dev->next) {
-        /* domain_16 cannot hold the domains above 0xffff, which VMD makes. */
-        struct gp_pci address = {(uint32_t)dev->domain, dev->bus, dev->dev, dev->func};
-        struct gp_scan_item item = {.address = address};
-
-        if (!try_fill(dev, PCI_FILL_CLASS))
-            item.failure = gp_strdup(mem, failure.message);
-        else if (!displays(dev))
-            continue;
-        if (gp_host_exists(host, gp_sysfs_pci(mem, address, "physfn")))
-            continue;
-        item.class_code = (uint32_t)dev->device_class << 8;
-        if (!item.failure)
-            fill(host, mem, dev, &item);
-        if (item.failure && !gp_host_exists(host, gp_sysfs_pci(mem, address, NULL)))
-            continue;
-        *gp_push(mem, items, count) = item;
+        if (gp_pci_parse(names.items[i], &address) && look_at(host, mem, address, &item))
+            *gp_push(mem, items, count) = item;
     }
     if (count)
         qsort(items, count, sizeof *items, by_address);

@@ -1,4 +1,4 @@
-/* The host's GPUs as libpci lists them. */
+/* The host's GPUs as sysfs lists them. */
 #pragma once
 
 #include "host.h"

@@ -29,6 +29,17 @@ struct gp_error *gp_sysfs_group(struct gp_host *host, struct gp_arena *mem, cons
     return NULL;
 }
 
+bool gp_sysfs_is_vf_link(const char *name)
+{
+    const char *number = name + strlen("virtfn");
+    size_t digits;
+
+    if (!gp_starts_with(name, "virtfn"))
+        return false;
+    digits = strspn(number, "0123456789");
+    return digits && !number[digits] && digits <= strlen("65535") && (number[0] != '0' || digits == 1);
+}
+
 struct gp_error *gp_sysfs_vfs(struct gp_host *host, struct gp_arena *mem, struct gp_pci pf,
                               struct gp_sysfs_vf **ret, size_t *ret_count)
 {
@@ -44,8 +55,7 @@ struct gp_error *gp_sysfs_vfs(struct gp_host *host, struct gp_arena *mem, struct
         const char *number = names.items[i] + strlen("virtfn"), *target;
         struct gp_sysfs_vf vf = {0};
 
-        if (!gp_starts_with(names.items[i], "virtfn") || !*number ||
-            strspn(number, "0123456789") != strlen(number))
+        if (!gp_sysfs_is_vf_link(names.items[i]))
             continue;
         err = gp_host_readlink(host, mem, gp_printf(mem, "%s/%s", dir, names.items[i]), &target);
         if (err)

@@ -20,6 +20,9 @@ struct gp_sysfs_vf {
 struct gp_error *gp_sysfs_vfs(struct gp_host *host, struct gp_arena *mem, struct gp_pci pf,
                               struct gp_sysfs_vf **ret, size_t *ret_count) GP_MUST_CHECK;
 
+/* Whether @name is "virtfn" and a number as the kernel writes it. */
+bool gp_sysfs_is_vf_link(const char *name);
+
 /* Who in @group keeps its devices from being given to a VM: an endpoint that is on a driver of the host and
  * that @own does not cover. NULL in @ret if there is none. Bridges do not count.
  * Fact: a group is usable when all its endpoints are unbound or bound to a VFIO or stub driver. */

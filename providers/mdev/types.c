@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The number after @key in "a=1, key=2", 0 if it is not there. */
-static uint32_t number_of(const char *text, const char *key)
+/* The number after @key in "a=1, key=2", 0 if it is not there or past @max. */
+static uint32_t number_of(const char *text, const char *key, uint32_t max)
 {
     size_t size = strlen(key);
 
@@ -18,15 +18,15 @@ static uint32_t number_of(const char *text, const char *key)
         if ((at > text && at[-1] != ' ' && at[-1] != ',') || at[size] != '=')
             continue;
         value = strtoul(at + size + 1, NULL, 10);
-        return value > UINT32_MAX ? 0 : (uint32_t)value;
+        return value > max ? 0 : (uint32_t)value;
     }
     return 0;
 }
 
 void gp_mdev_description_parse(const char *text, struct gp_mdev_type *type)
 {
-    type->max_instance = number_of(text, "max_instance");
-    type->framebuffer_mib = number_of(text, "framebuffer");
+    type->max_instance = number_of(text, "max_instance", GP_MDEV_INSTANCES_MAX);
+    type->framebuffer_mib = number_of(text, "framebuffer", UINT32_MAX);
 }
 
 /* NULL in @ret if there is no such file: name and description are optional. */
@@ -57,7 +57,6 @@ static struct gp_error *read_type(struct gp_host *host, struct gp_arena *mem, co
                                   struct gp_mdev_type *type)
 {
     const char *name, *description;
-    uint64_t available = 0;
     struct gp_error *err = read_optional(host, mem, gp_printf(mem, "%s/name", path), &name);
 
     if (!err)
@@ -68,9 +67,9 @@ static struct gp_error *read_type(struct gp_host *host, struct gp_arena *mem, co
         gp_mdev_description_parse(description, type);
     /* What a parent offers at most is asked only where the driver does not tell it for good. */
     if (!type->max_instance)
-        err = gp_host_read_u64(host, gp_printf(mem, "%s/available_instances", path), &available);
-    type->name = name && *name ? name : type->dir;
-    type->available = (uint32_t)available;
+        err = gp_host_read_u32(host, gp_printf(mem, "%s/available_instances", path), GP_MDEV_INSTANCES_MAX,
+                               &type->available);
+    type->name = gp_text_plain(gp_strdup(mem, name && *name ? name : type->dir));
     type->id = id_of(type->dir);
     return err;
 }

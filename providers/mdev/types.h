@@ -4,6 +4,10 @@
 #include "host.h"
 #include "model.h"
 
+/* More than any parent offers (the most of NVIDIA's are 64): every instance gets a slot, so the number is not just
+ * believed. */
+#define GP_MDEV_INSTANCES_MAX 1024
+
 struct gp_mdev_type {
     const char *dir;       /* "nvidia-746", "i915-GVTg_V5_4" */
     const char *name;      /* the profile: the file name's content, else @dir */

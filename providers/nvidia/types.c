@@ -1,5 +1,7 @@
 #include "nvidia/types.h"
 
+#include "text.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +36,7 @@ struct gp_error *gp_nvidia_types_parse(struct gp_arena *mem, const char *text,
                 return gp_error_new(GP_E_IO, "line %u of creatable_vgpu_types is '%.*s'", number,
                                     (int)size, line);
             *gp_push(mem, types, count) = (struct gp_nvidia_type){
-                .id = (uint32_t)id, .name = gp_strndup(mem, name, (size_t)(end - name))};
+                .id = (uint32_t)id, .name = gp_text_plain(gp_strndup(mem, name, (size_t)(end - name)))};
         }
         line += size + (line[size] == '\n');
     }

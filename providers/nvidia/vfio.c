@@ -60,12 +60,7 @@ static struct gp_error *read_types(struct gp_host *host, struct gp_arena *mem, s
 static struct gp_error *read_current(struct gp_host *host, struct gp_arena *mem, struct gp_pci vf,
                                      uint32_t *ret)
 {
-    uint64_t id;
-    struct gp_error *err = gp_host_read_u64(host, gp_sysfs_pci(mem, vf, CURRENT), &id);
-
-    if (!err)
-        *ret = (uint32_t)id;
-    return err;
+    return gp_host_read_u32(host, gp_sysfs_pci(mem, vf, CURRENT), UINT32_MAX, ret);
 }
 
 static bool offered(const struct gp_nvidia_type *types, size_t count, const char *name, uint32_t id)

@@ -29,6 +29,7 @@ make(enum gp_errc code, struct gp_span at, struct gp_error *cause, const char *f
 
     if (!err || vasprintf(&err->message, format, args) < 0)
         abort(); /* out of memory ends the process, see arena.h */
+    (void)gp_text_plain(err->message); /* what it quotes may be anybody's */
     err->code = code;
     err->at = at;
     err->cause = cause;

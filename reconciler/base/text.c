@@ -90,6 +90,20 @@ size_t gp_utf8_printable(const char *at, const char *end)
     return 0;
 }
 
+char *gp_text_plain(char *text)
+{
+    const char *end = text ? text + strlen(text) : NULL;
+
+    for (char *at = text; at < end;) {
+        size_t size = gp_utf8_printable(at, end);
+
+        if (!size)
+            *at = *at == '\n' || *at == '\t' || *at == '\r' ? ' ' : '?';
+        at += size ? size : 1;
+    }
+    return text;
+}
+
 bool gp_streq(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;

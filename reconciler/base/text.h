@@ -27,6 +27,10 @@ const char *gp_text_line(const char *text, size_t size, uint32_t line, const cha
  * which a terminal could take for a command. */
 size_t gp_utf8_printable(const char *at, const char *end);
 
+/* @text in place, in one line that a terminal prints as it is: newlines and tabs become blanks, what else is not
+ * printable '?'. Returns @text, which may be NULL. */
+char *gp_text_plain(char *text);
+
 bool gp_streq(const char *a, const char *b); /* NULL equals only NULL */
 bool gp_starts_with(const char *text, const char *prefix);
 /* strcmp() that takes NULL, which sorts first; for qsort. */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LIVE     ".live.xml"
 #define FACTS    "facts"
@@ -55,6 +56,17 @@ static struct gp_error *read_file(struct gp_arena *mem, int dir, const char *nam
         return gp_error_new(GP_E_IO, "libvirt/%s: cannot be read", name);
     *ret = text;
     return NULL;
+}
+
+/* A link would lead out of the capture. NULL: errno says why. */
+static DIR *open_listing(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *listing = fd < 0 ? NULL : fdopendir(fd);
+
+    if (!listing && fd >= 0)
+        (void)close(fd);
+    return listing;
 }
 
 /* ---- what is in no definition ---- */
@@ -155,7 +167,7 @@ struct gp_error *gp_virt_observe_files(const char *dir, struct gp_arena *mem, st
     gp_virt_init();
     have->vms = NULL;
     have->vm_count = 0;
-    listing = opendir(path);
+    listing = open_listing(path);
     if (!listing && errno == ENOENT) {
         have->vms_unknown = true;
         have->vms_reason = "the capture holds no domains: it has no directory libvirt";
@@ -177,7 +189,7 @@ struct gp_error *gp_virt_observe_files(const char *dir, struct gp_arena *mem, st
         live = ends_with(name, LIVE);
         base = gp_strndup(mem, name, strlen(name) - strlen(live ? LIVE : ".xml"));
         /* A domain with both files comes with the first of them. */
-        if (live && faccessat(dirfd(listing), gp_printf(mem, "%s.xml", base), F_OK, 0) == 0)
+        if (live && faccessat(dirfd(listing), gp_printf(mem, "%s.xml", base), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
             continue;
         err = add_vm(mem, dirfd(listing), base, facts, have);
         if (err)
