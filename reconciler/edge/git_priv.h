@@ -6,6 +6,10 @@
 #include "text.h"
 
 #include <git2.h>
+/* Fact: git_error_set_str() and git_error_clear() are declared here since libgit2 1.8, in git2.h before. */
+#if __has_include(<git2/sys/errors.h>)
+#include <git2/sys/errors.h>
+#endif
 
 /* ---- git.c ---- */
 
