@@ -262,7 +262,9 @@ static void settle(struct gp_resolve *r)
         }
         gp_resolve_keep(r);
         for (size_t n = 0; n < goal->vm_count; n++)
-            if (wants_one(r, n))
+            if (wants_one(r, n) && r->have->vms[n].untouchable)
+                gp_resolve_block_untouchable(r, n);
+            else if (wants_one(r, n))
                 check_lack(r, n);
         gp_resolve_shared(r);
         again = false;

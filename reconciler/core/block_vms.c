@@ -159,6 +159,10 @@ static bool block_one(struct gp_planner *planner, struct gp_work_vm *vm)
         return block(planner, vm, "GP-E507",
                      gp_printf(planner->mem, "VM %s is transient: it has no definition to edit",
                                vm->vm->name));
+    if (vm->edit_count && vm->vm->untouchable)
+        return block(planner, vm, "GP-E507",
+                     gp_printf(planner->mem, "the definition of VM %s may not be changed: it %s", vm->vm->name,
+                               vm->vm->untouchable));
     if ((vm->stop & GP_WHY_OWN) && why)
         return block(planner, vm, "GP-E507",
                      gp_printf(planner->mem, "VM %s must stop for its own device, but may not: %s",

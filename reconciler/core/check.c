@@ -282,6 +282,8 @@ static struct gp_error *check_edit(const struct checker *checker, const struct g
         return breaks(checker, 4, "the VM is not ours to edit");
     if (!vm->persistent)
         return breaks(checker, 4, "it has no definition");
+    if (vm->untouchable)
+        return breaks(checker, 4, "its definition may not be changed");
     if ((step->kind == GP_STEP_DETACH || step->kind == GP_STEP_REBIND) &&
         !find_ours(vm, step->device_before))
         return breaks(checker, 4, "the device that leaves is not ours");

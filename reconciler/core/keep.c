@@ -59,6 +59,9 @@ static struct candidates list_candidates(struct gp_resolve *r, const struct gp_v
                                     : !ours                                           ? TIE_BY_HAND
                                     : is_recorded && gp_spot_eq(spot, recorded) ? TIE_AS_RECORDED
                                                                                       : TIE_OURS);
+    /* All else would have to be written into its definition first. */
+    if (vm->untouchable)
+        return list;
     for (size_t n = 0; n < vm->live_count; n++)
         if (gp_spot_of_hostdev(r->have, vm, &vm->live[n], &spot))
             add(r, &list, spot, TIE_LIVE_ONLY);
@@ -229,7 +232,7 @@ bool gp_resolve_is_leaving(struct gp_resolve *r, size_t n, struct gp_spot spot)
         return false;
     /* It keeps what it had before somebody gave it this one. */
     if (r->wishes[n].kept)
-        return vm->power == GP_POWER_OFF && !gp_spot_eq(spot, spot_of_goal(r, goal));
-    return vm->power == GP_POWER_OFF ||
+        return vm->power == GP_POWER_OFF && !vm->untouchable && !gp_spot_eq(spot, spot_of_goal(r, goal));
+    return (vm->power == GP_POWER_OFF && !vm->untouchable) ||
            (vm->power == GP_POWER_RUNNING && !vm->unstoppable && !goal->next_start);
 }

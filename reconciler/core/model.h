@@ -299,6 +299,7 @@ struct gp_vm {
     enum gp_power power;
     bool persistent, autostart;
     const char *unstoppable; /* why it may not be stopped now, NULL: it may */
+    const char *untouchable; /* why its definition may not be changed, running or not; NULL: it may */
     bool has_agent;          /* an org.qemu.guest_agent.0 channel that is connected */
     uint64_t memory_kib;
     const char *guest_os;    /* libosinfo's id in its metadata: "http://microsoft.com/win/10"; NULL: not told */

@@ -454,13 +454,13 @@ static const char *unfit(const struct gp_planner *planner, const struct gp_work_
     if (vm->lacks || (gpu && gpu->reshape && gpu->block.rule))
         return gp_printf(planner->mem, "its partition of GPU %s is not there as declared",
                          vm->goal->gpu);
-    /* Given by hand and not marked by this plan: once it runs with what this plan makes, nobody here may take that away
-     * for a way back. */
+    /* Given by hand and not marked by this plan, or another manager's: once it runs with what this plan makes, nobody
+     * here may take that away for a way back. */
     for (size_t n = 0; !planner->input->within && n < vm->vm->persistent_count; n++) {
         const struct gp_hostdev *dev = &vm->vm->persistent_devs[n];
         const bool marked = vm->managed && vm->edit_count && gp_device_eq(dev->device, vm->to);
 
-        for (size_t g = 0; !dev->ours && !marked && g < planner->gpu_count; g++)
+        for (size_t g = 0; (!dev->ours || vm->vm->untouchable) && !marked && g < planner->gpu_count; g++)
             if (gp_work_gpu_acts(&planner->gpus[g]) &&
                 (vm->persistent[n].gpu == (int32_t)g || has_device(planner->gpus[g].after, dev->device)))
                 return gp_printf(planner->mem, "GPU %s changes first", planner->gpus[g].gpu->id);

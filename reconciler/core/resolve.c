@@ -45,6 +45,13 @@ void gp_resolve_block_vm(struct gp_resolve *r, struct gp_goal_vm *vm, const char
                     vm->blocked);
 }
 
+void gp_resolve_block_untouchable(struct gp_resolve *r, size_t n)
+{
+    gp_resolve_block_vm(r, &r->goal->vms[n], "GP-E507", r->goal->vms[n].cause,
+                        "the definition of '%s' may not be changed: it %s", r->have->vms[n].name,
+                        r->have->vms[n].untouchable);
+}
+
 bool gp_strings_has(const struct gp_strings *strings, const char *text)
 {
     for (size_t n = 0; n < strings->count; n++)

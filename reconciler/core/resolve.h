@@ -58,6 +58,8 @@ void gp_resolve_block_gpu(struct gp_resolve *r, struct gp_goal_gpu *gpu, const c
 void gp_resolve_block_vm(struct gp_resolve *r, struct gp_goal_vm *vm, const char *rule,
                          struct gp_span at, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+/* VM @n is untouchable and would have to be changed. */
+void gp_resolve_block_untouchable(struct gp_resolve *r, size_t n);
 
 /* Sets r->cluster, r->host, goal->declared and goal->drained. */
 void gp_resolve_host(struct gp_resolve *r);

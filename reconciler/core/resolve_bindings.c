@@ -261,6 +261,8 @@ static void unbind(struct gp_resolve *r, size_t n)
     if (!vm->persistent)
         gp_resolve_block_vm(r, goal, "GP-E507", goal->cause, "'%s' is transient: it is gone once it is stopped",
                             vm->name);
+    if (vm->untouchable)
+        gp_resolve_block_untouchable(r, n);
 }
 
 /* What is wrong with the marks of @vm. */

@@ -72,6 +72,9 @@ static bool block_by_definition(struct gp_resolve *r, size_t gpu, size_t n)
         if (goal->blocked)
             return block(r, gpu, goal->rule, spot, vm,
                          gp_printf(r->mem, "which is blocked: %s", goal->blocked));
+        if (vm->untouchable && goal->managed)
+            return block(r, gpu, "GP-E507", spot, vm,
+                         gp_printf(r->mem, "whose definition may not be changed: it %s", vm->untouchable));
         if (goal->managed)
             continue;
         after = spot.whole ? NULL : gp_gpu_partition(r->claims[gpu].after, spot.index);

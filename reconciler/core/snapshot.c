@@ -236,11 +236,12 @@ struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot 
         /* It was defined with what was not there to begin with (after a reboot, say), which cannot
          * be asked for. One that ran did so without, and comes up without; one that was edited
          * since, or was given something beside what it had by hand, goes without; any other keeps
-         * its definition. */
+         * its definition, as does one that nobody may edit. */
         now->run |= was->ran;
         now->next_start = was_left_alone(was, have, vm);
-        now->managed = (now->run && !now->next_start) || !is_defined_with(vm, was->device) ||
-                       was_given_since(vm, was->device);
+        now->managed = !vm->untouchable &&
+                       ((now->run && !now->next_start) || !is_defined_with(vm, was->device) ||
+                        was_given_since(vm, was->device));
     }
     for (size_t n = 0; n < have->unit_count; n++)
         *gp_push(mem, goal->units, goal->unit_count) = (struct gp_goal_unit){

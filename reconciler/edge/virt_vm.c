@@ -7,19 +7,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Why the definition may not be changed, whether it runs or not. */
+static const char *find_untouchable(struct gp_arena *mem, const struct gp_virt_seen *seen,
+                                    const struct gp_domain_facts *facts)
+{
+    if (facts->other_manager)
+        return gp_printf(mem, "is managed by %s", facts->other_manager);
+    if (seen->managed_save)
+        return "has a managed-save image, which holds the devices it was saved with";
+    return NULL;
+}
+
 /* Why @vm may not be stopped (or, while it is off, touched), for people; the first that holds. */
 static const char *find_reason(struct gp_arena *mem, const struct gp_virt_seen *seen,
                                const struct gp_domain_facts *facts)
 {
-    bool up = seen->power != GP_POWER_OFF;
+    const char *untouchable = find_untouchable(mem, seen, facts);
 
-    if (facts->other_manager)
-        return gp_printf(mem, "is managed by %s", facts->other_manager);
+    if (untouchable)
+        return untouchable;
     if (!seen->persistent)
         return "is transient: once stopped, it would be gone";
-    if (seen->managed_save)
-        return "has a managed-save image, which holds the devices it was saved with";
-    if (!up)
+    if (seen->power == GP_POWER_OFF)
         return NULL;
     if (seen->power == GP_POWER_PAUSED)
         return "is paused, and cannot answer a request to stop";
@@ -71,6 +80,7 @@ struct gp_error *gp_virt_vm(struct gp_arena *mem, const struct gp_virt_seen *see
         .persistent = seen->persistent,
         .autostart = seen->autostart,
         .unstoppable = find_reason(mem, &now, most),
+        .untouchable = find_untouchable(mem, &now, most),
         .has_agent = live.agent_connected,
         .memory_kib = most->memory_kib,
         .guest_os = most->guest_os,

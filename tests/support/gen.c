@@ -280,6 +280,14 @@ static void run_with(struct gp_arena *mem, struct gen *gen, struct pool *pool, s
     }
 }
 
+/* With dice of its own: whoever comes next throws what he threw before there were such VMs. */
+static void someone_elses(struct gen gen, struct gp_vm *vm)
+{
+    (void)gen_below(&gen, 100);
+    if (gen_chance(&gen, 4))
+        vm->untouchable = vm->unstoppable = "is managed by somebody else";
+}
+
 static void some_vm(struct gp_arena *mem, struct gen *gen, struct pool *pool, struct gp_vm *vm,
                     uint32_t number)
 {
@@ -308,6 +316,7 @@ static void some_vm(struct gp_arena *mem, struct gen *gen, struct pool *pool, st
         vm->unstoppable = "it is paused";
     else if (vm->power == GP_POWER_RUNNING && gen_chance(gen, 6))
         vm->unstoppable = "a backup is running";
+    someone_elses(*gen, vm);
 }
 
 static void some_units(struct gp_arena *mem, struct gen *gen, struct gp_have *have)

@@ -113,7 +113,9 @@ const char *show_have(struct gp_arena *mem, const struct gp_have *have)
         const struct gp_vm *vm = &have->vms[v];
 
         gp_text_addf(&text, "%s %s%s%s%s", vm->name, gp_power_name(vm->power),
-                     vm->persistent ? "" : " transient", vm->unstoppable ? " unstoppable: " : "",
+                     vm->persistent ? "" : " transient", vm->untouchable   ? " untouchable: "
+                                                      : vm->unstoppable ? " unstoppable: "
+                                                                        : "",
                      vm->unstoppable ? vm->unstoppable : "");
         show_devs(&text, "live", have, vm->live, vm->live_count);
         show_devs(&text, "defined", have, vm->persistent_devs, vm->persistent_count);

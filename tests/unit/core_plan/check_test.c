@@ -166,6 +166,12 @@ static void may_not_stop(struct stage *stage, struct gp_plan *plan)
     gp_have_vm(&stage->have, stage_goal_vm(stage, "a")->uuid)->unstoppable = "a backup is running";
 }
 
+static void may_not_edit(struct stage *stage, struct gp_plan *plan)
+{
+    (void)plan;
+    gp_have_vm(&stage->have, stage_goal_vm(stage, "b")->uuid)->untouchable = "is managed by somebody else";
+}
+
 static void class_too_low(struct stage *stage, struct gp_plan *plan)
 {
     (void)stage;
@@ -212,6 +218,7 @@ static const struct {
     {"not what was asked", "law 4", not_what_was_asked},
     {"detaches what was given by hand", "law 4", detaches_by_hand},
     {"stops who may not be", "law 4", may_not_stop},
+    {"edits what may not be", "law 4", may_not_edit},
     {"class too low", "law 5", class_too_low},
     {"of a blocked set", "law 5", blocked_set},
     {"needs a later step", "law 5", needs_later},

@@ -177,6 +177,22 @@ static void one_holds_up(struct stage *stage)
     stage_bind(stage, "c", 2, 1);
 }
 
+/* Another manager's, which are off: neither the definition nor the partition that it names is changed. */
+static void not_to_be_edited(struct stage *stage)
+{
+    struct gp_vm *vm;
+
+    stage_gpu(stage, "vendor", 4);
+    stage_vm(stage, "a")->untouchable = "is managed by OpenStack Nova";
+    stage_bind(stage, "a", 1, 0);
+    vm = stage_vm(stage, "b");
+    stage_give(stage, vm, 1, 1, true);
+    vm->untouchable = "is managed by OpenStack Nova";
+    stage_bind(stage, "b", 1, 2);
+    stage_vm(stage, "c");
+    stage_bind(stage, "c", 1, 3);
+}
+
 /* Somebody whom no binding names was given a partition by hand; another is held by a process. */
 static void not_ours(struct stage *stage)
 {
@@ -291,6 +307,7 @@ static const struct {
     {"next-start", next_start},
     {"one-cannot", one_cannot},
     {"one-holds-up", one_holds_up},
+    {"not-to-be-edited", not_to_be_edited},
     {"not-ours", not_ours},
     {"owed", owed},
     {"after-reboot", after_reboot},

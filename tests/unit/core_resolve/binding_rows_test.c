@@ -78,6 +78,25 @@ static void transient(struct world *world)
     world->have.vms[1].persistent = false;
 }
 
+/* Another manager's, which is off; the second time it is right already. */
+static void untouchable(struct world *world)
+{
+    world->have.vms[1].untouchable = world->have.vms[1].unstoppable = "is managed by OpenStack Nova";
+}
+
+static void untouchable_but_right(struct world *world)
+{
+    untouchable(world);
+    world_cut(world, &world->have.gpus[0], 4, 0);
+    world_give(world, &world->have.vms[1], &world->have.gpus[0], 2, true);
+}
+
+static void untouchable_and_unbound(struct world *world)
+{
+    untouchable_but_right(world);
+    world->declaration.bindings[0]->vm_count = 1;
+}
+
 static void stray(struct world *world)
 {
     world_give(world, &world->have.vms[1], &world->have.gpus[0], 0, true)->ours = false;
@@ -174,6 +193,16 @@ static const struct resolve_row rows[] = {
      "b: GP-E507 'b' is transient: it is gone once it is stopped, so nothing of it can be changed\n",
      "error GP-E507 vm/b: 'b' is transient: it is gone once it is stopped, so nothing of it can be "
      "changed\n"},
+    {"another manager's VM", untouchable,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\n"
+     "b: GP-E507 the definition of 'b' may not be changed: it is managed by OpenStack Nova\n",
+     "error GP-E507 vm/b: the definition of 'b' may not be changed: it is managed by OpenStack Nova\n"},
+    {"which is right already", untouchable_but_right,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: slot3/2\n", ""},
+    {"which is bound no more", untouchable_and_unbound,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\n"
+     "b: GP-E507 the definition of 'b' may not be changed: it is managed by OpenStack Nova\n",
+     "error GP-E507 vm/b: the definition of 'b' may not be changed: it is managed by OpenStack Nova\n"},
     {"marks of another VM", stray,
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\n"
      "b: GP-D807 'b' carries marks that were made for VM 7a1f0e7e-7a2b-4c11-9b57-0c2f1a1d9e10: it was copied "

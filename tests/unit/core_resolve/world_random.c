@@ -106,6 +106,8 @@ static void random_vm(struct world *world, uint64_t *state, uint32_t number)
         gp_gpu_partition(gpu, index)->held = GP_HELD_YES;
     if (one_in(state, 20))
         vm->unstoppable = "a backup is running";
+    if (one_in(state, 30))
+        vm->untouchable = vm->unstoppable = "is managed by somebody else";
     if (one_in(state, 20) && vm->power == GP_POWER_RUNNING)
         vm->power = GP_POWER_PAUSED;
     if (one_in(state, 30))
