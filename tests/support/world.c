@@ -69,6 +69,11 @@ static const char *do_gpu(struct world *world, const struct gp_step *step)
     for (size_t n = 0; !refused && step->reach >= GP_REACH_GPU && n < world->have->unit_count; n++)
         if (world->have->units[n].listed && world->have->units[n].state == GP_UNIT_ACTIVE)
             refused = gp_printf(world->mem, "%s uses the GPU", world->have->units[n].name);
+    /* A driver that is loaded anew lets go of all that it drives. */
+    for (size_t g = 0; !refused && step->reach == GP_REACH_HOST && g < world->have->gpu_count; g++)
+        for (size_t n = 0; !refused && n < world->have->gpus[g].partition_count; n++)
+            if (gp_streq(world->have->gpus[g].mechanism, gpu->mechanism))
+                refused = refuse_held(world, &world->have->gpus[g], &world->have->gpus[g].partitions[n]);
     if (!refused && step->kind == GP_STEP_SET_VF_COUNT && step->value && gpu->vf_count)
         refused = "EBUSY: from one count to another";
     if (!refused && (step->kind == GP_STEP_CREATE_PARTITION || step->kind == GP_STEP_BIND_DRIVER) &&
