@@ -11,7 +11,7 @@ enum { GPUS = 4, VMS = 12, DEVICES = GPUS * 8 + GPUS };
 
 struct gen gen_bytes(const uint8_t *bytes, size_t count)
 {
-    return (struct gen){.state = 1, .bytes = bytes, .left = count};
+    return (struct gen){.bytes = bytes ? bytes : (const uint8_t *)"", .left = count};
 }
 
 uint64_t gen_next(struct gen *gen)
@@ -35,11 +35,10 @@ struct gen gen_seed(uint64_t seed)
 uint32_t gen_below(struct gen *gen, uint32_t limit)
 {
     if (gen->bytes) {
-        const uint8_t byte = gen->left ? *gen->bytes : 0;
-
-        gen->bytes += gen->left > 0;
-        gen->left -= gen->left > 0;
-        return limit ? byte % limit : 0;
+        if (!gen->left || !limit)
+            return limit ? limit - 1 : 0;
+        gen->left--;
+        return *gen->bytes++ % limit;
     }
     return limit ? (uint32_t)((gen_next(gen) >> 32) % limit) : 0;
 }

@@ -13,7 +13,7 @@
 
 struct gen {
     uint64_t state;
-    const uint8_t *bytes; /* not NULL: they decide, one a choice, and when they are used up it is always 0 */
+    const uint8_t *bytes; /* not NULL: each makes a choice, and when they are used up no chance comes true */
     size_t left;
 };
 
