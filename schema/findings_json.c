@@ -94,8 +94,9 @@ static json_t *sarif_rules(void)
 
     for (size_t i = 0; i < gp_rule_count; i++)
         (void)json_array_append_new(
-            rules, json_pack("{s:s, s:{s:s}, s:{s:s}}", "id", gp_rules[i].id, "shortDescription",
-                             "text", gp_rules[i].meaning, "help", "text", gp_rules[i].help));
+            rules, json_pack("{s:s, s:{s:s}, s:{s:s}, s:{s:s}}", "id", gp_rules[i].id, "shortDescription",
+                             "text", gp_rules[i].meaning, "fullDescription", "text", gp_rules[i].help, "help", "text",
+                             gp_rules[i].todo));
     return rules;
 }
 

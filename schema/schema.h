@@ -34,7 +34,8 @@ struct gp_error *gp_load_error(const struct gp_load *load) GP_MUST_CHECK;
 struct gp_rule {
     const char *id;      /* "GP-E210" */
     const char *meaning; /* one line */
-    const char *help;    /* what it means in full and what to do */
+    const char *help;    /* what it means in full */
+    const char *todo;    /* what to do about it */
 };
 extern const struct gp_rule gp_rules[]; /* by id */
 extern const size_t gp_rule_count;

@@ -90,11 +90,11 @@ static void print_rule(FILE *out, const struct gp_rule *rule)
     static const char *const levels[] = {"drift", "error", "warning"};
     const char letter = rule->id[strlen("GP-")];
 
-    (void)fprintf(out, "%s (%s): %s\n  %s\n", rule->id,
+    (void)fprintf(out, "%s (%s): %s\n  %s\nTo do: %s\n", rule->id,
                   levels[letter == 'D'   ? 0
                          : letter == 'E' ? 1
                                          : 2],
-                  rule->meaning, rule->help);
+                  rule->meaning, rule->help, rule->todo);
 }
 
 static struct gp_error *nothing(struct gp_arena *mem, const struct keys *keys, const char *what)

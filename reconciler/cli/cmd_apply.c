@@ -11,6 +11,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *plan_id;
 static bool boot;
@@ -26,9 +27,11 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
-    (void)state;
     if (key != KEY_PLAN)
         return ARGP_ERR_UNKNOWN;
+    if (strspn(value, "0123456789abcdef") != GP_PLAN_ID_DIGITS || value[GP_PLAN_ID_DIGITS])
+        argp_error(state, "--plan takes the id of a plan (%d hex digits), not '%s'; `gpupart plan` tells it",
+                   GP_PLAN_ID_DIGITS, value);
     plan_id = value;
     return 0;
 }

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-enum { ID_SIZE = 12 };
-
 static struct gp_break_glass glass;
 static const char *id;
 
@@ -24,9 +22,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
         if (id)
             argp_error(state, "approve takes one id, not '%s' besides", value);
         if (!gp_starts_with(value, "gpu/") &&
-            (strlen(value) != ID_SIZE || strspn(value, "0123456789abcdef") != ID_SIZE))
+            (strlen(value) != GP_PLAN_ID_DIGITS || strspn(value, "0123456789abcdef") != GP_PLAN_ID_DIGITS))
             argp_error(state, "'%s' is no plan's id (%d hex digits) and not gpu/ADDRESS; `gpupart plan` tells them",
-                       value, ID_SIZE);
+                       value, GP_PLAN_ID_DIGITS);
         id = value;
         return 0;
     default:

@@ -15,6 +15,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
         return gp_break_glass_parse(key, value, state, &glass);
     if (what)
         argp_error(state, "pause takes one of host, vm/NAME and gpu/ADDRESS, not '%s' besides", value);
+    if (!gp_cli_is_object(value))
+        argp_error(state, "pause takes one of host, vm/NAME and gpu/ADDRESS, not '%s'", value);
     what = value;
     return 0;
 }

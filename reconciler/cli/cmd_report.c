@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 #include "plan_json.h"
+#include "report_fleet.h"
 #include "report_markdown.h"
 #include "text.h"
 
@@ -70,6 +71,8 @@ static int run(struct gp_cli *cli)
         if (err)
             exit = gp_cli_fail(err);
     }
+    if (exit == GP_EXIT_OK && capture_count)
+        gp_report_fleet(pointers, count);
     if (exit == GP_EXIT_OK && format == GP_FORMAT_JSON)
         gp_json_print(stdout, gp_plan_json(pointers, count, "Report"));
     else if (exit == GP_EXIT_OK)

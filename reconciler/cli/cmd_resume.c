@@ -17,6 +17,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
         return ARGP_ERR_UNKNOWN;
     if (what)
         argp_error(state, "resume takes one of host, vm/NAME and gpu/ADDRESS, not '%s' besides", value);
+    if (!gp_cli_is_object(value))
+        argp_error(state, "resume takes one of host, vm/NAME and gpu/ADDRESS, not '%s'", value);
     what = value;
     return 0;
 }

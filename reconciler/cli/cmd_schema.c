@@ -28,8 +28,13 @@ static int run(struct gp_cli *cli)
     if (!json) {
         const char *nearest = gp_nearest(kind, gp_schema_kinds());
 
-        (void)fprintf(stderr, "gpupart: there is no kind '%s'%s%s%s\n", kind, nearest ? "; did you mean '" : "",
-                      nearest ? nearest : "", nearest ? "'?" : "");
+        (void)fprintf(stderr, "gpupart: there is no kind '%s'", kind);
+        if (nearest)
+            (void)fprintf(stderr, "; did you mean '%s'?\n", nearest);
+        else
+            for (const char *const *known = gp_schema_kinds(); *known; known++)
+                (void)fprintf(stderr, "%s%s%s", known == gp_schema_kinds() ? "; there is " : ", ", *known,
+                              known[1] ? "" : "\n");
         return GP_EXIT_USAGE;
     }
     (void)fputs(json, stdout);

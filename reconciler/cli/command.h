@@ -27,7 +27,7 @@ struct gp_command {
 extern const struct gp_command gp_command_validate, gp_command_schema, gp_command_explain, gp_command_inventory,
     gp_command_plan, gp_command_apply, gp_command_reconcile, gp_command_run, gp_command_drift, gp_command_status,
     gp_command_report, gp_command_pause, gp_command_resume,
-    gp_command_approve, gp_command_history, gp_command_capture;
+    gp_command_approve, gp_command_history, gp_command_capture, gp_command_trust;
 
 /* The format asked for, one of @allowed (ended by -1). Ends the program with the usage status if it is not. */
 enum gp_format gp_cli_format(const struct gp_cli *cli, const int *allowed);

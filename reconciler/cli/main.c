@@ -15,7 +15,7 @@ static const struct gp_command *const commands[] = {
     &gp_command_plan,      &gp_command_apply,  &gp_command_reconcile, &gp_command_run,
     &gp_command_drift,     &gp_command_status, &gp_command_report,
     &gp_command_pause,     &gp_command_resume, &gp_command_approve, &gp_command_history,
-    &gp_command_capture,
+    &gp_command_capture,   &gp_command_trust,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -177,6 +177,34 @@ enum gp_format gp_cli_format(const struct gp_cli *cli, const int *allowed)
     exit(GP_EXIT_USAGE);
 }
 
+static _Noreturn void refuse_usage(const struct gp_cli *cli, const char *why)
+{
+    (void)fprintf(stderr, "gpupart %s: %s\nTry `gpupart %s --help'.\n", cli->command->name, why, cli->command->name);
+    exit(GP_EXIT_USAGE);
+}
+
+/* Options that say two things at once would be obeyed by half. */
+static void check_usage(const struct gp_cli *cli)
+{
+    const struct gp_pass_options *o = &cli->pass;
+    const char *const values[] = {o->root, o->connect, o->config, o->state, o->dir, o->git_url,
+                                  o->git_ref, o->git_path, o->host};
+    static const char *const empty[] = {
+        "--root takes a directory, not ''",  "--connect takes an URI, not ''",     "--config takes a file, not ''",
+        "--state takes a directory, not ''", "--dir takes a path, not ''",         "--git takes an URL, not ''",
+        "--ref takes a reference, not ''",   "--path takes a folder, not ''; leave it out for the whole repository",
+        "--host takes a name, not ''"};
+
+    _Static_assert(sizeof values / sizeof *values == sizeof empty / sizeof *empty, "one for each value");
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (values[i] && !*values[i])
+            refuse_usage(cli, empty[i]);
+    if (o->dir && o->git_url)
+        refuse_usage(cli, "--dir and --git both say where the desired state is; give one of them");
+    if (o->dir && (o->git_ref || o->git_path))
+        refuse_usage(cli, "--ref and --path are of a repository, and --dir is a folder of files; give --git, or leave them out");
+}
+
 int gp_cli_fail(struct gp_error *err)
 {
     const int exit = gp_exit_of(err->code);
@@ -219,5 +247,6 @@ int main(int argc, char **argv)
         abort();
     argv[top.next] = name;
     (void)argp_parse(&command_argp, argc - top.next, argv + top.next, 0, NULL, &top.cli);
+    check_usage(&top.cli);
     return ended(top.cli.command->run(&top.cli));
 }

@@ -5,6 +5,12 @@
 
 #include <string.h>
 
+bool gp_cli_is_object(const char *what)
+{
+    return gp_streq(what, "host") || (gp_starts_with(what, "vm/") && what[strlen("vm/")]) ||
+           (gp_starts_with(what, "gpu/") && what[strlen("gpu/")]);
+}
+
 struct gp_error *gp_cli_gpu(struct gp_pass *pass, const char *name, const char **ret)
 {
     struct gp_text known = {.mem = pass->mem};

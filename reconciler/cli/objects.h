@@ -3,6 +3,9 @@
 
 #include "pass.h"
 
+/* Whether @what has the form of "host", "vm/NAME" or "gpu/ADDRESS". */
+bool gp_cli_is_object(const char *what);
+
 /* "gpu/slot3" for @name, its id or its address ("0000:08:00.0"), from pass->mem. GP_E_GONE, naming those that there are,
  * if there is no such GPU. Looks at sysfs only. */
 struct gp_error *gp_cli_gpu(struct gp_pass *pass, const char *name, const char **ret) GP_MUST_CHECK;

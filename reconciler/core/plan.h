@@ -253,8 +253,10 @@ struct gp_set {
     uint64_t duration_ms;   /* sum of the timeouts of its waves: what must fit in a window */
 };
 
+enum { GP_PLAN_ID_DIGITS = 12 };
+
 struct gp_plan {
-    const char *id; /* 12 hex digits; of an empty plan too */
+    const char *id; /* GP_PLAN_ID_DIGITS hex digits; of an empty plan too */
     struct gp_step *steps;
     size_t step_count;
     struct gp_set *sets;

@@ -295,9 +295,8 @@ static void time_out(struct stopping *all, struct guest *guest, uint64_t now)
     } else if (guest->reached || guest->phase == ASKING) {
         end(all, guest,
             gp_error_new(GP_E_BUSY,
-                         "it still runs %u s after it was asked; the request cannot be recalled, "
-                         "so it may yet "
-                         "go down",
+                         "GP-E505: it still runs %u s after it was asked; the request cannot be recalled, "
+                         "so it may yet go down",
                          (policy->timeout_ms ? policy->timeout_ms : TIMEOUT_MS) / 1000));
     } else {
         end(all, guest, gp_error_new(GP_E_BUSY, "its time was over before it could be asked"));

@@ -81,7 +81,16 @@ echo "# another history" >>fleet/clusters/demo/cluster.yaml
 commit "another history"
 gp_ends 4 reconcile
 cat out err | grep -q 'GP-E403' || fail "the rule is not named: $(cat out err)"
+cat out err | grep -q "gpupart trust --reset-to $(git -C fleet rev-parse HEAD)" || fail "the way out is not told: $(cat out err)"
 unchanged "a rewritten branch"
+gp_ends 0 trust
+grep -qx "newest verified commit: $head, since .*" out || fail "trust does not tell the newest verified commit: $(cat out)"
+gp_ends 64 trust --reset-to "$(git -C fleet rev-parse HEAD)"
+gp_ends 64 trust --reset-to HEAD --reason "I rewrote it"
+gp_ends 0 trust --reset-to "$(git -C fleet rev-parse HEAD)" --reason "I rewrote it"
+converged
+# And back, by the same way.
+gp_ends 0 trust --reset-to "$head" --reason "as it was"
 git -C fleet reset -q --hard "$head"
 converged
 

@@ -68,7 +68,7 @@ obeys=obeys=$(virsh domuuid obeys | head -1) ignores=ignores=$(virsh domuuid ign
 begin=${EPOCHREALTIME/./}
 expect "obeys stopped
 desk stopped
-busy: vm ignores was not stopped: it still runs 3 s after it was asked; the request cannot be recalled, so it may yet go down" \
+busy: vm ignores was not stopped: GP-E505: it still runs 3 s after it was asked; the request cannot be recalled, so it may yet go down" \
     expect_failing drive stop 3000 both fail "$obeys" "desk=$desk" "$ignores"
 took_ms=$(((${EPOCHREALTIME/./} - begin) / 1000))
 if [ $took_ms -lt 2900 ] || [ $took_ms -gt 4500 ]; then

@@ -446,15 +446,15 @@ Test(gate, an_owed_start_waits_for_nothing)
 static const struct {
     uint32_t vms, gpus;
     bool dry;
-    const char *first, *second; /* why */
+    const char *first, *rule, *second; /* why */
 } budgets[] = {
-    {UINT32_MAX, UINT32_MAX, false, NULL, NULL},
-    {2, 2, false, NULL, NULL},
-    {1, 2, false, NULL, "it stops 1 VMs; maxVmsStopped is 1, of which 0 are left"},
-    {2, 1, false, NULL, "it changes 1 GPUs; maxGpusChanged is 1, of which 0 are left"},
-    {0, 2, false, "it stops 1 VMs; maxVmsStopped is 0, of which 0 are left",
+    {UINT32_MAX, UINT32_MAX, false, NULL, NULL, NULL},
+    {2, 2, false, NULL, NULL, NULL},
+    {1, 2, false, NULL, "GP-E501", "it stops 1 VMs; maxVmsStopped is 1, of which 0 are left"},
+    {2, 1, false, NULL, "GP-E501", "it changes 1 GPUs; maxGpusChanged is 1, of which 0 are left"},
+    {0, 2, false, "it stops 1 VMs; maxVmsStopped is 0, of which 0 are left", "GP-E501",
      "it stops 1 VMs; maxVmsStopped is 0, of which 0 are left"},
-    {1, 2, true, NULL, NULL},
+    {1, 2, true, NULL, NULL, NULL},
 };
 
 GP_ROWS(gate, budget, budgets)
@@ -472,5 +472,5 @@ GP_ROWS(gate, budget, budgets)
     gp_gate(mem, &one->input, &one->plan);
     cr_assert(gp_streq(sets[0].why, budgets[*i].first), "%s", sets[0].why ? sets[0].why : "NULL");
     cr_assert(gp_streq(sets[1].why, budgets[*i].second), "%s", sets[1].why ? sets[1].why : "NULL");
-    cr_assert(gp_streq(sets[1].rule, budgets[*i].second ? "GP-E501" : NULL));
+    cr_assert(gp_streq(sets[1].rule, budgets[*i].rule), "%s", sets[1].rule ? sets[1].rule : "NULL");
 }

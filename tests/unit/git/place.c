@@ -118,6 +118,27 @@ const char *refused(struct gp_error *err, enum gp_errc code, const char *words)
     return gp_strdup(mem, line);
 }
 
+void said(struct gp_error *err, enum gp_errc code, const char *says)
+{
+    struct gp_text text = {.mem = mem};
+
+    for (const char *c = refused(err, code, ""); *c;) {
+        const size_t hex = strspn(c, "0123456789abcdef");
+
+        if (gp_starts_with(c, place)) {
+            gp_text_add(&text, "PLACE");
+            c += strlen(place);
+        } else if (hex == 12 || hex == 40) {
+            gp_text_add(&text, "COMMIT");
+            c += hex;
+        } else {
+            gp_text_addn(&text, c, hex ? hex : 1);
+            c += hex ? hex : 1;
+        }
+    }
+    cr_assert(eq(str, (char *)gp_text_get(&text), (char *)says));
+}
+
 void synced(enum gp_git_state state, const char *commit)
 {
     enum gp_git_state got;

@@ -30,6 +30,8 @@ const char *in_place(const char *name); /* PLACE/NAME */
 void ok(struct gp_error *err);
 /* The error must be of @code, and its line hold @words; returns the line. */
 const char *refused(struct gp_error *err, enum gp_errc code, const char *words);
+/* The same, and its line be @says word by word; commits are COMMIT there, and the folder is PLACE. */
+void said(struct gp_error *err, enum gp_errc code, const char *says);
 /* gp_git_sync() must succeed with this. */
 void synced(enum gp_git_state state, const char *commit);
 extern const char *why; /* of the last synced() */

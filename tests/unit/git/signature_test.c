@@ -70,6 +70,24 @@ GP_ROWS(signature, refused, rows)
     cr_assert(eq(str, (char *)signer, "untouched"), "%s", rows[*i].name);
 }
 
+Test(signature, an_unsigned_commit_is_told)
+{
+    const char *signer;
+
+    make_signed();
+    sh("cd work && git commit -q --allow-empty -m more");
+    said(check(&signer), GP_E_REFUSED, "GP-E401: commit COMMIT is not signed, and trust.mode is ssh");
+}
+
+Test(signature, an_unknown_signer_is_told)
+{
+    const char *signer;
+
+    make_signed();
+    sh("cd work && git config user.signingKey ../eve && git commit -q -S --allow-empty -m more");
+    said(check(&signer), GP_E_REFUSED, "GP-E402: commit COMMIT is signed by a key that PLACE/allowed does not list (No principal matched.)");
+}
+
 Test(signature, a_list_that_is_not_there_is_the_hosts_mistake)
 {
     const char *signer;

@@ -145,7 +145,10 @@ Test(sync, another_repository_is_refused_even_with_a_new_mirror)
        "git push -q ../other x:main");
     follow(0, "other");
     options.verified = first;
-    (void)refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_REFUSED, "GP-E403");
+    said(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_REFUSED,
+         "GP-E403: commit COMMIT, the head at PLACE/other, does not descend from the newest verified commit COMMIT, which "
+         "no remote has: the history was rewritten, or it is another repository. Look at it, and if it is meant: gpupart "
+         "trust --reset-to COMMIT --reason \"...\"");
 }
 
 Test(sync, the_floor_holds_on_the_first_day)
