@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "error.h"
+#include "numbers.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -309,7 +310,8 @@ struct gp_vm {
     size_t live_count;
     struct gp_hostdev *persistent_devs; /* of the inactive definition */
     size_t persistent_count;
-    uint64_t numa_nodes; /* bit n: its memory is bound to node n of the host; 0: not bound, or unknown */
+    uint64_t numa_nodes; /* bit n: its memory, else its CPUs, are bound to node n of the host; 0: not bound, or unknown */
+    const struct gp_numbers *cpus; /* CPUs of the host that its own are pinned to; NULL: not pinned, or unknown */
 };
 
 /* A program of the host that uses its GPUs: what systemd calls a unit. */

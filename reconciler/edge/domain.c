@@ -222,6 +222,8 @@ struct gp_error *gp_domain_read(struct gp_arena *mem, const char *xml, size_t si
     facts.guest_os = read_guest_os(mem, root);
     facts.other_manager = find_manager(mem, root);
     facts.block_job = has_block_job(devices);
+    facts.numa_nodes = gp_domain_numa_nodes(mem, root);
+    facts.cpus = gp_domain_cpus(mem, root);
     read_agent(mem, devices, &facts);
     facts.mark = read_mark(mem, root);
     facts.mark_fits = machine_id && gp_tree_mark_fits(mem, root, machine_id, facts.uuid);

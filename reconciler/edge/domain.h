@@ -36,6 +36,8 @@ struct gp_domain_facts {
     const char *other_manager; /* "OpenStack Nova (http://…)", or NULL */
     struct gp_mark *mark;      /* of the first device if it has several; NULL: none */
     bool mark_fits;            /* the mark names @machine_id and this domain, and is the only one */
+    uint64_t numa_nodes;           /* bit n: its memory is bound to node n of the host; 0: not bound */
+    const struct gp_numbers *cpus; /* CPUs of the host that its own are pinned to; NULL: not pinned */
     struct gp_hostdev *devs; /* PCI and mdev, in document order; also those given to QEMU by hand */
     size_t dev_count;
 };

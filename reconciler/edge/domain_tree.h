@@ -41,6 +41,11 @@ bool gp_tree_mark_fits(struct gp_arena *mem, const xmlNode *root, const char *ma
 #define GP_OSINFO_URI "http://libosinfo.org/xmlns/libvirt/domain/"
 /* libosinfo's <os> in /domain/metadata, NULL: none. */
 xmlNode *gp_tree_osinfo(const xmlNode *root);
+
+/* Bit n: the memory of the domain is bound to node n of the host. 0: it is not, or somewhere that cannot be told. */
+uint64_t gp_domain_numa_nodes(struct gp_arena *mem, const xmlNode *root);
+/* The CPUs of the host that its vCPUs are pinned to; NULL: they are not, or to what cannot be told. */
+const struct gp_numbers *gp_domain_cpus(struct gp_arena *mem, const xmlNode *root);
 /* Whether @node is of that namespace. */
 bool gp_tree_is_osinfo(const xmlNode *node, const char *name);
 

@@ -84,6 +84,8 @@ struct gp_error *gp_virt_vm(struct gp_arena *mem, const struct gp_virt_seen *see
         .has_agent = live.agent_connected,
         .memory_kib = most->memory_kib,
         .guest_os = most->guest_os,
+        .numa_nodes = most->numa_nodes,
+        .cpus = most->cpus,
         .mark = inactive.name ? inactive.mark : live.mark,
         .mark_fits = inactive.name ? inactive.mark_fits : live.mark_fits,
         .live = live.devs,

@@ -2,6 +2,7 @@
 #include "pass.h"
 
 #include "cleanup.h"
+#include "numa.h"
 #include "guests_saved.h"
 #include "registry.h"
 #include "text.h"
@@ -92,6 +93,7 @@ struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_host *host, str
         have->vm_count = 0;
         gp_error_free(err);
     }
+    gp_pass_place_guests(host, mem, have);
     gp_pass_observe_units(pass, host, mem, have);
     have->nested = is_nested(host, mem);
     have->guests_saved = gp_guests_saved(host, mem);

@@ -34,6 +34,10 @@ static const char *text_of(struct gp_arena *mem, const struct gp_domain_facts *f
         gp_text_addf(&text, " poweroff=%s", facts->on_poweroff);
     if (facts->block_job)
         gp_text_add(&text, " blockjob");
+    if (facts->numa_nodes)
+        gp_text_addf(&text, " nodes=%llx", (unsigned long long)facts->numa_nodes);
+    if (facts->cpus)
+        gp_text_addf(&text, " cpus=%llx", (unsigned long long)facts->cpus->bits[0]);
     if (facts->guest_os)
         gp_text_addf(&text, " os=%s", facts->guest_os);
     if (facts->other_manager)
@@ -60,6 +64,21 @@ static const struct {
     {"memory in GiB", DOMAIN("<memory unit='GiB'>2</memory>"), "off 2097152KiB"},
     {"memory past counting", DOMAIN("<memory unit='TiB'>99999999999999999</memory>"),
      "off 18014398509481983KiB"},
+    {"memory on one node", DOMAIN("<numatune><memory mode='strict' nodeset='1'/></numatune>"), "off nodes=2"},
+    {"memory on some nodes", DOMAIN("<numatune><memory mode='strict' nodeset='0-3,^1'/></numatune>"),
+     "off nodes=d"},
+    {"cells on their own nodes",
+     DOMAIN("<numatune><memnode cellid='0' mode='strict' nodeset='0'/>"
+            "<memnode cellid='1' mode='strict' nodeset='2'/></numatune>"),
+     "off nodes=5"},
+    {"memory where numad puts it", DOMAIN("<numatune><memory mode='strict' placement='auto'/></numatune>"), "off"},
+    {"memory on what is no node", DOMAIN("<numatune><memory nodeset='1-'/></numatune>"), "off"},
+    {"CPUs pinned together", DOMAIN("<vcpu placement='static' cpuset='0-3,^2'>4</vcpu>"), "off cpus=b"},
+    {"CPUs pinned one by one",
+     DOMAIN("<vcpu cpuset='0-63'>2</vcpu><cputune><vcpupin vcpu='0' cpuset='4'/>"
+            "<vcpupin vcpu='1' cpuset='6'/></cputune>"),
+     "off cpus=50"},
+    {"a CPU past counting", DOMAIN("<vcpu cpuset='0-99999'>2</vcpu>"), "off"},
     {"a system that libosinfo knows", DOMAIN(OSINFO("<o:os id='http://microsoft.com/win/10'/>")),
      "off os=http://microsoft.com/win/10"},
     {"the first of two systems", DOMAIN(OSINFO("<o:os id='a'/><o:os id='b'/>")), "off os=a"},
