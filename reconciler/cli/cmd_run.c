@@ -5,7 +5,12 @@
 #include "supervisor.h"
 #include "text.h"
 
+#include <stdlib.h>
+
 enum { DEFAULT_INTERVAL_MS = 60000 };
+/* An honest pass waits for stop.timeout at most, and for the kernel, by deadlines of its own. Told to end, it waits for no
+ * guest to stop; it starts again those that it stopped. The unit's TimeoutStopSec is longer than the second. */
+enum { DEADLINE_S = 2 * 3600, PATIENCE_S = 15 * 60 };
 
 static void add(struct gp_arena *mem, const char ***argv, size_t *count, const char *option, const char *value)
 {
@@ -74,6 +79,19 @@ static uint64_t reread(void *data, uint64_t now_ms)
     return now_ms;
 }
 
+/* Whole seconds from the environment: for hosts whose guests take longer to stop than others' passes. */
+static struct gp_error *seconds_of(const char *name, uint32_t fallback, uint32_t *ret)
+{
+    const char *text = getenv(name);
+    char *end = NULL;
+    unsigned long value = text ? strtoul(text, &end, 10) : fallback;
+
+    if (text && (*text < '0' || *text > '9' || *end || !value || value > UINT32_MAX))
+        return gp_error_new(GP_E_CONFIG, "%s is '%s', not a number of seconds", name, text);
+    *ret = (uint32_t)value;
+    return NULL;
+}
+
 static int run(struct gp_cli *cli)
 {
     static const int formats[] = {GP_FORMAT_TEXT, -1};
@@ -84,7 +102,11 @@ static int run(struct gp_cli *cli)
     struct gp_error *err;
 
     (void)gp_cli_format(cli, formats);
-    err = open_as_child(&cli->pass, &pass);
+    err = seconds_of("GPUPART_PASS_DEADLINE", DEADLINE_S, &options.deadline_s);
+    if (!err)
+        err = seconds_of("GPUPART_PASS_PATIENCE", PATIENCE_S, &options.patience_s);
+    if (!err)
+        err = open_as_child(&cli->pass, &pass);
     if (err)
         return gp_cli_fail(err);
     options.connect = gp_strdup(mem, pass.connect);

@@ -18,16 +18,15 @@
 /* Events come in crowds: one pass for all of them, well within a second. While passes are followed by events at once
  * (a guest that crashes and starts in a circle), the time to settle doubles, so that a host is not looked at without end. */
 static const uint64_t SETTLE_US = 200 * 1000, SETTLE_MAX_US = 10 * 1000 * 1000;
-/* After SIGTERM a pass waits for no guest to stop; it starts again those that it stopped, which is quick, and gives up
- * what hangs by deadlines of its own. The unit's TimeoutStopSec is longer still. */
-static const uint64_t TERM_PATIENCE_US = 15 * 60 * (uint64_t)1000000;
+static const uint64_t SECOND_US = 1000000;
 
 struct supervisor {
     const struct gp_supervisor_options *options;
     sd_event *loop;
     sd_event_source *due;   /* the next pass: at the interval, or soon after an event */
     sd_event_source *child; /* NULL: no pass runs */
-    sd_event_source *patience;
+    sd_event_source *deadline; /* of the pass that runs: told to end, killed, given up */
+    enum { PASS_WORKS, PASS_TOLD_TO_END, PASS_KILLED } stage;
     pid_t pid;
     bool again;  /* something happened while the pass ran */
     uint64_t settle_us, interval_us;
@@ -90,12 +89,61 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *data)
     s->last_exit = info->si_code == CLD_EXITED ? info->si_status : 128 + info->si_status;
     s->passes++;
     s->child = sd_event_source_unref(s->child);
+    s->deadline = sd_event_source_disable_unref(s->deadline);
     s->pid = 0;
     if (s->ending)
         return sd_event_exit(s->loop, 0);
     status(s, "waiting");
     next_pass(s);
     return 0;
+}
+
+/* ---- a pass that does not end ---- */
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *data);
+
+static int set_deadline(struct supervisor *s, uint64_t delay_us)
+{
+    s->deadline = sd_event_source_disable_unref(s->deadline);
+    return sd_event_add_time_relative(s->loop, &s->deadline, CLOCK_MONOTONIC, delay_us, 0, on_deadline, s);
+}
+
+/* It begins nothing new and restores what it began: see cmd_apply.c. */
+static int tell_to_end(struct supervisor *s)
+{
+    s->stage = PASS_TOLD_TO_END;
+    (void)kill(s->pid, SIGTERM);
+    return set_deadline(s, s->options->patience_s * SECOND_US);
+}
+
+/* Nothing is done to a pass that is not said: whoever reads the journal knows in which state the host is. */
+static int on_deadline(sd_event_source *source, uint64_t usec, void *data)
+{
+    struct supervisor *s = data;
+
+    (void)source, (void)usec;
+    switch (s->stage) {
+    case PASS_WORKS:
+        (void)fprintf(stderr, "gpupart: the pass (pid %d) has not ended within %llu s: it is told to end, and restores what it "
+                              "began\n",
+                      (int)s->pid, (unsigned long long)s->options->deadline_s);
+        status(s, "ending a pass that takes too long");
+        return tell_to_end(s);
+    case PASS_TOLD_TO_END:
+        (void)fprintf(stderr, "gpupart: the pass (pid %d) was told to end %llu s ago and has not: it is killed. What it was at is "
+                              "written down, and the next pass takes it from there\n",
+                      (int)s->pid, (unsigned long long)s->options->patience_s);
+        s->stage = PASS_KILLED;
+        (void)kill(s->pid, SIGKILL);
+        break;
+    case PASS_KILLED:
+        (void)fprintf(stderr, "gpupart: the pass (pid %d) cannot be killed: the kernel does not let go of it. No pass runs until "
+                              "this host is rebooted\n",
+                      (int)s->pid);
+        status(s, "a pass cannot be killed: this host needs a reboot");
+        break;
+    }
+    return set_deadline(s, s->options->patience_s * SECOND_US);
 }
 
 static int on_due(sd_event_source *source, uint64_t usec, void *data)
@@ -125,6 +173,9 @@ static int on_due(sd_event_source *source, uint64_t usec, void *data)
         return 0;
     }
     r = sd_event_add_child(s->loop, &s->child, s->pid, WEXITED, on_child, s);
+    s->stage = PASS_WORKS;
+    if (r >= 0)
+        r = set_deadline(s, s->options->deadline_s * SECOND_US);
     if (r < 0)
         return r;
     status(s, "a pass runs");
@@ -167,16 +218,6 @@ static int on_hup(sd_event_source *source, const struct signalfd_siginfo *info, 
     return 0;
 }
 
-static int on_patience(sd_event_source *source, uint64_t usec, void *data)
-{
-    struct supervisor *s = data;
-
-    (void)source, (void)usec;
-    if (s->pid > 0)
-        (void)kill(s->pid, SIGKILL); /* the record stays; the next pass takes it from there */
-    return 0;
-}
-
 static int on_term(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
     struct supervisor *s = data;
@@ -189,8 +230,7 @@ static int on_term(sd_event_source *source, const struct signalfd_siginfo *info,
         return 0; /* it was told */
     s->ending = true;
     status(s, "ending the pass that runs");
-    (void)kill(s->pid, SIGTERM);
-    return sd_event_add_time_relative(s->loop, &s->patience, CLOCK_MONOTONIC, TERM_PATIENCE_US, 0, on_patience, s);
+    return s->stage == PASS_WORKS ? tell_to_end(s) : 0;
 }
 
 /* ---- the loop ---- */
@@ -272,7 +312,7 @@ struct gp_error *gp_supervisor_run(const struct gp_supervisor_options *options)
     }
     gp_virt_watch_free(watch);
     (void)sd_device_monitor_unref(monitor);
-    (void)sd_event_source_unref(s.patience);
+    (void)sd_event_source_unref(s.deadline);
     (void)sd_event_source_unref(s.child);
     (void)sd_event_source_unref(s.due);
     (void)sd_event_unref(s.loop);

@@ -7,6 +7,9 @@
 struct gp_supervisor_options {
     const char *connect;     /* libvirt's URI to watch */
     uint32_t interval_ms;    /* between passes when nothing happens */
+    /* A pass that lasts longer than the first is told to end, which makes it restore what it began; one that then lasts
+     * longer than the second is killed. Both are said, and neither holds up the watchdog. */
+    uint32_t deadline_s, patience_s;
     const char *const *argv; /* the child: this program's reconcile command, ended by NULL */
     /* On SIGHUP: the interval as the configuration has it now, or @now_ms where that cannot be read. Blocks for no
      * longer than local files take. */

@@ -55,6 +55,44 @@ kill -CONT "$(child)"
 soon 20 more_passes_than 0
 at_rest
 
+# A pass that does not end in its time is told to, restores what it began, and the daemon goes on.
+kill -TERM "$daemon"
+wait "$daemon"
+pools 5 10m
+commit "five, for guests that take ten minutes"
+printf 'swallow shutdown vdi-2\nswallow shutdown-flags vdi-2\n' >"$BED/proxy.control"
+before=$(stopping)
+GPUPART_PASS_DEADLINE=4 daemon_start 500
+soon 20 more_stopping_than "$before"
+soon 60 grep -q 'has not ended within 4 s: it is told to end' daemon.out
+soon 60 more_passes_than 0
+kill -0 "$daemon" || fail "the daemon ended with its pass: $(cat daemon.out)"
+: >"$BED/proxy.control"
+kill -TERM "$daemon"
+wait "$daemon"
+as_it_was 3
+grep -q 'is killed' daemon.out && fail "a pass that restores in time was killed: $(cat daemon.out)"
+
+# One that does not even end then is killed, which is said, and the daemon goes on. It had begun nothing.
+GPUPART_PASS_DEADLINE=2 GPUPART_PASS_PATIENCE=2 daemon_start 400
+soon 10 has_child
+pass=$(child)
+kill -STOP "$pass"
+heard=$(grep -c '^WATCHDOG=1' told)
+soon 60 grep -q "pass (pid $pass) was told to end 2 s ago and has not: it is killed" daemon.out
+[ $(($(grep -c '^WATCHDOG=1' told) - heard)) -ge 4 ] || fail "the watchdog starved"
+soon 20 more_passes_than 0
+kill -TERM "$daemon"
+wait "$daemon"
+GPUPART_PASS_DEADLINE=soon expect_status 78 gp run 2>err
+grep -q "GPUPART_PASS_DEADLINE is 'soon'" err || fail "a wrong deadline is not told: $(cat err)"
+pools 3 60s
+commit "three again"
+daemon_start 60000
+soon 20 more_passes_than 0
+at_rest
+as_it_was 3
+
 # KILL of the whole service in the middle of a pass, as the service manager does it; the next one mends it.
 kill -TERM "$daemon"
 wait "$daemon"
