@@ -182,6 +182,91 @@ Test(state_crash, content_is_synced_before_its_name_and_the_name_before_returnin
     cr_assert(eq(long, calls[i - 5], SYS_write));
 }
 
+/* ---- what is done to a name lasts before the next thing is done ---- */
+
+static void remove_record(void)
+{
+    struct gp_state *state = NULL;
+
+    _exit(gp_state_open(scratch, true, mem, &state, NULL) || gp_state_remove_record(state, "slot3") ? 3 : 0);
+}
+
+static void write_record(void)
+{
+    const struct gp_record record = {.set = "slot3", .snapshot = &nothing};
+    struct gp_state *state = NULL;
+
+    _exit(gp_state_open(scratch, true, mem, &state, NULL) || gp_state_write_record(state, &record) ? 3 : 0);
+}
+
+static void just_open(void)
+{
+    struct gp_state *state = NULL;
+
+    _exit(gp_state_open(scratch, true, mem, &state, NULL) ? 3 : 0);
+}
+
+static void with_record(void)
+{
+    const struct gp_record record = {.set = "slot3", .snapshot = &nothing};
+    gp_cleanup(gp_state_close_p) struct gp_state *state = opened(true);
+
+    ok(gp_state_write_record(state, &record));
+}
+
+static void with_nothing(void)
+{
+    gp_state_close(opened(true));
+}
+
+static void with_damage(void)
+{
+    with_nothing();
+    write_scratch("applied.json", "{");
+}
+
+static void without_directory(void)
+{
+}
+
+static const struct {
+    const char *name;
+    void (*before)(void), (*work)(void);
+    long call, other; /* the same on another architecture */
+} names[] = {
+    {"a record is removed", with_record, remove_record, SYS_unlinkat, SYS_unlinkat},
+    {"the folder of the records is made", with_nothing, write_record, SYS_mkdirat, SYS_mkdirat},
+    {"a corrupt file is kept aside", with_damage, just_open, SYS_renameat, SYS_renameat2},
+#ifdef SYS_mkdir
+    {"the directory is made", without_directory, just_open, SYS_mkdir, SYS_mkdirat},
+#else
+    {"the directory is made", without_directory, just_open, SYS_mkdirat, SYS_mkdirat},
+#endif
+};
+
+/* What was there already is made too, and needs no sync: the last one counts. */
+GP_ROWS(state_names, are_synced, names)
+{
+    size_t count = 0, done = 0, open = 0;
+    long calls[512];
+
+    scratch_begin();
+    names[*i].before();
+    cr_assert(killed_at(names[*i].work, 0, calls, 512, &count) == false);
+    cr_assert(count > 0 && count < 512);
+    for (size_t n = 0; n < count; n++) {
+        if (calls[n] == SYS_fsync)
+            open = 0;
+        if (calls[n] != names[*i].call && calls[n] != names[*i].other)
+            continue;
+        open = 1;
+        done++;
+    }
+    cr_assert(done > 0, "%s: not at all", names[*i].name);
+    cr_assert(open == 0, "%s: no sync after it", names[*i].name);
+    scratch_end();
+}
+
 /* ---- every kind of call refused ---- */
 
 static const struct {
