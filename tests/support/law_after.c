@@ -20,6 +20,12 @@ static bool same_devs(const struct gp_hostdev *a, size_t a_count, const struct g
     }
 }
 
+bool law_same_vm(const struct gp_vm *was, const struct gp_vm *is)
+{
+    return was->power == is->power && same_devs(was->live, was->live_count, is->live, is->live_count, false) &&
+           same_devs(was->persistent_devs, was->persistent_count, is->persistent_devs, is->persistent_count, false);
+}
+
 bool law_covers(const struct gp_gpu *a, const struct gp_gpu *b)
 {
     for (size_t n = 0; n < a->partition_count; n++) {

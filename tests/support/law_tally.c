@@ -65,6 +65,7 @@ const char *law_show_tally(struct gp_arena *mem, const struct law_tally *tally)
                      (double)part(tally, &shares[n]) * 100 / (double)tally->states, shares[n].what, shares[n].percent);
     gp_text_addf(&text, "  %zu ways back, %zu passes finished after a cut, %zu taken back\n", tally->way_back,
                  tally->resumed, tally->restored);
+    gp_text_addf(&text, "  %zu sets let through by a policy, %zu held up\n", tally->let_through, tally->held_up);
     for (int kind = 0; kind < GP_STEP_COUNT; kind++)
         gp_text_addf(&text, "  %-18s %zu\n", gp_step_kind_name((enum gp_step_kind)kind), tally->steps[kind]);
     for (int class = 0; class < GP_CLASS_COUNT; class ++)
@@ -88,5 +89,8 @@ const char *law_too_rare(struct gp_arena *mem, const struct law_tally *tally)
         if (part(tally, &shares[n]) * 100 < shares[n].percent * tally->states)
             return gp_printf(mem, "only %zu of %zu states have %s", part(tally, &shares[n]), tally->states,
                              shares[n].what);
+    if (tally->let_through * 20 < tally->states || tally->held_up * 20 < tally->states)
+        return gp_printf(mem, "only %zu sets were let through and %zu held up in %zu states", tally->let_through,
+                         tally->held_up, tally->states);
     return rare_step(mem, tally);
 }

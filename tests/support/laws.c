@@ -103,6 +103,11 @@ static void run_set(const struct law_trial *trial, struct world *world, const st
     }
 }
 
+void law_run_set(const struct law_trial *trial, struct world *world, const struct gp_set *set)
+{
+    run_set(trial, world, trial->state->goal, set, trial->plan, WAVES_AT_MOST, "what was let through");
+}
+
 /* Whether set @later has an object that nothing could be done with in @plan. */
 static bool came_free(const struct gp_plan *plan, const struct gp_set *later)
 {
@@ -388,6 +393,8 @@ void law_try(struct gp_arena *mem, const char *name, const struct gen_state *sta
         do_sets(&trial, gen, &world, acting);
         law_check_after(&trial, world.have);
         check_arrived(&trial, &world);
+        if (gen_chance(gen, 30))
+            law_check_gate(&trial, gen);
     }
     if (state->record) {
         check_finished(&trial, world.have);

@@ -8,7 +8,7 @@
 /* What the states were like that the laws were tried on. A law that is never put to the test is not one. */
 struct law_tally {
     size_t states, plans, blocked, many_gpus, foreign, differs, unstoppable, unfinished, declared, globs, exceptions,
-        hostless, way_back, resumed, restored;
+        hostless, way_back, resumed, restored, let_through, held_up;
     size_t steps[GP_STEP_COUNT], classes[GP_CLASS_COUNT];
 };
 
@@ -41,5 +41,11 @@ const char *law_take_line(struct gp_arena *mem, struct gp_error *err);
 bool law_is_one_of(const struct gp_strings *strings, const char *text);
 /* Whether all that was there is there. */
 bool law_covers(const struct gp_gpu *was, const struct gp_gpu *is);
+/* Whether it runs with the same, and is defined with the same. */
+bool law_same_vm(const struct gp_vm *was, const struct gp_vm *is);
+/* Does @set of the trial's plan to its end. */
+void law_run_set(const struct law_trial *trial, struct world *world, const struct gp_set *set);
+/* Law 5, under a policy that @gen draws: law_gate.c. */
+void law_check_gate(const struct law_trial *trial, struct gen *gen);
 /* What must hold of @have, where the plan of @trial has been done. */
 void law_check_after(const struct law_trial *trial, const struct gp_have *have);
