@@ -1,5 +1,6 @@
 # A guest without an operating system: one boot sector in an image of 1 MiB. It idles; assembled with OBEYS
-# it also switches the machine off when the ACPI power button is pressed. It writes "!" to its serial port
+# it also switches the machine off when the ACPI power button is pressed, with LATE so many ticks of the BIOS's timer
+# later. It writes "!" to its serial port
 # when it is there: what is asked of it before, the firmware ignores.
 #
 # Facts: QEMU's q35 under SeaBIOS has the ACPI power management block at port 0x600: status word at +0,
@@ -13,6 +14,7 @@
     .set POWER_BUTTON, 1 << 8
     .set SLEEP, 1 << 13
     .set COM1, 0x3f8
+    .set TICKS, 0x46c       # counted by the BIOS, 18.2 a second
 
 _start:
     cli
@@ -36,6 +38,15 @@ idle:
     inw %dx, %ax
     testw $POWER_BUTTON, %ax
     jz idle
+.ifdef LATE
+    movw TICKS, %bx
+late:
+    hlt
+    movw TICKS, %ax
+    subw %bx, %ax
+    cmpw $LATE, %ax
+    jb late
+.endif
     movw $CONTROL, %dx
     movw $SLEEP, %ax
     outw %ax, %dx
