@@ -11,6 +11,8 @@ GPUPART_TEST_PACKAGES=(
     systemd systemd-sysv util-linux iproute2 procps git openssh-server openssh-client python3 python3-jsonschema python3-yaml cmark-gfm
     jq curl openssl strace binutils libxml2-utils xsltproc shellcheck
 )
+# What the lab's images are made with (tests/lab/image); the emulator is among those of the tests.
+GPUPART_LAB_PACKAGES=(mmdebstrap debian-archive-keyring busybox-static cpio kmod e2fsprogs xz-utils)
 
 # Under a package manager that is busy (unattended upgrades on a fresh machine) this waits.
 gpupart_install() {

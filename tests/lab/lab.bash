@@ -1,0 +1,141 @@
+# lab.bash SCENARIO: runs one scenario in the lab, with what scenarios share. The program, its units, the hook and the
+# journal are the installed ones in their real places; libvirtd, the kernel and systemd are the machine's own.
+# $LAB_PHASE is empty, or what the scenario gave to reboot_lab.
+lab=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+export HOME=/var/lib/lab LIBVIRT_DEFAULT_URI=qemu:///system
+mkdir -p "$HOME"
+# shellcheck source=../scenarios/story.bash
+. "$lab/../scenarios/story.bash"
+unset GPUPART_SIMULATED_TOOLS
+
+devices=/sys/bus/pci/devices
+
+gp() {
+    gpupart "$@"
+}
+
+# repository: an empty one in ~/fleet, and the host's GpuAgent, which follows it as host lab of cluster demo.
+repository() {
+    git init -q -b main fleet
+    mkdir -p fleet/clusters /etc/gpupart
+    cat >/etc/gpupart/agent.yaml <<END
+apiVersion: gpupart/v1
+kind: GpuAgent
+metadata: {name: lab}
+spec:
+  cluster: demo
+  git:
+    remotes: [{url: "file://$HOME/fleet"}]
+    ref: refs/heads/main
+    interval: 10m
+  trust: {mode: none}
+  nvidia: {sriovManage: /usr/lib/nvidia/sriov-manage}
+END
+}
+
+# domain NAME: defines a machine without an operating system that obeys the power button.
+domain() {
+    local sum
+    sum=$(printf %s "$1" | md5sum)
+    virsh -q define /dev/stdin <<END
+<domain type='qemu'>
+  <name>$1</name>
+  <uuid>${sum:0:8}-${sum:8:4}-4${sum:13:3}-8${sum:17:3}-${sum:20:12}</uuid>
+  <memory unit='MiB'>16</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os>
+  <features><acpi/></features>
+  <cpu mode='custom'><model>qemu64</model></cpu>
+  <on_poweroff>destroy</on_poweroff>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/>
+      <source file='/usr/lib/gpupart-lab/${2:-guest-obeys}.img'/>
+      <target dev='vda' bus='virtio'/>
+      <readonly/>
+    </disk>
+    <serial type='file'><source path='/var/log/libvirt/qemu/$1.serial'/></serial>
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+END
+}
+
+# is_up VM: its guest heeds the power button.
+is_up() {
+    [ -s "/var/log/libvirt/qemu/$1.serial" ] && state_is "$1" running
+}
+
+# start VM…: and waits until each heeds the power button, which before that is ignored by the firmware.
+start() {
+    local vm
+    for vm; do
+        virsh -q start "$vm"
+    done
+    for vm; do
+        soon 120 is_up "$vm"
+    done
+}
+
+# groups VM: the VFIO groups that its QEMU has open.
+groups() {
+    find /proc/"$(cat "/run/libvirt/qemu/$1.pid")"/fd -lname '/dev/vfio/[0-9]*' -printf '%l\n' | sort | xargs
+}
+
+# group_of ADDRESS: as groups prints it.
+group_of() {
+    echo "/dev/vfio/$(basename "$(readlink "$devices/$1/iommu_group")")"
+}
+
+# given VM: the address of the VF that its definition has.
+given() {
+    virsh dumpxml --inactive "$1" --xpath "//hostdev[starts-with(alias/@name,'ua-gpupart-')]/source/address" |
+        sed -n "s/.*domain=\"0x\([0-9a-f]*\)\" bus=\"0x\([0-9a-f]*\)\" slot=\"0x\([0-9a-f]*\)\" function=\"0x\([0-9a-f]*\)\".*/\1:\2:\3.\4/p"
+}
+
+# gpus MODEL MODEL: what the two devices are from now on; every partition is gone.
+gpus() {
+    rmmod labgpu
+    # So that it is the same after a reboot.
+    echo "0000:01:00.0=$1,0000:02:00.0=$2" >/lab/gpus
+    for address in 0000:01:00.0 0000:02:00.0; do
+        echo 1 >"$devices/$address/remove"
+    done
+    echo 1 >/sys/bus/pci/rescan
+    insmod /usr/lib/gpupart-lab/labgpu.ko "gpus=0000:01:00.0=$1,0000:02:00.0=$2"
+    udevadm settle
+}
+
+# reboot_lab PHASE: restarts the machine in good order; the scenario begins anew with LAB_PHASE=PHASE.
+reboot_lab() {
+    echo "$1" >/lab/phase
+    touch /lab/again
+    sync
+    systemctl --no-block reboot
+    sleep 600
+}
+
+# fresh: as if nothing had been here before; GPUs of these models.
+fresh() {
+    local vm
+    systemctl stop gpupart.service gpupart-reconcile.timer gpupart-reconcile.service
+    systemctl disable -q gpupart.service gpupart-reconcile.timer gpupart-boot.service
+    for vm in $(virsh list --all --name); do
+        virsh -q destroy "$vm" 2>/dev/null || :
+        virsh -q undefine "$vm"
+    done
+    rm -rf /var/lib/gpupart /run/gpupart "${HOME:?}"/* /etc/gpupart
+    if [ "$(cat /sys/module/labgpu/parameters/gpus)" != "0000:01:00.0=$1,0000:02:00.0=$2" ] ||
+        [ "$(cat "$devices"/0000:0[12]:00.0/sriov_numvfs | xargs)" != "0 0" ]; then
+        gpus "$1" "$2"
+    fi
+}
+
+if [ -z "$LAB_PHASE" ]; then
+    # shellcheck disable=SC2046
+    fresh $(sed -n 's/^# gpus: //p' "$lab/scenarios/$1.sh")
+fi
+# shellcheck source=/dev/null
+. "$lab/scenarios/$1.sh"
