@@ -221,10 +221,12 @@ const struct gp_rule gp_rules[] = {
      "it goes down later it is started again.",
      "Shut the guest down from within, or look at its console for what keeps it; a longer stop.timeout or onTimeout: "
      "force are the other ways."},
-    {"GP-E506", "GPU held by a process",
-     "A process of the host uses the GPU and its unit is not in hostClients.stop.",
-     "Stop the process that the message names, or list its unit in hostClients.stop of the host's GpuAgent. Where "
-     "libvirt did not answer, bring it back: systemctl status libvirtd virtqemud."},
+    {"GP-E506", "GPU held, or not known not to be",
+     "A process of the host uses the GPU and its unit is not in hostClients.stop; or the GPU, or the VMs of the host, "
+     "cannot be looked at: what is not known counts as held, and nothing of it is changed.",
+     "Stop the process that the message names, or list its unit in hostClients.stop of the host's GpuAgent. Where libvirt "
+     "did not answer, bring it back (systemctl status libvirtd virtqemud); where a file of sysfs cannot be read, look for "
+     "the card in the kernel's log."},
     {"GP-E507", "VM cannot be stopped now",
      "The VM is paused, transient, migrating, being backed up, has a saved image, or is managed by another program; "
      "the message says which. Nothing of it is changed.",

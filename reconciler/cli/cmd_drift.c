@@ -43,7 +43,7 @@ static int run(struct gp_cli *cli)
     else
         print_text(&pass);
     exit = pass.plan->drift_count ? GP_EXIT_DIFFERENCES : GP_EXIT_OK;
-    if (pass.have->vms_unknown)
+    if (gp_pass_incomplete(&pass))
         exit = gp_exit_worse(exit, GP_EXIT_INCOMPLETE);
     gp_pass_close(&pass);
     return exit;

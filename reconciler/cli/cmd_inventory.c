@@ -194,6 +194,7 @@ static int run(struct gp_cli *cli)
         gp_pass_close(&pass);
         return exit;
     }
+    pass.have = have;
     if (have->vms_unknown)
         (void)fprintf(stderr, "gpupart: warning: guests are not shown: %s\n", have->vms_reason);
     if (format == GP_FORMAT_JSON)
@@ -203,7 +204,7 @@ static int run(struct gp_cli *cli)
     else
         for (size_t i = 0; i < have->gpu_count; i++)
             print_gpu(pass.mem, have, &have->gpus[i]);
-    if (have->vms_unknown)
+    if (gp_pass_incomplete(&pass))
         exit = GP_EXIT_INCOMPLETE;
     gp_pass_close(&pass);
     return exit;

@@ -38,7 +38,7 @@ static int run(struct gp_cli *cli)
     else
         gp_plan_text_print(stdout, &pass);
     exit = gp_exit_worse(pass.desire_exit, pass.goal->refused ? GP_EXIT_REFUSED : GP_EXIT_OK);
-    if (pass.have->vms_unknown)
+    if (gp_pass_incomplete(&pass))
         exit = gp_exit_worse(exit, GP_EXIT_INCOMPLETE);
     if (detailed_exitcode && (pass.plan->step_count || pass.plan->change_count || pass.plan->drift_count))
         exit = gp_exit_worse(exit, GP_EXIT_DIFFERENCES);

@@ -78,7 +78,7 @@ static int run(struct gp_cli *cli)
     else if (exit == GP_EXIT_OK)
         gp_report_markdown_print(stdout, pointers, count);
     for (size_t i = 0; i < opened; i++) {
-        if (exit == GP_EXIT_OK && passes[i].have && passes[i].have->vms_unknown)
+        if (exit == GP_EXIT_OK && passes[i].have && gp_pass_incomplete(&passes[i]))
             exit = GP_EXIT_INCOMPLETE;
         gp_pass_close(&passes[i]);
     }

@@ -222,7 +222,7 @@ static int run(struct gp_cli *cli)
     } else {
         print_text(&view);
     }
-    if (pass.have->vms_unknown)
+    if (gp_pass_incomplete(&pass))
         exit = gp_exit_worse(exit, GP_EXIT_INCOMPLETE);
     if (exit_code && pass.plan && (pass.plan->step_count || pass.plan->drift_count || pass.plan->change_count))
         exit = gp_exit_worse(exit, GP_EXIT_DIFFERENCES);

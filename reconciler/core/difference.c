@@ -120,8 +120,8 @@ static void differ_gpu(struct differ *differ, const struct gp_goal_gpu *goal)
     struct gp_difference difference = {.object = key, .key = key, .cause = goal->cause};
     bool met;
 
-    if (!goal->managed || !gpu)
-        return;
+    if (!goal->managed || !gpu || gpu->status == GP_GPU_UNKNOWN)
+        return; /* what could not be read is not known to differ */
     if (!differ->way_back)
         applied = gp_memory_applied_gpu(differ->mem, differ->input->memory, gpu);
     observed = gp_gpu_value(differ->mem, gpu);

@@ -117,6 +117,10 @@ void gp_resolve_able(struct gp_resolve *r, size_t n)
     struct gp_span mode_at = pool->mode_at.line ? pool->mode_at : pool->at;
     const char *why = gpu->reason ? gpu->reason : gp_gpu_status_name(gpu->status);
 
+    if (gpu->status == GP_GPU_UNKNOWN) {
+        gp_resolve_block_gpu(r, goal, "GP-E506", pool->at, "%s cannot be read, so any may hold it: %s", gpu->id, why);
+        return;
+    }
     if (pool->mode == GP_MODE_PARAVIRTUAL) {
         check_paravirtual(r, n);
         return;
@@ -127,7 +131,7 @@ void gp_resolve_able(struct gp_resolve *r, size_t n)
     else if (gpu->status == GP_GPU_UNSUPPORTED && pool->mode == GP_MODE_PARTITIONED)
         gp_resolve_block_gpu(r, goal, "GP-E110", mode_at, "%s cannot be partitioned: %s", gpu->id,
                              why);
-    else if (gpu->status == GP_GPU_NOT_ASSIGNABLE || gpu->status == GP_GPU_UNKNOWN)
+    else if (gpu->status == GP_GPU_NOT_ASSIGNABLE)
         gp_resolve_block_gpu(r, goal, "GP-E202", pool->at, "%s cannot be made %s yet: %s", gpu->id,
                              gp_mode_name(pool->mode), why);
     else

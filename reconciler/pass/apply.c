@@ -144,6 +144,8 @@ struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
     gp_pauses_start_owed(pass);
     if (paused && all_waits(pass->plan))
         exit = gp_exit_worse(exit, GP_EXIT_LOCKED);
+    if (gp_pass_incomplete(pass))
+        exit = gp_exit_worse(exit, GP_EXIT_INCOMPLETE);
     if (refuses(pass->plan) || was_left_behind(pass))
         exit = gp_exit_worse(exit, GP_EXIT_REFUSED);
     *ret_exit = exit;

@@ -32,3 +32,13 @@ int gp_exit_of(enum gp_errc code)
         return GP_EXIT_FAILURE;
     }
 }
+
+bool gp_pass_incomplete(const struct gp_pass *pass)
+{
+    const struct gp_have *have = pass->have;
+
+    for (size_t i = 0; i < have->gpu_count; i++)
+        if (have->gpus[i].status == GP_GPU_UNKNOWN && (!pass->goal || pass->goal->gpus[i].managed))
+            return true;
+    return have->vms_unknown;
+}

@@ -32,6 +32,10 @@ enum gp_exit {
 };
 /* The one of two that is told. */
 int gp_exit_worse(int a, int b);
+struct gp_pass;
+/* Whether something that the pass is about could not be looked at: the guests, or a GPU that a pool claims (any GPU
+ * where no declaration was read). */
+bool gp_pass_incomplete(const struct gp_pass *pass);
 /* What an error that ends a command means for its exit status. */
 int gp_exit_of(enum gp_errc code);
 

@@ -151,6 +151,20 @@ Test(difference, a_lost_mark_is_no_lost_partition)
                  "that it is gpupart's any more)\n"));
 }
 
+/* Nobody is told that partitions went because an attribute could not be read. */
+Test(difference, a_gpu_that_cannot_be_read_did_not_drift)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct stage stage;
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "vendor", 0);
+    stage_want(&stage, 1, 4);
+    stage_applied(&stage, "gpu/slot1", "partitioned 4 GEN 2Q");
+    stage_have_gpu(&stage, 1)->status = GP_GPU_UNKNOWN;
+    cr_assert(eq(str, (char *)show_differences(mem, gp_plan(mem, stage_ready(&stage))), ""));
+}
+
 Test(difference, a_gpu_that_is_gone_drifted)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();

@@ -43,6 +43,14 @@ static void in_no_group(struct world *world)
         world->have.gpus[0].partitions[n].group = -1;
 }
 
+static void unreadable(struct world *world)
+{
+    world_gpu(world, 4);
+    world->have.gpus[0].status = GP_GPU_UNKNOWN;
+    world->have.gpus[0].mechanism = NULL;
+    world->have.gpus[0].reason = "reading sys/x: Input/output error";
+}
+
 /* ---- paravirtual ---- */
 
 static void no_render_node(struct world *world)
@@ -192,6 +200,10 @@ static const struct resolve_row rows[] = {
      "error GP-E120 gpu/slot3: slot3/0 shares IOMMU group 159 with slot4, so that a guest could reach what is not its "
      "own; if that is meant, the cluster says 'acceptRisk: [shared-iommu-group]'\n"},
     {"two partitions in one group, accepted", vfs_in_one_group_accepted, AS_DECLARED, ""},
+    {"what cannot be read is left alone, and its neighbour is not", unreadable,
+     "slot3: GP-E506 slot3 cannot be read, so any may hold it: reading sys/x: Input/output error\n"
+     "slot4: partitioned 4 NVIDIA A2-4Q\na: slot4/0\nb: slot4/1\n",
+     "error GP-E506 gpu/slot3: slot3 cannot be read, so any may hold it: reading sys/x: Input/output error\n"},
     {"no groups at all", in_no_group, AS_DECLARED, ""},
 
     {"paravirtual without a render node", no_render_node,
