@@ -279,6 +279,13 @@ static bool is_given_by_hand(const struct differ *differ, const struct gp_vm *vm
     return false;
 }
 
+const char *gp_planner_unbound_reason(const struct gp_goal *goal, const struct gp_goal_vm *vm)
+{
+    if (vm && vm->pending)
+        return "there is no partition for it";
+    return goal->drained ? "this host is drained" : "no binding names it any more";
+}
+
 static void differ_vm(struct differ *differ, const struct gp_goal_vm *goal)
 {
     const struct gp_vm *vm = gp_have_vm(differ->have, goal->uuid);
@@ -303,8 +310,7 @@ static void differ_vm(struct differ *differ, const struct gp_goal_vm *goal)
     if (!goal->rule && !gp_streq(expected ? expected : observed, wanted)) {
         difference.before = expected ? expected : observed;
         difference.after = wanted;
-        difference.reason = gp_streq(wanted, "-") ? goal->pending ? "there is no partition for it"
-                                                                  : "no binding names it any more"
+        difference.reason = gp_streq(wanted, "-") ? gp_planner_unbound_reason(differ->goal, goal)
                                                   : "the declaration binds it";
         add(differ, false, &difference);
         return;
