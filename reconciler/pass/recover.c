@@ -97,12 +97,19 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
     return err;
 }
 
+/* It failed at this commit and waits for its next attempt (hold_back_failures() gives no rule): a guest that runs by now
+ * is not stopped for it in each pass. */
+static bool would_stop_in_vain(const struct gp_set *set)
+{
+    return set->verdict == GP_VERDICT_WAITS && !set->rule && set->stops.count;
+}
+
 void gp_recover_allow(struct gp_pass *pass)
 {
     for (size_t i = 0; i < pass->plan->set_count; i++) {
         struct gp_set *set = &pass->plan->sets[i];
 
-        if (set->verdict != GP_VERDICT_BLOCKED && gp_recover_record(pass, set)) {
+        if (set->verdict != GP_VERDICT_BLOCKED && !would_stop_in_vain(set) && gp_recover_record(pass, set)) {
             set->verdict = GP_VERDICT_RUN;
             set->rule = set->why = NULL;
         }

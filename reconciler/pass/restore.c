@@ -23,48 +23,142 @@ static void objects_of(struct gp_arena *mem, const struct gp_record *record, str
     ret->units = record->snapshot->units;
 }
 
+/* ---- guests first ---- */
+
+/* What is ours of its definition and is not there: one at most, since there is one partition a VM. */
+static const struct gp_hostdev *find_lost(const struct gp_have *have, const char *uuid)
+{
+    const struct gp_vm *vm = gp_have_vm(have, uuid);
+
+    for (size_t i = 0; vm && i < vm->persistent_count; i++) {
+        struct gp_gpu *gpu = NULL;
+        struct gp_partition *partition = NULL;
+        const bool found = gp_have_find(have, vm->persistent_devs[i].device, &gpu, &partition);
+
+        if (vm->persistent_devs[i].ours &&
+            (!found || (partition ? !partition->live : gpu->mode != GP_MODE_PASSTHROUGH)))
+            return &vm->persistent_devs[i];
+    }
+    return NULL;
+}
+
+static bool goes_without(const struct gp_pass *pass, const char *uuid)
+{
+    for (size_t i = 0; pass->goal && i < pass->goal->vm_count; i++)
+        if (gp_streq(pass->goal->vms[i].uuid, uuid))
+            return pass->goal->vms[i].without_gpu;
+    return false;
+}
+
+/* ifUnrestorable: without-gpu. Its partition leaves its definition, and what was applied to it is forgotten: so a later
+ * pass takes its binding for a change, and gives it one again as a commit may. */
+static struct gp_error *take_lost(struct gp_work *work, const char *uuid, bool *ret_taken)
+{
+    const struct gp_hostdev *lost = goes_without(work->pass, uuid) ? find_lost(work->have, uuid) : NULL;
+    struct gp_error *err;
+
+    *ret_taken = false;
+    if (!lost)
+        return NULL;
+    err = gp_virt_edit(work->pass->virt, &(struct gp_edit){.kind = GP_EDIT_DETACH,
+                                                           .uuid = uuid,
+                                                           .before = lost->device,
+                                                           .mark = {.host = work->pass->machine_id}});
+    if (err)
+        return err;
+    *ret_taken = true;
+    (void)pthread_mutex_lock(&work->pass->state_lock);
+    err = gp_state_forget_applied(work->pass->state, gp_printf(work->mem, "vm/%s", uuid));
+    (void)pthread_mutex_unlock(&work->pass->state_lock);
+    return err;
+}
+
+static struct gp_error *start_vm(struct gp_work *work, const struct gp_snapshot_vm *vm, bool *ret_without)
+{
+    enum { START_TIMEOUT_MS = 120000 };
+    struct gp_error *err;
+
+    *ret_without = false;
+    if (!work->pass->virt)
+        return gp_error_new(GP_E_IO, "libvirt is not there");
+    gp_run_release(work->pass->run, vm->uuid);
+    err = take_lost(work, vm->uuid, ret_without);
+    if (!err)
+        err = gp_virt_start(work->pass->virt, vm->uuid, START_TIMEOUT_MS);
+    if (err)
+        return err;
+    (void)pthread_mutex_lock(&work->pass->state_lock);
+    err = gp_state_clear_owed(work->pass->state, vm->uuid);
+    (void)pthread_mutex_unlock(&work->pass->state_lock);
+    gp_error_free(err); /* a start that stays owed to a VM that runs does nothing */
+    return NULL;
+}
+
+static void start_units(struct gp_work *work, const struct gp_strings *units, struct gp_text *left)
+{
+    enum { UNIT_TIMEOUT_MS = 60000 };
+
+    for (size_t i = 0; i < units->count; i++) {
+        struct gp_error *err = gp_pass_start_unit(work->pass, units->items[i], UNIT_TIMEOUT_MS);
+
+        if (err) {
+            gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+
+            gp_text_addf(left, "%s%s is down (%s): systemctl start %s", left->size ? "; " : "", units->items[i], line,
+                         units->items[i]);
+            gp_error_free(err);
+        }
+    }
+}
+
+/* A guest that came up without its GPU runs so from now on, as far as a way back is concerned: none stops it again. Nor
+ * does a way forward before the card is as it was: that would stop it in vain. */
+static void keep_record_of(struct gp_work *work, const struct gp_record *record, const struct gp_snapshot *snapshot)
+{
+    struct gp_record rest = *record;
+
+    rest.snapshot = gp_memdup(work->mem, snapshot, sizeof *snapshot);
+    rest.attempts = record->attempts ? record->attempts : 1;
+    (void)pthread_mutex_lock(&work->pass->state_lock);
+    gp_error_warn(gp_state_write_record(work->pass->state, &rest));
+    (void)pthread_mutex_unlock(&work->pass->state_lock);
+}
+
 /* The planned way back did not work. Guests come first: whoever ran and can be started is started, and whoever
  * cannot is named with the command to do it. Returns what is left to do by hand. */
 static const char *start_who_ran(struct gp_work *work, const struct gp_record *record)
 {
-    enum { START_TIMEOUT_MS = 120000, UNIT_TIMEOUT_MS = 60000 };
     struct gp_text left = {.mem = work->mem};
+    struct gp_snapshot rest = *record->snapshot;
 
+    bool any = false;
+
+    gp_error_warn(gp_work_look(work));
+    rest.vms = gp_memdup(work->mem, rest.vms, rest.vm_count * sizeof *rest.vms);
     for (size_t i = 0; i < record->snapshot->vm_count; i++) {
         const struct gp_snapshot_vm *vm = &record->snapshot->vms[i];
-        struct gp_error *err;
+        bool without = false;
+        struct gp_error *err = vm->ran ? start_vm(work, vm, &without) : NULL;
 
-        if (!vm->ran)
-            continue;
-        gp_run_release(work->pass->run, vm->uuid);
-        err = work->pass->virt ? gp_virt_start(work->pass->virt, vm->uuid, START_TIMEOUT_MS)
-                               : gp_error_new(GP_E_IO, "libvirt is not there");
         if (err) {
             gp_cleanup(gp_free_p) char *line = gp_error_line(err);
 
             gp_text_addf(&left, "%sVM %s is down (%s): virsh start %s", left.size ? "; " : "", vm->name, line,
                          vm->name);
             gp_error_free(err);
-            continue;
-        }
-        (void)pthread_mutex_lock(&work->pass->state_lock);
-        err = gp_state_clear_owed(work->pass->state, vm->uuid);
-        (void)pthread_mutex_unlock(&work->pass->state_lock);
-        gp_error_free(err); /* a start that stays owed to a VM that runs does nothing */
-    }
-    for (size_t i = 0; i < record->snapshot->units.count; i++) {
-        const char *unit = record->snapshot->units.items[i];
-        struct gp_error *err = gp_pass_start_unit(work->pass, unit, UNIT_TIMEOUT_MS);
-
-        if (err) {
-            gp_cleanup(gp_free_p) char *line = gp_error_line(err);
-
-            gp_text_addf(&left, "%s%s is down (%s): systemctl start %s", left.size ? "; " : "", unit, line, unit);
-            gp_error_free(err);
+        } else if (without) {
+            gp_text_addf(&left, "%sVM %s runs without its GPU, as its binding says", left.size ? "; " : "", vm->name);
+            rest.vms[i] = (struct gp_snapshot_vm){.uuid = vm->uuid, .name = vm->name, .ran = true};
+            any = true;
         }
     }
+    if (any)
+        keep_record_of(work, record, &rest);
+    start_units(work, &record->snapshot->units, &left);
     return gp_text_get(&left);
 }
+
+/* ---- the way back ---- */
 
 static bool is_used(const struct gp_have *have, struct gp_device device)
 {
