@@ -137,6 +137,25 @@ umount "$GPUPART_ROOT/$attribute"
 gp_ends 0 reconcile
 converged
 
+echo "a state directory that says nonsense: told, kept aside, and the kernel is believed"
+before=$(writes)
+for file in applied.json verified.json boot.json; do
+    for how in empty short alien; do
+        case $how in
+        empty) : >nonsense ;;
+        short) head -c $(($(stat -c %s "state/$file") / 2)) "state/$file" >nonsense ;;
+        alien) echo '{"formatVersion": "99.0"}' >nonsense ;;
+        esac
+        cp nonsense "state/$file"
+        gp_ends 0 reconcile
+        grep -q "^gpupart: warning: $HOME/state/$file is corrupt (.*): taken as empty, kept aside with the ending .corrupt\$" err ||
+            fail "$file, $how: not told: $(cat out err)"
+        cmp nonsense "state/$file.corrupt" || fail "$file, $how: not kept aside"
+        expect "$before" writes
+    done
+done
+converged
+
 echo "somebody without the rights"
 chmod 755 "$HOME" "$HOME"/..
 for row in "77|reconcile" "77|apply" "77|pause --for 1h --reason x" "77|resume"; do
