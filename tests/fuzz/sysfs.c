@@ -64,7 +64,8 @@ static void partitions_hold(const struct gp_gpu *gpu)
 
         must(!i || it[-1].index < it->index, "partitions out of order", gpu->id);
         must(it->group >= -1, "a group below -1", gpu->id);
-        must(prints(it->holder) && prints(it->driver) && prints(it->profile), "a partition that cannot be printed", gpu->id);
+        must(prints(it->holder) && prints(it->driver) && prints(it->profile), "a partition that cannot be printed",
+             gpu->id);
         must(!it->holder || it->held != GP_HELD_NO, "a holder of what is free", gpu->id);
         must(!it->live || it->device.kind != GP_DEVICE_NONE, "a live partition that is no device", gpu->id);
         must(it->device.kind != GP_DEVICE_MDEV || it->device.uuid, "a mediated device without UUID", gpu->id);

@@ -147,3 +147,23 @@ Test(error, outlives_its_source_once_frozen)
     cr_assert(eq(str, text,
                  "refused\nagent.yaml:2:4: because: 'b' is no number\n    2 | b: x\n      |    ^\n"));
 }
+
+static const struct {
+    const char *text, *plain;
+} plains[] = {
+    {"", ""},
+    {"two\nlines\tand more\r", "two lines and more "},
+    {"\x1b[2J gone", "?[2J gone"},
+    {"\xc3\xbc stays", "\xc3\xbc stays"},
+    {"cut \xc3", "cut ?"},
+    {"\xff\xfe", "??"},
+    {"\xc2\x9b" "2J", "??2J"},
+};
+
+GP_ROWS(text, plain, plains)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+
+    cr_assert(eq(str, gp_text_plain(gp_strdup(mem, plains[*i].text)), (char *)plains[*i].plain));
+    cr_assert(gp_text_plain(NULL) == NULL);
+}
