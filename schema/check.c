@@ -56,15 +56,6 @@ static void tell_twice(struct gp_mistakes *m, struct entry *entries, size_t coun
 
 /* ---- clusters ---- */
 
-static const struct gp_cluster_decl *cluster_find(const struct gp_declaration *all,
-                                                  const char *name)
-{
-    for (size_t i = 0; i < all->cluster_count; i++)
-        if (gp_streq(all->clusters[i]->name, name))
-            return all->clusters[i];
-    return NULL;
-}
-
 static void check_names(struct gp_mistakes *m, const struct gp_declaration *all)
 {
     struct entry *entries;
@@ -166,12 +157,66 @@ static void check_pool_hosts(struct gp_mistakes *m, const struct gp_cluster_decl
 
 /* ---- bindings ---- */
 
-static const struct gp_pool_decl *pool_find(const struct gp_cluster_decl *cluster, const char *name)
+/* What bindings are looked up in, sorted once: a hundred thousand bindings may name hundreds of hosts and pools. Of equal
+ * names the first one that was written counts. */
+struct index {
+    const struct gp_cluster_decl *cluster;
+    const char *const *host_names; /* as written, for the nearest */
+    struct entry *hosts, *pools;
+    size_t host_count, pool_count;
+};
+
+static const struct entry *find(const struct entry *entries, size_t count, const char *name)
 {
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (gp_strcmp(entries[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && gp_streq(entries[low].name, name) ? &entries[low] : NULL;
+}
+
+static void sort(struct entry *entries, size_t count)
+{
+    if (count)
+        qsort(entries, count, sizeof *entries, by_name);
+}
+
+static void index_cluster(struct gp_arena *mem, const struct gp_cluster_decl *cluster, struct index *ret)
+{
+    *ret = (struct index){
+        .cluster = cluster,
+        .host_names = host_names(mem, cluster),
+        .hosts = gp_new_array(mem, struct entry, cluster->host_count + 1),
+        .pools = gp_new_array(mem, struct entry, cluster->pool_count + 1),
+        .host_count = cluster->host_count,
+        .pool_count = cluster->pool_count,
+    };
+    for (size_t i = 0; i < cluster->host_count; i++)
+        ret->hosts[i] = (struct entry){.name = cluster->hosts[i].name, .order = i};
     for (size_t i = 0; i < cluster->pool_count; i++)
-        if (gp_streq(cluster->pools[i].name, name))
-            return &cluster->pools[i];
-    return NULL;
+        ret->pools[i] = (struct entry){.name = cluster->pools[i].name, .order = i, .object = &cluster->pools[i]};
+    sort(ret->hosts, ret->host_count);
+    sort(ret->pools, ret->pool_count);
+}
+
+/* One entry a cluster, by name; its object is the struct index. */
+static struct entry *index_all(struct gp_arena *mem, const struct gp_declaration *all)
+{
+    struct index *indexes = gp_new_array(mem, struct index, all->cluster_count + 1);
+    struct entry *entries = gp_new_array(mem, struct entry, all->cluster_count + 1);
+
+    for (size_t i = 0; i < all->cluster_count; i++) {
+        index_cluster(mem, all->clusters[i], &indexes[i]);
+        entries[i] = (struct entry){.name = all->clusters[i]->name, .order = i, .object = &indexes[i]};
+    }
+    sort(entries, all->cluster_count);
+    return entries;
 }
 
 static void tell_no_pool(struct gp_mistakes *m, const struct gp_binding_decl *binding,
@@ -207,56 +252,44 @@ static void tell_no_cluster(struct gp_mistakes *m, const struct gp_declaration *
                gp_did_you_mean(m->mem, binding->cluster, names));
 }
 
-static int by_text(const void *a, const void *b)
+static void check_vm_hosts(struct gp_mistakes *m, const struct gp_binding_decl *binding, const struct index *index)
 {
-    return gp_strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* @hosts sorted: a binding may name a hundred thousand VMs, each with its host. */
-static void check_vm_hosts(struct gp_mistakes *m, const struct gp_binding_decl *binding,
-                           const struct gp_cluster_decl *cluster)
-{
-    const char *const *names = host_names(m->mem, cluster);
-    const char **sorted;
-    size_t count = 0;
-
-    while (names[count])
-        count++;
-    sorted = gp_memdup(m->mem, names, (count + 1) * sizeof *names);
-    qsort(sorted, count, sizeof *sorted, by_text);
     for (size_t i = 0; i < binding->vm_count; i++) {
         const struct gp_vm_decl *vm = &binding->vms[i];
 
-        if (vm->host && !bsearch(&vm->host, sorted, count, sizeof *sorted, by_text))
-            gp_mistake(m, "GP-E216", vm->at, "%s is no host of cluster %s%s",
-                       gp_quote(m->mem, vm->host), gp_quote(m->mem, cluster->name),
-                       gp_did_you_mean(m->mem, vm->host, names));
+        if (vm->host && !find(index->hosts, index->host_count, vm->host))
+            gp_mistake(m, "GP-E216", vm->at, "%s is no host of cluster %s%s", gp_quote(m->mem, vm->host),
+                       gp_quote(m->mem, index->cluster->name),
+                       gp_did_you_mean(m->mem, vm->host, index->host_names));
     }
 }
 
 static void check_bindings(struct gp_mistakes *m, const struct gp_declaration *all, bool complete)
 {
+    const struct entry *clusters = index_all(m->mem, all);
+
     for (size_t i = 0; i < all->binding_count; i++) {
         const struct gp_binding_decl *binding = all->bindings[i];
-        const struct gp_cluster_decl *cluster;
-        const struct gp_pool_decl *pool;
+        const struct entry *found, *pool;
+        const struct index *index;
 
         if (!binding->cluster)
             continue;
-        cluster = cluster_find(all, binding->cluster);
-        if (!cluster) {
+        found = find(clusters, all->cluster_count, binding->cluster);
+        if (!found) {
             if (complete)
                 tell_no_cluster(m, all, binding);
             continue;
         }
-        check_vm_hosts(m, binding, cluster);
+        index = found->object;
+        check_vm_hosts(m, binding, index);
         if (!binding->pool)
             continue;
-        pool = pool_find(cluster, binding->pool);
+        pool = find(index->pools, index->pool_count, binding->pool);
         if (pool)
-            gp_check_binding(m, binding, pool);
+            gp_check_binding(m, binding, pool->object);
         else
-            tell_no_pool(m, binding, cluster);
+            tell_no_pool(m, binding, index->cluster);
     }
 }
 
