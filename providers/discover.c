@@ -219,13 +219,14 @@ struct gp_error *gp_discover(struct gp_host *host, struct gp_arena *mem, struct 
             .subsystem_vendor = item->subsystem_vendor,
             .subsystem_device = item->subsystem_device,
             .class_code = item->class_code,
-            .name = item->name,
             .numa_node = -1,
             .group = -1,
             .status = GP_GPU_UNSUPPORTED,
             .slot = find_slot(mem, slots, slot_count, item->address),
         };
         identify(gpu);
+        if (!item->failure && (!gpu->model || host->all_names))
+            gpu->name = gp_scan_name(host, mem, GP_SCAN_NAME_BOTH, gpu->vendor, gpu->device);
         err = item->failure ? gp_error_new(GP_E_IO, "%s", item->failure) : read_attributes(host, mem, gpu);
         if (err)
             unknown(mem, gpu, err);

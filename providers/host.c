@@ -10,14 +10,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #define READ_MAX          ((size_t)64 * 1024)
+#define READ_FIRST        ((size_t)4096) /* an attribute of sysfs is a page at most, a device's vpd is more */
 #define IO_TIMEOUT_MS     10000
 #define RESOLVE_TRIES     1000
 #define TRACED_VALUE_SIZE 120
@@ -27,28 +30,58 @@ static void trace_to_stderr(const char *line)
     (void)fprintf(stderr, "%s\n", line);
 }
 
+/* A capture lies in plain files: reading one waits for nobody's lock and comes back, so that no thread and no deadline
+ * is needed. What is mounted from a process (the simulator, FUSE) or from another machine, and sysfs itself, may keep a
+ * reader for ever; they are not in this list. */
+static bool has_plain_files(int fd)
+{
+    enum { XFS = 0x58465342 }; /* Fact: Linux fs/xfs/libxfs/xfs_format.h, XFS_SB_MAGIC; not in linux/magic.h */
+    static const long plain[] = {TMPFS_MAGIC, RAMFS_MAGIC, EXT4_SUPER_MAGIC, BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, XFS};
+    struct statfs fs;
+
+    if (fstatfs(fd, &fs) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if ((unsigned long)fs.f_type == (unsigned long)plain[i])
+            return true;
+    return false;
+}
+
 struct gp_error *gp_host_open(const char *root, bool may_change, struct gp_host *ret)
 {
     const char *trace = getenv("GPUPART_TRACE");
     gp_cleanup(gp_free_p) char *real = realpath(root, NULL);
     int fd = real ? open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    bool plain;
 
     if (fd < 0)
         return gp_error_errno(errno, "the root '%s' cannot be opened", root);
+    plain = strcmp(real, "/") != 0 && has_plain_files(fd);
     *ret = (struct gp_host){
         .root_fd = fd,
         .root = gp_steal(real),
         .may_change = may_change,
+        .plain = plain,
         .io_timeout_ms = IO_TIMEOUT_MS,
         .trace = trace && strstr(trace, "sysfs") ? trace_to_stderr : NULL,
     };
     return NULL;
 }
 
+static void forget_parent(struct gp_host *host)
+{
+    if (!host->parent.path)
+        return;
+    (void)close(host->parent.fd);
+    free(host->parent.path);
+    host->parent.path = NULL;
+}
+
 void gp_host_close(struct gp_host *host)
 {
     gp_worker_free(host->worker);
     host->worker = NULL;
+    forget_parent(host);
     gp_scan_forget(host);
     gp_vpd_forget(host);
     /* What hangs may still have the directory in its hand. */
@@ -85,13 +118,12 @@ static void record(struct gp_host *host, enum gp_seen what, const char *path, co
 }
 
 /* A capture comes from elsewhere, and its links are not to be believed. */
-static int open_below(int root_fd, bool confined, const char *path, int flags)
+static int open_below(int root_fd, bool confined, const char *path, int flags, uint64_t resolve)
 {
     /* openat2() takes O_PATH with few other flags. */
     int more = flags & O_PATH ? O_CLOEXEC : O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     struct open_how how = {.flags = (unsigned int)(flags | more),
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve};
     int fd, tries = 0;
 
     if (!confined)
@@ -111,8 +143,9 @@ static bool confined(const struct gp_host *host)
 struct io {
     int root_fd;
     bool confined, writes;
+    uint64_t resolve;
     char *path, *data;
-    size_t size, max;
+    size_t size, room, max;
     int errnum;
 };
 
@@ -135,7 +168,8 @@ static struct io *io_new(struct gp_host *host, const char *path, const char *tex
     io->confined = confined(host);
     io->writes = text != NULL;
     io->path = strdup(path);
-    io->data = text ? strdup(text) : malloc(READ_MAX + 1);
+    io->room = READ_FIRST;
+    io->data = text ? strdup(text) : malloc(io->room + 1);
     io->size = text ? strlen(text) : 0;
     io->max = READ_MAX;
     if (!io->path || !io->data)
@@ -143,10 +177,34 @@ static struct io *io_new(struct gp_host *host, const char *path, const char *tex
     return io;
 }
 
+static void io_read(struct io *io, int fd)
+{
+    while (io->size < io->max) {
+        size_t room = io->room < io->max ? io->room : io->max;
+        ssize_t n;
+
+        if (io->size == room) {
+            io->room *= 2;
+            io->data = realloc(io->data, io->room + 1);
+            if (!io->data)
+                abort();
+            continue;
+        }
+        n = read(fd, io->data + io->size, room - io->size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            io->errnum = errno;
+        if (n <= 0)
+            break;
+        io->size += (size_t)n;
+    }
+}
+
 static void io_do(void *arg)
 {
     struct io *io = arg;
-    int fd = open_below(io->root_fd, io->confined, io->path, io->writes ? O_WRONLY : O_RDONLY);
+    int fd = open_below(io->root_fd, io->confined, io->path, io->writes ? O_WRONLY : O_RDONLY, io->resolve);
 
     io->errnum = 0;
     if (fd < 0) {
@@ -161,23 +219,26 @@ static void io_do(void *arg)
         else if ((size_t)n != io->size)
             io->errnum = EIO;
     } else {
-        while (io->size < io->max) {
-            ssize_t n = read(fd, io->data + io->size, io->max - io->size);
-
-            if (n < 0 && errno == EINTR)
-                continue;
-            if (n < 0)
-                io->errnum = errno;
-            if (n <= 0)
-                break;
-            io->size += (size_t)n;
-        }
+        io_read(io, fd);
     }
     (void)close(fd);
 }
 
+/* True if it was read here and now. What is mounted into a capture is no plain file of it (EXDEV). */
+static bool io_at_once(struct gp_host *host, struct io *io)
+{
+    if (!host->plain || io->writes)
+        return false;
+    io->resolve = RESOLVE_NO_XDEV;
+    io_do(io);
+    io->resolve = 0;
+    return io->errnum != EXDEV;
+}
+
 static struct gp_error *io_run(struct gp_host *host, struct io *io, uint32_t timeout_ms)
 {
+    if (io_at_once(host, io))
+        return NULL;
     if (gp_worker_run(&host->worker, io_do, io_drop, io, timeout_ms))
         return NULL;
     host->hung = true;
@@ -287,11 +348,13 @@ struct gp_error *gp_host_write(struct gp_host *host, const char *path, const cha
     return gp_host_write_within(host, path, text, host->io_timeout_ms);
 }
 
-/* The descriptor of the directory that holds @path, and the last component. */
+/* The descriptor of the directory that holds @path, and the last component. It is the host's, which keeps the last one of
+ * a capture: a device's links are read one after the other, and its directory is a long way down. */
 static int open_parent(struct gp_host *host, const char *path, const char **ret_leaf)
 {
     const char *slash = strrchr(path, '/');
     char parent[PATH_MAX];
+    int fd;
 
     *ret_leaf = slash ? slash + 1 : path;
     if (slash && (size_t)(slash - path) >= sizeof parent) {
@@ -299,7 +362,17 @@ static int open_parent(struct gp_host *host, const char *path, const char **ret_
         return -1;
     }
     (void)snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-    return open_below(host->root_fd, confined(host), parent, O_PATH | O_DIRECTORY);
+    if (host->plain && host->parent.path && strcmp(host->parent.path, parent) == 0)
+        return host->parent.fd;
+    fd = open_below(host->root_fd, confined(host), parent, O_PATH | O_DIRECTORY, 0);
+    if (fd < 0)
+        return -1;
+    forget_parent(host);
+    host->parent.path = strdup(parent);
+    if (!host->parent.path)
+        abort();
+    host->parent.fd = fd;
+    return fd;
 }
 
 struct gp_error *gp_host_readlink_full(struct gp_host *host, struct gp_arena *mem, const char *path,
@@ -312,7 +385,7 @@ struct gp_error *gp_host_readlink_full(struct gp_host *host, struct gp_arena *me
     if (!confined(host)) {
         size = readlinkat(host->root_fd, path, target, sizeof target);
     } else {
-        gp_cleanup(gp_close_p) int parent = open_parent(host, path, &leaf);
+        const int parent = open_parent(host, path, &leaf);
 
         if (parent >= 0)
             size = readlinkat(parent, leaf, target, sizeof target);
@@ -355,7 +428,7 @@ static int by_number(const void *a, const void *b)
 struct gp_error *gp_host_list(struct gp_host *host, struct gp_arena *mem, const char *path,
                               struct gp_strings *ret)
 {
-    int fd = open_below(host->root_fd, confined(host), path, O_RDONLY | O_DIRECTORY);
+    int fd = open_below(host->root_fd, confined(host), path, O_RDONLY | O_DIRECTORY, 0);
     struct gp_strings names = {0};
     struct dirent *entry;
     DIR *dir;
@@ -390,7 +463,7 @@ struct gp_error *gp_host_list(struct gp_host *host, struct gp_arena *mem, const 
 
 bool gp_host_exists(struct gp_host *host, const char *path)
 {
-    gp_cleanup(gp_close_p) int fd = open_below(host->root_fd, confined(host), path, O_PATH);
+    gp_cleanup(gp_close_p) int fd = open_below(host->root_fd, confined(host), path, O_PATH, 0);
 
     if (fd >= 0)
         record(host, GP_SEEN_THERE, path, NULL, 0, 0);
@@ -399,5 +472,5 @@ bool gp_host_exists(struct gp_host *host, const char *path)
 
 int gp_host_open_path(const struct gp_host *host, const char *path, int flags)
 {
-    return open_below(host->root_fd, confined(host), path, flags);
+    return open_below(host->root_fd, confined(host), path, flags, 0);
 }

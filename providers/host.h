@@ -33,14 +33,20 @@ struct gp_host {
     int root_fd;            /* the directory under which sys/, dev/ and proc/ lie; openat() from there, always */
     const char *root;       /* its path, "/" for the real one */
     const char *machine_id; /* 32 hex digits: the namespace of stable mdev UUIDs; the caller's */
+    bool plain;             /* a capture in plain files: reading one never hangs */
     bool may_change;        /* false: every write is refused with GP_E_REFUSED */
     const char *sriov_manage; /* nvidia.sriovManage of GpuAgent; NULL: not configured; the caller's */
     uint32_t io_timeout_ms;   /* a single sysfs read or write that takes longer is GP_E_HUNG */
     /* Traces one access to stderr ("sysfs read PATH = VALUE"), NULL: no trace. Set from GPUPART_TRACE. */
     void (*trace)(const char *line);
+    struct {
+        char *path; /* NULL: none */
+        int fd;
+    } parent; /* where a link was last read in a capture: others of the same device follow (host.c) */
     const struct gp_recorder *recorder; /* NULL: nobody listens; the caller's */
     struct gp_worker *worker; /* does what may not come back */
     bool hung;                /* a call never came back: the host needs a reboot */
+    bool all_names;           /* somebody wants to read them: GPUs that the catalogue knows are named by pci.ids as well */
     struct pci_access *names; /* pci.ids, read once (scan.c) */
     struct gp_vpd_known *vpds; /* serial numbers, read once (vpd.c) */
 };
@@ -53,7 +59,7 @@ void gp_host_close(struct gp_host *host);
  * of a root other than "/". */
 
 /* The contents less the final newline. GP_E_GONE if there is no such file. Reads at most 64 KiB. Read in
- * a worker with io_timeout_ms, since an attribute may wait for a device's lock. */
+ * a worker with io_timeout_ms, since an attribute may wait for a device's lock; plain files are read at once. */
 struct gp_error *gp_host_read(struct gp_host *host, struct gp_arena *mem, const char *path,
                               const char **ret) GP_MUST_CHECK;
 /* The first @max bytes, at most 64 KiB, as they are. */

@@ -145,10 +145,8 @@ static bool look_at(struct gp_host *host, struct gp_arena *mem, struct gp_pci ad
     }
     if (!err)
         err = read_ids(host, mem, ret);
-    if (!err) {
-        ret->name = gp_scan_name(host, mem, GP_SCAN_NAME_BOTH, ret->vendor, ret->device);
+    if (!err)
         return true;
-    }
     line = gp_error_line(err);
     ret->failure = gp_strdup(mem, line);
     gp_error_free(err);

@@ -9,7 +9,6 @@ struct gp_scan_item {
     struct gp_pci address;
     uint16_t vendor, device, subsystem_vendor, subsystem_device;
     uint32_t class_code; /* 24 bits */
-    const char *name;    /* vendor and device from pci.ids, NULL: not in there */
     const char *failure; /* why the rest could not be read, NULL: it was */
 };
 

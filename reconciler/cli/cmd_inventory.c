@@ -188,6 +188,7 @@ static int run(struct gp_cli *cli)
 
     if (err)
         return gp_cli_fail(err);
+    pass.host.all_names = true;
     err = gp_pass_observe(&pass, &pass.host, pass.mem, &have);
     if (err) {
         exit = gp_cli_fail(err);

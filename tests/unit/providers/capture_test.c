@@ -80,6 +80,11 @@ Test(capture, names_come_along)
     gp_capture_rest(capture);
     tree_ok(gp_capture_error(capture));
     tree_ok(gp_discover(&copy.host, copy.mem, &gpus, &count));
+    /* The catalogue knows it: whoever does not print names is spared the list. */
+    cr_assert(eq(ptr, (char *)gpus->name, NULL));
+    cr_assert(eq(ptr, copy.host.names, NULL));
+    copy.host.all_names = true;
+    tree_ok(gp_discover(&copy.host, copy.mem, &gpus, &count));
     cr_assert(eq(sz, count, 1));
     cr_assert(eq(str, (char *)gpus->name, "Nvidea A card of another name"));
 }

@@ -8,7 +8,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct tree tree;
 
@@ -32,6 +34,31 @@ Test(host, read_takes_off_one_newline)
     tree_ok(gp_host_read(&tree.host, tree.mem, "sys/a", &text));
     cr_assert(eq(str, (char *)text, "two\nlines\n"));
     cr_assert(eq(int, tree_code(gp_host_read(&tree.host, tree.mem, "sys/b", &text)), GP_E_GONE));
+}
+
+/* A thread for each of the hundred thousand reads of a fleet's captures is what its report would wait for. */
+Test(host, a_capture_in_plain_files_is_read_without_a_thread)
+{
+    char root[] = "/dev/shm/gp-host-XXXXXX";
+    gp_cleanup(gp_host_close) struct gp_host host = {.root_fd = -1};
+    const char *text;
+    char *path;
+    FILE *file;
+
+    cr_assert(ne(ptr, mkdtemp(root), NULL));
+    path = gp_printf(tree.mem, "%s/a", root);
+    file = fopen(path, "we");
+    cr_assert(ne(ptr, file, NULL));
+    for (int i = 0; i < 3000; i++)
+        (void)fputs("abc\n", file);
+    (void)fclose(file);
+    tree_ok(gp_host_open(root, false, &host));
+    tree_ok(gp_host_read(&host, tree.mem, "a", &text));
+    cr_expect(eq(sz, strlen(text), 11999));
+    cr_expect(eq(ptr, host.worker, NULL));
+    cr_expect(eq(int, tree_code(gp_host_read(&host, tree.mem, "b", &text)), GP_E_GONE));
+    cr_expect(zero(int, unlink(path)));
+    cr_expect(zero(int, rmdir(root)));
 }
 
 static const struct {

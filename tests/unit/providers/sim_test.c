@@ -150,6 +150,25 @@ Test(sim, a_read_that_hangs_makes_the_gpu_unknown)
     cr_assert(eq(int, gpu->held, GP_HELD_UNKNOWN));
 }
 
+/* A capture is read without a deadline; what somebody mounted into it is no capture. */
+Test(sim, what_is_mounted_into_a_capture_has_its_deadline)
+{
+    gp_cleanup(gp_host_close) struct gp_host around = {.root_fd = -1};
+    const char *text;
+
+    SIMULATE("two-a2");
+    tree_ok(gp_host_open("/tmp", false, &around));
+    around.io_timeout_ms = 300;
+    control("hang-read numa_node");
+    /* Without a deadline the reader could not even be killed. */
+    run("(sleep 5; echo unhang >%s/gpusim-control) 2>/dev/null &", sim.root);
+    cr_expect(eq(int, tree_code(gp_host_read(&around, sim.mem,
+                                             gp_printf(sim.mem, "%s/sys/bus/pci/devices/0000:08:00.0/numa_node",
+                                                       sim.root + strlen("/tmp/")),
+                                             &text)), GP_E_HUNG));
+    control("unhang");
+}
+
 Test(sim, who_holds_a_partition_is_named)
 {
     struct gp_layout want = cut(4, "NVIDIA A2-4Q");
