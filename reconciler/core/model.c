@@ -165,6 +165,15 @@ struct gp_unit *gp_have_unit(const struct gp_have *have, const char *name)
     return NULL;
 }
 
+/* gp_device_eq() where it is asked a hundred times for each VM: most devices differ in the function or the slot. */
+static bool is_device(const struct gp_device *have, const struct gp_device *device)
+{
+    if (device->kind == GP_DEVICE_PCI &&
+        (have->pci.function != device->pci.function || have->pci.device != device->pci.device))
+        return false;
+    return gp_device_eq(*have, *device);
+}
+
 bool gp_have_find(const struct gp_have *have, struct gp_device device, struct gp_gpu **ret_gpu,
                   struct gp_partition **ret_partition)
 {
@@ -177,7 +186,7 @@ bool gp_have_find(const struct gp_have *have, struct gp_device device, struct gp
             return true;
         }
         for (size_t p = 0; p < gpu->partition_count; p++)
-            if (gp_device_eq(device, gpu->partitions[p].device)) {
+            if (is_device(&gpu->partitions[p].device, &device)) {
                 *ret_gpu = gpu;
                 *ret_partition = &gpu->partitions[p];
                 return true;

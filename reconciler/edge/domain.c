@@ -206,7 +206,7 @@ struct gp_error *gp_domain_read(struct gp_arena *mem, const char *xml, size_t si
     const xmlNode *root, *devices;
     struct gp_error *err;
 
-    err = gp_tree_parse(xml, size, &doc);
+    err = gp_tree_parse_to_read(xml, size, &doc);
     if (err)
         return err;
     root = xmlDocGetRootElement(doc);

@@ -37,7 +37,7 @@ void gp_xml_chars_free_p(xmlChar **chars)
         xmlFree(*chars);
 }
 
-struct gp_error *gp_tree_parse(const char *xml, size_t size, xmlDoc **ret)
+static struct gp_error *parse(const char *xml, size_t size, int options, xmlDoc **ret)
 {
     gp_cleanup(ctxt_free_p) xmlParserCtxt *ctxt = NULL;
     gp_cleanup(gp_xml_doc_free_p) xmlDoc *doc = NULL;
@@ -52,7 +52,7 @@ struct gp_error *gp_tree_parse(const char *xml, size_t size, xmlDoc **ret)
     /* Neither NOENT nor HUGE: entities stay unexpanded, and libxml2's own limits (depth 256) hold.
      */
     doc = xmlCtxtReadMemory(ctxt, xml, (int)size, NULL, NULL,
-                            XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+                            XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | options);
     if (!doc) {
         const xmlError *why = xmlCtxtGetLastError(ctxt);
         const char *text = why && why->message ? why->message : "it is empty";
@@ -68,6 +68,16 @@ struct gp_error *gp_tree_parse(const char *xml, size_t size, xmlDoc **ret)
                             root ? (const char *)root->name : "");
     *ret = gp_steal(doc);
     return NULL;
+}
+
+struct gp_error *gp_tree_parse(const char *xml, size_t size, xmlDoc **ret)
+{
+    return parse(xml, size, 0, ret);
+}
+
+struct gp_error *gp_tree_parse_to_read(const char *xml, size_t size, xmlDoc **ret)
+{
+    return parse(xml, size, XML_PARSE_NOBLANKS | XML_PARSE_COMPACT, ret);
 }
 
 const char *gp_tree_text(struct gp_arena *mem, xmlDoc *doc, xmlNode *node)

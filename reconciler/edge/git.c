@@ -3,11 +3,22 @@
 #include "cleanup.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
+/* Whenever the first of its users begins, libgit2 reads all CA certificates of the host, which takes milliseconds: this one
+ * never ends. */
+static void stay(void)
+{
+    (void)git_libgit2_init();
+}
+
 void gp_git_begin(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, stay);
     (void)git_libgit2_init();
     for (int level = GIT_CONFIG_LEVEL_PROGRAMDATA; level <= GIT_CONFIG_LEVEL_GLOBAL; level++)
         /* What some user's or the host's gitconfig says (url.*.insteadOf, http.proxy) is not for

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -216,18 +217,20 @@ static bool read_answer(int in, char *line, size_t size, uint64_t deadline_ms)
  * below file://) may never do: then false, and its parent's end collects it. */
 static bool reap(pid_t pid, int *ret_status)
 {
-    enum { WAIT_MS = 2000, PAUSE_MS = 5 };
-    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
-    uint64_t deadline = monotonic_ms() + WAIT_MS;
+    enum { WAIT_MS = 2000 };
+    const uint64_t deadline = monotonic_ms() + WAIT_MS;
+    gp_cleanup(gp_close_p) int fd = pidfd_open(pid, 0);
+    struct pollfd end = {.fd = fd, .events = POLLIN};
 
     for (;;) {
         pid_t got = waitpid(pid, ret_status, WNOHANG);
+        uint64_t now = monotonic_ms();
 
         if (got == pid || (got < 0 && errno != EINTR))
             return true;
-        if (monotonic_ms() >= deadline)
+        if (now >= deadline)
             return false;
-        (void)nanosleep(&pause, NULL);
+        (void)poll(&end, 1, fd < 0 ? 1 : (int)(deadline - now));
     }
 }
 

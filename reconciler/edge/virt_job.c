@@ -102,6 +102,29 @@ bool gp_job_wait(struct gp_job *job, uint64_t deadline_ms)
     return done;
 }
 
+void gp_job_tell(struct gp_job *job, size_t progress)
+{
+    pthread_mutex_lock(&lock);
+    job->progress = progress;
+    pthread_cond_broadcast(&ended);
+    pthread_mutex_unlock(&lock);
+}
+
+bool gp_job_wait_more(struct gp_job *job, size_t before, uint64_t deadline_ms, size_t *ret_progress)
+{
+    struct timespec until = as_timespec(deadline_ms);
+    bool any;
+    int r = 0;
+
+    pthread_mutex_lock(&lock);
+    while (!job->done && job->progress <= before && r != ETIMEDOUT)
+        r = pthread_cond_timedwait(&ended, &lock, &until);
+    any = job->done || job->progress > before;
+    *ret_progress = job->progress;
+    pthread_mutex_unlock(&lock);
+    return any;
+}
+
 void gp_job_endings(uint64_t *ret)
 {
     pthread_mutex_lock(&lock);
@@ -133,9 +156,13 @@ bool gp_job_do(struct gp_job *job, struct gp_virt *virt, uint32_t timeout_ms, co
     gp_job_start(job, virt);
     if (gp_job_wait(job, gp_monotonic_ms() + timeout_ms))
         return true;
+    *ret_err = gp_job_timeout(virt, timeout_ms, what);
+    return false;
+}
+
+struct gp_error *gp_job_timeout(struct gp_virt *virt, uint32_t timeout_ms, const char *what)
+{
     if (virt)
         atomic_store(&virt->hung, true);
-    *ret_err =
-        gp_error_new(GP_E_TIMEOUT, "libvirt did not answer within %u ms: %s", timeout_ms, what);
-    return false;
+    return gp_error_new(GP_E_TIMEOUT, "libvirt did not answer within %u ms: %s", timeout_ms, what);
 }

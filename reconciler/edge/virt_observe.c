@@ -6,11 +6,15 @@
 #include "virt_private.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "domain.h"
 #include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Whoever waits reads so many definitions while libvirtd is asked for the next. */
+enum { TELL_EVERY = 16 };
 
 enum filter { RUNNING, PAUSED, SHUTOFF, PERSISTENT, AUTOSTART, MANAGED_SAVE, FILTERS };
 
@@ -151,8 +155,13 @@ static void observe_run(struct gp_job *job)
     job->err = list_all(observe);
     for (unsigned i = 0; i < FILTERS && !job->err; i++)
         job->err = list_filtered(observe, i);
-    for (size_t i = 0; i < observe->count && !job->err && !atomic_load(&job->given_up); i++)
+    for (size_t i = 0; i < observe->count && !job->err && !atomic_load(&job->given_up); i++) {
         job->err = read_one(observe, &observe->seen[i]);
+        if (!job->err && (i + 1) % TELL_EVERY == 0)
+            gp_job_tell(job, i + 1);
+    }
+    if (!job->err)
+        gp_job_tell(job, observe->count);
 }
 
 static enum gp_power power_of(const struct seen *seen)
@@ -163,40 +172,58 @@ static enum gp_power power_of(const struct seen *seen)
                                   : GP_POWER_OTHER;
 }
 
-static struct gp_error *take(struct gp_arena *mem, struct observe_job *observe,
-                             struct gp_have *have)
+/* Adds the domain to @have, unless it is gone by now. */
+static struct gp_error *take(struct gp_arena *mem, const struct seen *seen, struct gp_have *have)
 {
-    have->libvirt_version = (uint32_t)observe->version;
-    have->hypervisor_is_mock = observe->mock;
+    struct gp_virt_seen see = {
+        .inactive = seen->inactive,
+        .live = seen->live,
+        .persistent = is_in(seen, PERSISTENT),
+        .autostart = is_in(seen, AUTOSTART),
+        .managed_save = is_in(seen, MANAGED_SAVE),
+        .job = seen->job,
+        .power = power_of(seen),
+    };
+    struct gp_error *err;
+    struct gp_vm vm;
+
+    if (!seen->inactive && !seen->live)
+        return NULL;
+    err = gp_virt_vm(mem, &see, have->machine_id, &vm);
+    if (err && err->code == GP_E_GONE) {
+        gp_error_free(err);
+        return NULL;
+    }
+    if (err)
+        return gp_error_wrap(err, "vm %s", virDomainGetName(seen->domain));
+    *gp_push(mem, have->vms, have->vm_count) = vm;
+    return NULL;
+}
+
+/* Takes each domain as soon as it was read; what the job has told of, it changes no more. */
+static struct gp_error *take_all(struct gp_arena *mem, struct observe_job *observe, struct gp_have *have)
+{
+    const uint64_t deadline_ms = gp_monotonic_ms() + GP_VIRT_CALL_MS;
+    size_t taken = 0, told;
+
     have->vms = NULL;
     have->vm_count = 0;
-    for (size_t i = 0; i < observe->count; i++) {
-        const struct seen *seen = &observe->seen[i];
-        struct gp_virt_seen see = {
-            .inactive = seen->inactive,
-            .live = seen->live,
-            .persistent = is_in(seen, PERSISTENT),
-            .autostart = is_in(seen, AUTOSTART),
-            .managed_save = is_in(seen, MANAGED_SAVE),
-            .job = seen->job,
-            .power = power_of(seen),
-        };
-        struct gp_error *err;
-        struct gp_vm vm;
+    for (;;) {
+        if (!gp_job_wait_more(&observe->job, taken, deadline_ms, &told))
+            return gp_job_timeout(observe->job.virt, GP_VIRT_CALL_MS, "looking at all domains");
+        if (told == taken)
+            break; /* it is done, and there is no more */
+        while (taken < told) {
+            struct gp_error *err = take(mem, &observe->seen[taken++], have);
 
-        if (!seen->inactive && !seen->live)
-            continue;
-        err = gp_virt_vm(mem, &see, have->machine_id, &vm);
-        if (err && err->code == GP_E_GONE) {
-            gp_error_free(err);
-            continue;
+            if (err)
+                return err;
         }
-        if (err)
-            return gp_error_wrap(err, "vm %s", virDomainGetName(seen->domain));
-        *gp_push(mem, have->vms, have->vm_count) = vm;
     }
+    have->libvirt_version = (uint32_t)observe->version;
+    have->hypervisor_is_mock = observe->mock;
     gp_virt_sort(have);
-    return NULL;
+    return gp_steal(observe->job.err);
 }
 
 static struct observe_job *observe_new(void)
@@ -218,8 +245,8 @@ struct gp_error *gp_virt_observe(struct gp_virt *virt, struct gp_arena *mem, str
     if (err)
         return err;
     observe = observe_new();
-    if (gp_job_do(&observe->job, virt, GP_VIRT_CALL_MS, "looking at all domains", &err))
-        err = gp_steal(observe->job.err) ?: take(mem, observe, have);
+    gp_job_start(&observe->job, virt);
+    err = take_all(mem, observe, have);
     gp_job_put(&observe->job);
     return err ? gp_error_wrap(err, "the domains of %s could not be read", virt->uri) : NULL;
 }

@@ -44,6 +44,7 @@ struct gp_job {
     /* private to virt_job.c */
     atomic_int refs;
     atomic_bool given_up; /* run() may look: nobody waits any more, begin nothing new */
+    size_t progress;      /* under the lock of virt_job.c, as done is */
     bool done;
 };
 
@@ -52,6 +53,10 @@ void gp_job_start(struct gp_job *job, struct gp_virt *virt);
 /* Waits until @job is done; false at the deadline. */
 bool gp_job_wait(struct gp_job *job, uint64_t deadline_ms);
 bool gp_job_done(struct gp_job *job);
+/* From within run(): the first @progress of its results are final and whoever waits may use them. */
+void gp_job_tell(struct gp_job *job, size_t progress);
+/* Waits until it has told of more than @before, is done, or the deadline; false at the deadline. */
+bool gp_job_wait_more(struct gp_job *job, size_t before, uint64_t deadline_ms, size_t *ret_progress);
 /* Waits until more jobs of the process have ended than @before, or the deadline. */
 void gp_job_wait_any(uint64_t before, uint64_t deadline_ms);
 void gp_job_endings(uint64_t *ret);
@@ -62,6 +67,8 @@ void gp_job_put(struct gp_job *job);
  * as hung. In both cases the caller puts the job. */
 bool gp_job_do(struct gp_job *job, struct gp_virt *virt, uint32_t timeout_ms, const char *what,
                struct gp_error **ret_err);
+/* What gp_job_do() does at the deadline: the error, and @virt counts as hung. */
+struct gp_error *gp_job_timeout(struct gp_virt *virt, uint32_t timeout_ms, const char *what) GP_MUST_CHECK;
 
 struct gp_virt *gp_virt_ref(struct gp_virt *virt);
 void gp_virt_unref(
