@@ -36,11 +36,14 @@ static const char *host_of(const char *capture)
     return slash && slash[1] ? slash + 1 : capture;
 }
 
-static struct gp_error *plan_one(struct gp_cli *cli, const char *capture, struct gp_pass *pass)
+/* @first: what it read is wanted on every host; NULL: this is the first. */
+static struct gp_error *plan_one(struct gp_cli *cli, const char *capture, const struct gp_pass *first,
+                                 struct gp_pass *pass)
 {
     struct gp_pass_options options = cli->pass;
     struct gp_error *err;
 
+    options.like = first;
     if (capture) {
         options.root = capture;
         options.host = options.host ? options.host : host_of(capture);
@@ -65,7 +68,8 @@ static int run(struct gp_cli *cli)
     if (!passes || !pointers)
         abort();
     for (; opened < count && exit == GP_EXIT_OK; opened++) {
-        struct gp_error *err = plan_one(cli, capture_count ? captures[opened] : NULL, &passes[opened]);
+        struct gp_error *err = plan_one(cli, capture_count ? captures[opened] : NULL,
+                                       opened ? passes : NULL, &passes[opened]);
 
         pointers[opened] = &passes[opened];
         if (err)

@@ -177,12 +177,28 @@ static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir)
     }
 }
 
+/* Three hundred captures are judged by one declaration. */
+static void desire_like(struct gp_pass *pass, const struct gp_pass *other)
+{
+    pass->load = other->load;
+    pass->git_state = other->git_state;
+    pass->git_why = other->git_why;
+    pass->commit = other->commit;
+    pass->refused = other->refused;
+    pass->allowed_removal = other->allowed_removal;
+    pass->desire_exit = other->desire_exit;
+}
+
 struct gp_error *gp_pass_desire(struct gp_pass *pass)
 {
     char *temporary = NULL;
     const char *dir = NULL;
     struct gp_error *err;
 
+    if (pass->options.like) {
+        desire_like(pass, pass->options.like);
+        return NULL;
+    }
     if (pass->options.dir)
         return desire_dir(pass);
     if (!pass->options.git_url && pass->agent->remote_count == 0)

@@ -51,6 +51,7 @@ struct gp_pass_options {
     bool simulate;       /* changing something under a root other than "/" is meant */
     bool change;         /* this pass may change the host: takes the lock and a read-write connection */
     bool offline;        /* no fetch: the newest verified commit */
+    const struct gp_pass *like; /* what this one read is wanted here too, and outlives this pass; NULL: it is read */
 };
 
 struct gp_run;
