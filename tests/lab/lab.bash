@@ -97,6 +97,11 @@ given() {
 
 # gpus MODEL MODEL: what the two devices are from now on; every partition is gone.
 gpus() {
+    # Fact: a PF that is removed while its driver leaves VFs on leaves them behind, and the kernel stumbles over them.
+    /usr/lib/nvidia/sriov-manage -d ALL >/dev/null || :
+    for address in 0000:01:00.0 0000:02:00.0; do
+        [ "$(cat "$devices/$address/sriov_numvfs")" = 0 ] || echo 0 >"$devices/$address/sriov_numvfs"
+    done
     rmmod labgpu
     # So that it is the same after a reboot.
     echo "0000:01:00.0=$1,0000:02:00.0=$2" >/lab/gpus
