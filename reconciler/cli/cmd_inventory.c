@@ -60,10 +60,10 @@ static json_t *partitions_json(struct gp_arena *mem, const struct gp_have *have,
         if (!p->live)
             continue;
         (void)json_array_append_new(
-            array, json_pack("{s:i, s:o, s:o, s:o, s:o}", "index", (int)p->index, "address",
+            array, json_pack("{s:i, s:o, s:o, s:o, s:o, s:b}", "index", (int)p->index, "address",
                              gp_text_json(pci ? gp_pci_text(mem, p->device.pci) : NULL), "uuid",
                              gp_text_json(mdev ? p->device.uuid : NULL), "profile", gp_text_json(p->profile), "vm",
-                             gp_text_json(vm_of_partition(mem, have, gpu, p))));
+                             gp_text_json(vm_of_partition(mem, have, gpu, p)), "quarantined", p->quarantined));
     }
     return array;
 }
@@ -170,9 +170,11 @@ static void print_gpu(struct gp_arena *mem, const struct gp_have *have, const st
         const struct gp_partition *p = &gpu->partitions[i];
         const char *vm = p->live ? vm_of_partition(mem, have, gpu, p) : NULL;
 
-        if (p->live)
-            (void)printf("    %s/%u  %s  %s  %s%s\n", gpu->id, p->index, gp_device_text(mem, p->device),
-                         p->profile ? p->profile : "-", vm ? vm : "free", p->held == GP_HELD_YES ? ", in use" : "");
+        if (p->live || p->quarantined)
+            (void)printf("    %s/%u  %s  %s  %s%s%s\n", gpu->id, p->index, gp_device_text(mem, p->device),
+                         p->profile ? p->profile : "-", vm ? vm : p->quarantined ? "given to nobody" : "free",
+                         p->held == GP_HELD_YES ? ", in use" : "",
+                         p->quarantined ? ", quarantined: it failed its check" : "");
     }
     print_valid(mem, gpu);
 }

@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "journal.h"
+#include "quarantine.h"
 #include "registry.h"
 #include "run.h"
 #include "text.h"
@@ -212,23 +213,6 @@ static struct gp_error *do_step(const struct gp_wave *wave, const struct gp_step
     }
 }
 
-/* A partition that is taken away takes its quarantine along: what is made in its place is another one. */
-static struct gp_error *end_quarantine(const struct gp_wave *wave, const struct gp_step *step)
-{
-    struct gp_pass *pass = wave->pass;
-    const struct gp_strings *quarantined = &gp_pass_memory(pass, wave->mem)->quarantined;
-    struct gp_error *err = NULL;
-
-    for (size_t i = 0; !err && i < quarantined->count; i++) {
-        if (!gp_step_takes_away(wave->mem, step, quarantined->items[i]))
-            continue;
-        (void)pthread_mutex_lock(&pass->state_lock);
-        err = gp_state_set_quarantined(pass->state, quarantined->items[i], false);
-        (void)pthread_mutex_unlock(&pass->state_lock);
-    }
-    return err;
-}
-
 static struct gp_error *run_one(const struct gp_wave *wave, const struct gp_step *step)
 {
     const char *text = step_text(wave->mem, step);
@@ -238,12 +222,14 @@ static struct gp_error *run_one(const struct gp_wave *wave, const struct gp_step
     err = do_step(wave, step);
     if (err) {
         gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+        const char *also = gp_quarantine_begin(wave, step, err);
 
-        tell(wave, step, GP_EVENT_STEP_FAILED, gp_printf(wave->mem, "%s failed: %s", text, line));
-        return gp_error_wrap(err, "step %s", text);
+        tell(wave, step, GP_EVENT_STEP_FAILED,
+             gp_printf(wave->mem, "%s failed: %s%s%s", text, line, also ? ". " : "", also ? also : ""));
+        return also ? gp_error_wrap(err, "%s; step %s", also, text) : gp_error_wrap(err, "step %s", text);
     }
     tell(wave, step, GP_EVENT_STEP_DONE, text);
-    return end_quarantine(wave, step);
+    return gp_quarantine_end(wave, step);
 }
 
 /* Takes @err. No guest waits for a program that does not come up. */
