@@ -98,8 +98,10 @@ const struct gp_rule gp_rules[] = {
      "reserveMemory.",
      "Give the guests less memory, bind fewer of them on this host, or lower reserveMemory in its GpuAgent."},
     {"GP-E201", "Host has no GPU for the pool",
-     "The pool names this host, and no GPU of it fits match and select.",
-     "Take the host out of the pool's hosts, or make match and select fit one of the GPUs that the message lists."},
+     "The pool names this host, and no GPU of it fits match and select; or the GPU that a VM had is gone, and there is no "
+     "other for it.",
+     "Take the host out of the pool's hosts, or make match and select fit one of the GPUs that the message lists. A VM "
+     "whose GPU is gone waits for the card, for a partition elsewhere, or for ifUnrestorable: without-gpu."},
     {"GP-E202", "GPU cannot be partitioned yet",
      "A GPU of the pool lacks something before it can be partitioned: firmware setting, driver or tool.",
      "Do what the message says is missing; `gpupart inventory` shows the same reason until it is done."},

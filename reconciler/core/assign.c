@@ -138,6 +138,52 @@ static struct lack look_for_lack(struct gp_resolve *r, size_t vm)
     return lack;
 }
 
+/* Whether a guest could start with that device, now or when this pass is done: a GPU in a pool may be about to get the VF
+ * of that address, and one in no pool is never changed. */
+static bool is_there(struct gp_resolve *r, struct gp_device device)
+{
+    struct gp_gpu *gpu;
+    struct gp_partition *partition;
+
+    if (!gp_have_find(r->have, device, &gpu, &partition))
+        return false;
+    return !partition || partition->live || r->claims[gpu - r->have->gpus].pool;
+}
+
+/* Its device of a GPU that is gone: neither is the device there, nor is what now is in the GPU's place the pool's. NULL:
+ * none. */
+static const struct gp_hostdev *lost_device(struct gp_resolve *r, size_t n)
+{
+    const struct gp_vm *vm = &r->have->vms[n];
+
+    for (size_t d = 0; d < vm->persistent_count; d++) {
+        const struct gp_hostdev *dev = &vm->persistent_devs[d];
+        struct gp_spot spot;
+
+        if (dev->ours && !is_there(r, dev->device) &&
+            (!gp_spot_of_hostdev(r->have, vm, dev, &spot) || r->claims[spot.gpu].pool != r->wishes[n].pool))
+            return dev;
+    }
+    return NULL;
+}
+
+/* There is no partition for it. Where that is since its GPU is gone it keeps the device in its definition, which does
+ * not start without it: a guest without the GPU that its user needs is up only where that was asked for. */
+static void leave_without(struct gp_resolve *r, size_t vm)
+{
+    const struct gp_hostdev *lost = r->wishes[vm].binding->without_gpu ? NULL : lost_device(r, vm);
+    struct gp_goal_vm *goal = &r->goal->vms[vm];
+
+    if (!lost) {
+        goal->pending = true;
+        return;
+    }
+    gp_resolve_block_vm(r, goal, "GP-E201", goal->cause,
+                        "the GPU of '%s' is gone, and there is no other for it: %s stays in its definition, so that it "
+                        "does not start without a GPU (ifUnrestorable of binding '%s': stay-down)",
+                        goal->name, gp_device_text(r->mem, lost->device), goal->binding);
+}
+
 static void assign(struct gp_resolve *r, size_t vm)
 {
     const struct gp_wish *wish = &r->wishes[vm];
@@ -155,7 +201,7 @@ static void assign(struct gp_resolve *r, size_t vm)
             best = n;
     }
     if (best == SIZE_MAX) {
-        goal->pending = true;
+        leave_without(r, vm);
         return;
     }
     slot = best_slot(&r->claims[best]);

@@ -76,10 +76,13 @@ gp_ends 0 drift
 exchange slot3 l4
 control clear-log
 gone "another card is in its place"
-# untouched: nothing was written to any card, and no guest is defined with one that is not the pool's.
+# untouched: nothing was written to any card, and the guests are defined with what they had, so that they do not start
+# without a GPU.
 untouched() {
     expect "" cat "$GPUPART_ROOT/gpusim-log"
-    expect " " echo "$(partition vdi-1) $(partition vdi-2)"
+    expect "$given" echo "$(partition vdi-1) $(partition vdi-2)"
+    grep -q "GP-E201: the GPU of 'vdi-1' is gone, and there is no other for it: 0000:08:00.4 stays in its definition" out ||
+        fail "nobody says why vdi-1 keeps what is not there: $(cat out)"
 }
 gp_ends 4 reconcile
 grep -q "GP-E201: demo has no GPU for pool 'vdi'; GPUs here: slot3 NVIDIA L4, slot5 NVIDIA A2" out ||

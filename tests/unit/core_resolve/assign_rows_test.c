@@ -53,6 +53,22 @@ static void after_a_reboot(struct world *world)
         (struct gp_device){.kind = GP_DEVICE_MDEV, .uuid = "3deab9a4-0000-5000-8000-000000000001"};
 }
 
+/* Of a GPU that is not there; the one that is has one partition. */
+static void gpu_gone(struct world *world)
+{
+    struct gp_vm *vm = &world->have.vms[1];
+
+    after_a_reboot(world);
+    vm->mark->partition = "slot9/2";
+    world->cluster.pools[0].count = 1;
+}
+
+static void gpu_gone_and_may_do_without(struct world *world)
+{
+    gpu_gone(world);
+    world->declaration.bindings[0]->without_gpu = true;
+}
+
 static void vfs_gone(struct world *world)
 {
     world_give(world, &world->have.vms[1], &world->have.gpus[0], 2, false);
@@ -183,6 +199,16 @@ static const struct resolve_row rows[] = {
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: slot3/2\nc: left alone\n", ""},
     {"a mdev that is gone is known by its mark", after_a_reboot,
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: slot3/2\n", ""},
+    {"the device of a GPU that is gone stays, so that nobody starts without one", gpu_gone,
+     "slot3: partitioned 1 NVIDIA A2-16Q\na: slot3/0\n"
+     "b: GP-E201 the GPU of 'b' is gone, and there is no other for it: 3deab9a4-0000-5000-8000-000000000001 stays in its "
+     "definition, so that it does not start without a GPU (ifUnrestorable of binding 'desktops': stay-down)\n",
+     "error GP-E201 vm/b: the GPU of 'b' is gone, and there is no other for it: 3deab9a4-0000-5000-8000-000000000001 "
+     "stays in its definition, so that it does not start without a GPU (ifUnrestorable of binding 'desktops': "
+     "stay-down)\n"},
+    {"unless it may", gpu_gone_and_may_do_without, "slot3: partitioned 1 NVIDIA A2-16Q\na: slot3/0\nb: pending\n",
+     "warning GP-W306 pool/vdi: pool 'vdi' has 1 partitions on kvm-a, 1 of them for its 2 VMs; pending: b; "
+     "valid counts of slot3: 1, 2, 4, 8, 16\n"},
     {"a VF that is gone is known by its address", vfs_gone,
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: slot3/2\n", ""},
     {"quarantined counts as taken", quarantined,
