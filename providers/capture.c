@@ -16,6 +16,7 @@
 
 #define LINKS_AT_MOST 40
 #define CPUINFO       "proc/cpuinfo"
+#define MEMINFO       "proc/meminfo"
 #define MDEVCTL       "etc/mdevctl.d"
 
 struct gp_capture {
@@ -190,7 +191,7 @@ static const char *place(struct gp_capture *capture, const char *path, bool last
 static bool is_ours(const char *path)
 {
     return gp_starts_with(path, "sys/") || gp_starts_with(path, "dev/vfio/") || gp_streq(path, "etc/machine-id") ||
-           gp_streq(path, "proc/sys/kernel/osrelease") || gp_streq(path, CPUINFO) ||
+           gp_streq(path, "proc/sys/kernel/osrelease") || gp_streq(path, CPUINFO) || gp_streq(path, MEMINFO) ||
            gp_starts_with(path, MDEVCTL) || strstr(path, "libvirt-guests");
 }
 
@@ -235,6 +236,9 @@ static void save_read(struct gp_capture *capture, const char *path, const void *
         save_cpuinfo(capture, bytes, size);
         return;
     }
+    /* How much there is in all, which stands in the first line; the rest changes all the time. */
+    if (gp_streq(path, MEMINFO) && memchr(bytes, '\n', size))
+        size = (size_t)((const char *)memchr(bytes, '\n', size) - (const char *)bytes) + 1;
     if (strstr(path, "libvirt-guests")) {
         save_shutdown(capture, path, bytes, size);
         return;

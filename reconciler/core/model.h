@@ -328,6 +328,7 @@ struct gp_unit {
 struct gp_have {
     const char *host, *machine_id;
     bool nested;       /* this host is itself a guest */
+    uint64_t memory;   /* of the host, bytes; 0: unknown */
     const char *guests_saved; /* the file in which libvirt-guests is told to save guests at shutdown; NULL: it is not */
     struct gp_gpu *gpus; /* by address */
     size_t gpu_count;

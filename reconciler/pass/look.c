@@ -97,15 +97,12 @@ static void hold_back_failures(struct gp_pass *pass, const char *approved)
 struct gp_plan_input gp_pass_plan_input(const struct gp_pass *pass, const struct gp_goal *goal,
                                         const struct gp_have *have)
 {
-    const bool real = gp_streq(pass->options.root, "/");
-    const long pages = real ? sysconf(_SC_PHYS_PAGES) : 0, size = real ? sysconf(_SC_PAGESIZE) : 0;
-
     return (struct gp_plan_input){
         .goal = goal,
         .have = have,
         .mechanism = gp_registry_mechanism,
         .reserve_memory = pass->agent->reserve_memory,
-        .host_memory = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0,
+        .host_memory = have->memory,
     };
 }
 

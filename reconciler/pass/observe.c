@@ -54,6 +54,19 @@ static bool is_nested(struct gp_host *host, struct gp_arena *mem)
     return flags && (!end || flags < end);
 }
 
+/* Fact: proc(5), /proc/meminfo: "MemTotal: N kB", where kB is 1024 bytes. */
+static uint64_t total_memory(struct gp_host *host, struct gp_arena *mem)
+{
+    const char *text = NULL;
+    struct gp_error *err = gp_host_read(host, mem, "proc/meminfo", &text);
+    unsigned long long kib = 0;
+
+    if (err || sscanf(text, "MemTotal: %llu kB", &kib) != 1 || kib > UINT64_MAX / 1024)
+        kib = 0;
+    gp_error_free(err);
+    return (uint64_t)kib * 1024;
+}
+
 /* A GPU or VM that GpuAgent says never to touch is seen, and its quarantined partitions are marked. */
 static void mark_quarantined(const struct gp_memory *memory, struct gp_arena *mem, struct gp_have *have)
 {
@@ -96,6 +109,7 @@ struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_host *host, str
     gp_pass_place_guests(host, mem, have);
     gp_pass_observe_units(pass, host, mem, have);
     have->nested = is_nested(host, mem);
+    have->memory = total_memory(host, mem);
     have->guests_saved = gp_guests_saved(host, mem);
     (void)pthread_mutex_lock(&pass->state_lock);
     mark_quarantined(gp_state_memory(pass->state), mem, have);

@@ -39,7 +39,8 @@ kill %1
 
 # Nothing but what was looked at, and nothing of the guests beyond their devices.
 expect "capture.json dev etc libvirt proc sys usr" echo $(ls held)
-expect "cpuinfo sys" echo $(ls held/proc)
+expect "cpuinfo meminfo sys" echo $(ls held/proc)
+expect 1 wc -l <held/proc/meminfo
 expect 2 wc -l <held/proc/cpuinfo
 # The names of its GPUs alone, so that it reads the same where pci.ids is older.
 expect "misc" ls held/usr/share
