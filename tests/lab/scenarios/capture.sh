@@ -1,0 +1,48 @@
+# What is captured of the lab is the lab again, in it and outside it (capture.outside): the same inventory and the same plan, for
+# a guest that runs with its partition and one that is off.
+# lab: trixie bookworm
+# gpus: b50 b50
+
+declare_count() {
+    cat >fleet/clusters/demo.yaml <<END
+apiVersion: gpupart/v1
+kind: GpuCluster
+metadata: {name: demo}
+spec:
+  hosts: [{name: lab}]
+  pools:
+    - {name: vdi, mode: partitioned, match: {vendor: intel}, partitions: {count: $1}}
+  acceptRisk: [boot-display, nested]
+---
+apiVersion: gpupart/v1
+kind: GpuBinding
+metadata: {name: desktops, cluster: demo}
+spec:
+  pool: vdi
+  vms: [{name: "vdi-*", host: lab}]
+END
+    commit "$1 in each"
+}
+
+repository
+declare_count 2
+domain vdi-1
+domain vdi-2
+gp_ends 0 reconcile
+start vdi-1
+declare_count 3
+gp_ends 0 capture captured
+gp_ends 0 inventory --format json
+mv out inventory.json
+gp_ends 0 plan --dir fleet/clusters --format json
+mv out plan.json
+expect 1 jq '.summary.vmsStopped' plan.json
+
+again() {
+    gpupart --root captured --state "$HOME/none" inventory --format json
+}
+again >inventory-again
+cmp inventory.json inventory-again || fail "another inventory: $(diff inventory.json inventory-again)"
+rm -rf /lab/capture
+mkdir /lab/capture
+tar -C "$HOME" -cf /lab/capture/captured.tar captured fleet/clusters inventory.json plan.json -C /var/lib gpupart -C /etc gpupart/agent.yaml
