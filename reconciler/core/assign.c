@@ -10,7 +10,7 @@ static bool is_quarantined(struct gp_resolve *r, struct gp_spot spot)
         spot.whole ? NULL : gp_gpu_partition(&r->have->gpus[spot.gpu], spot.index);
 
     return (partition && partition->quarantined) ||
-           (memory && gp_strings_has(&memory->quarantined, gp_spot_text(r, spot)));
+           (memory && gp_strings_have(&memory->quarantined, gp_spot_text(r, spot)));
 }
 
 static void add_slot(struct gp_resolve *r, size_t gpu, uint32_t index, bool quarantined)

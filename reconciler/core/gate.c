@@ -64,7 +64,7 @@ static const char *paused_as(const struct gate *gate, const char *kind, const ch
 {
     const char *object = kind ? gp_printf(gate->mem, "%s/%s", kind, name) : name;
 
-    return gp_strings_has(gate->input->paused, object) ? object : NULL;
+    return gp_strings_have(gate->input->paused, object) ? object : NULL;
 }
 
 static const char *paused_name(const struct gate *gate, const struct gp_strings *names,
@@ -273,8 +273,8 @@ static void gate_by_approval(struct gate *gate, struct gp_set *set, const char *
 
 static bool is_in(const struct gp_set *set, const char *key)
 {
-    return (gp_starts_with(key, "gpu/") && gp_strings_has(&set->gpus, key + strlen("gpu/"))) ||
-           (gp_starts_with(key, "vm/") && gp_strings_has(&set->vms, key + strlen("vm/")));
+    return (gp_starts_with(key, "gpu/") && gp_strings_have(&set->gpus, key + strlen("gpu/"))) ||
+           (gp_starts_with(key, "vm/") && gp_strings_have(&set->vms, key + strlen("vm/")));
 }
 
 /* Drift has a rule of its own; a change that nobody lets happen is one that wants an approval. */

@@ -52,14 +52,6 @@ void gp_resolve_block_untouchable(struct gp_resolve *r, size_t n)
                         r->have->vms[n].untouchable);
 }
 
-bool gp_strings_has(const struct gp_strings *strings, const char *text)
-{
-    for (size_t n = 0; n < strings->count; n++)
-        if (gp_streq(strings->items[n], text))
-            return true;
-    return false;
-}
-
 static int compare_place(struct gp_span a, struct gp_span b)
 {
     int order = gp_strcmp(a.source ? a.source->name : NULL, b.source ? b.source->name : NULL);
@@ -136,7 +128,7 @@ static void list_units(struct gp_resolve *r)
         *gp_push(r->mem, r->goal->units, r->goal->unit_count) = (struct gp_goal_unit){
             .name = unit->name,
             .run = unit->state == GP_UNIT_ACTIVE ||
-                   (r->input->memory && gp_strings_has(&r->input->memory->owed_units, unit->name)),
+                   (r->input->memory && gp_strings_have(&r->input->memory->owed_units, unit->name)),
         };
     }
 }

@@ -88,7 +88,6 @@ void gp_resolve_assign(struct gp_resolve *r);
 /* What is known of bound guests and of the host that could spoil their partition. */
 void gp_resolve_guests(struct gp_resolve *r);
 
-bool gp_strings_has(const struct gp_strings *strings, const char *text);
 /* Whether @vm has a hostdev of ours in either definition. */
 bool gp_vm_is_ours(const struct gp_vm *vm);
 /* The partition that @device is, also while it does not exist: a VF's address can be told from its PF. */

@@ -179,7 +179,7 @@ static void check_takeover(struct gp_resolve *r, size_t n)
 
     if (!gpu->count || pool->takeover ||
         gp_memory_applied_gpu(r->mem, r->input->memory, gpu) ||
-        (r->input->approved && gp_strings_has(r->input->approved, object)))
+        (r->input->approved && gp_strings_have(r->input->approved, object)))
         return;
     gp_resolve_block_gpu(r, goal, "GP-E503", goal->cause,
                          "%s is '%s' already, not '%s': pool '%s' needs 'takeover: true', or "

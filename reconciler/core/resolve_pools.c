@@ -16,7 +16,7 @@ static bool names_host(const struct gp_pool_decl *pool, const char *host)
 
 static bool names_host_outright(const struct gp_pool_decl *pool, const char *host)
 {
-    return gp_strings_has(&pool->hosts, host);
+    return gp_strings_have(&pool->hosts, host);
 }
 
 static bool vendor_is(const char *vendor, uint16_t id)
@@ -51,17 +51,17 @@ static bool selects(struct gp_arena *mem, const struct gp_select *select, const 
 {
     if (!select->slots.count && !select->addresses.count && !select->serials.count)
         return true;
-    return (gpu->slot && gp_strings_has(&select->slots, gpu->slot)) ||
-           (gpu->serial && gp_strings_has(&select->serials, gpu->serial)) ||
-           gp_strings_has(&select->addresses, gp_pci_text(mem, gpu->address));
+    return (gpu->slot && gp_strings_have(&select->slots, gpu->slot)) ||
+           (gpu->serial && gp_strings_have(&select->serials, gpu->serial)) ||
+           gp_strings_have(&select->addresses, gp_pci_text(mem, gpu->address));
 }
 
 static bool forbidden(struct gp_resolve *r, const struct gp_gpu *gpu)
 {
     const struct gp_strings *never = &r->input->agent->never_touch_gpus;
 
-    return gp_strings_has(never, gp_pci_text(r->mem, gpu->address)) ||
-           gp_strings_has(never, gpu->id) || (gpu->slot && gp_strings_has(never, gpu->slot));
+    return gp_strings_have(never, gp_pci_text(r->mem, gpu->address)) ||
+           gp_strings_have(never, gpu->id) || (gpu->slot && gp_strings_have(never, gpu->slot));
 }
 
 static void second_pool(struct gp_resolve *r, size_t n, const struct gp_pool_decl *second)
