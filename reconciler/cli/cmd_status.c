@@ -170,7 +170,9 @@ static void print_text(struct view *view)
 
     (void)printf("host %s, cluster %s, commit %s\n", pass->host_name,
                  pass->goal && pass->goal->cluster ? pass->goal->cluster : "none",
-                 commit ? gp_strndup(pass->mem, commit, 12) : "none verified");
+                 commit                              ? gp_strndup(pass->mem, commit, 12)
+                 : gp_state_verified_lost(pass->state) ? "not known"
+                                                       : "none verified");
     gp_pauses_print(pass->mem, &view->pauses);
     for (size_t i = 0; i < view->condition_count; i++)
         if (gp_streq(view->conditions[i].object, "host"))

@@ -41,9 +41,11 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
 static void tell(const struct gp_pass *pass)
 {
-    const char *verified = gp_state_verified(pass->state);
+    const char *verified = gp_state_verified(pass->state), *lost = gp_state_verified_lost(pass->state);
 
-    (void)printf("newest verified commit: %s", verified ? verified : "none yet");
+    (void)printf("newest verified commit: %s", verified ? verified : lost ? "not known: " : "none yet");
+    if (lost)
+        (void)printf("%s", lost);
     if (verified)
         (void)printf(", since %s", gp_time_text(pass->mem, gp_state_verified_since_us(pass->state)));
     (void)printf("\nfloor: %s\nmode: %s\n", pass->agent->floor ? pass->agent->floor : "none",
@@ -55,7 +57,11 @@ static void tell(const struct gp_pass *pass)
 static struct gp_error *reset(struct gp_pass *pass)
 {
     const char *dir = gp_printf(pass->mem, "%s/git", pass->options.state), *signer = NULL, *message;
-    const char *before = gp_state_verified(pass->state);
+    const char *verified = gp_state_verified(pass->state);
+    /* A copy: the state's own is gone with the change. */
+    const char *before = verified                             ? gp_strndup(pass->mem, verified, 12)
+                         : gp_state_verified_lost(pass->state) ? "unknown"
+                                                               : "none";
     struct gp_error *err = NULL;
 
     if (pass->agent->trust_ssh)
@@ -63,9 +69,9 @@ static struct gp_error *reset(struct gp_pass *pass)
     if (!err)
         err = gp_state_set_verified(pass->state, commit);
     if (err)
-        return gp_error_wrap(err, "the newest verified commit stays %s", before ? before : "unset");
-    message = gp_printf(pass->mem, "the newest verified commit is %.12s now, not %.12s, says %s: %s", commit,
-                        before ? before : "none", gp_break_glass_user(pass->mem), reason);
+        return gp_error_wrap(err, "the newest verified commit stays %s", before);
+    message = gp_printf(pass->mem, "the newest verified commit is %.12s now, not %s, says %s: %s", commit,
+                        before, gp_break_glass_user(pass->mem), reason);
     gp_break_glass_tell(pass, GP_EVENT_APPROVED, "host", message);
     (void)printf("%s\n", message);
     return NULL;

@@ -20,9 +20,12 @@ struct gp_error *gp_cli_look(struct gp_pass *pass, int *ret_exit)
     struct gp_error *err;
 
     *ret_exit = GP_EXIT_OK;
-    if (!pass->options.dir && !pass->options.git_url && !gp_state_verified(pass->state))
+    if (!pass->options.dir && !pass->options.git_url && !gp_state_verified(pass->state) &&
+        !gp_state_verified_lost(pass->state))
         return gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
     err = gp_pass_plan(pass, NULL);
+    if (!err && pass->unknown)
+        err = gp_error_new(GP_E_REFUSED, "%s", pass->refused);
     if (!err)
         return NULL;
     if (err->code == GP_E_INVALID)

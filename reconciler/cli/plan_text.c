@@ -130,7 +130,7 @@ void gp_plan_text_print(FILE *out, struct gp_pass *pass)
 {
     const struct gp_plan *plan = pass->plan;
 
-    if (!pass->goal->declared)
+    if (!pass->goal->declared && !pass->unknown)
         (void)fprintf(out, "host %s is not in exactly one cluster: it is only observed\n", pass->host_name);
     (void)fprintf(out, "plan %s for %s on host %s%s%s: %s\n", plan->id,
                   pass->goal->cluster ? pass->goal->cluster : "no cluster", pass->host_name,

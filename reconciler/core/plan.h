@@ -203,6 +203,7 @@ struct gp_resolve_input {
     const struct gp_have *have;
     const struct gp_memory *memory;
     gp_mechanism_lookup *mechanism;
+    bool unknown;             /* what is wanted cannot be told: nobody is to blame for not being declared */
     uint32_t allowed_removal; /* of the commit's trailer; 0: it has none */
     /* GP-E311 is only told: nothing is applied from here, or a person who saw the plan named its id. */
     bool removal_warns;

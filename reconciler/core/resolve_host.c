@@ -49,7 +49,7 @@ void gp_resolve_host(struct gp_resolve *r)
 {
     struct gp_goal *goal = r->goal;
 
-    if (!find_cluster(r)) {
+    if (r->input->unknown || !find_cluster(r)) {
         r->cluster = NULL;
         r->host = NULL;
         return;

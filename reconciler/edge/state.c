@@ -14,9 +14,9 @@
 
 /* ---- documents ---- */
 
-/* What every entry of a document must look like: a needed text, an optional one, a number, true or
- * false, a layout. */
-enum field_kind { NEED, TEXT, NUMBER, BOOL, LAYOUT };
+/* What every entry of a document must look like: a needed text, a commit's full id, an optional text, a number, true
+ * or false, a layout. */
+enum field_kind { NEED, COMMIT, TEXT, NUMBER, BOOL, LAYOUT };
 struct field {
     const char *name;
     enum field_kind kind;
@@ -32,7 +32,7 @@ static const struct doc {
     [GP_STATE_OWED] = {"owed",
                        {{"name", TEXT}, {"untilUs", NUMBER}, {"stopRequested", BOOL}, {"unit", BOOL}}},
     [GP_STATE_QUARANTINED] = {"quarantined", {{"sinceUs", NUMBER}}},
-    [GP_STATE_VERIFIED] = {"verified", {{"commit", NEED}, {"sinceUs", NUMBER}}},
+    [GP_STATE_VERIFIED] = {"verified", {{"commit", COMMIT}, {"sinceUs", NUMBER}}},
     [GP_STATE_BOOT] = {"boot", {{"identity", TEXT}, {"layout", LAYOUT}}},
     [GP_STATE_DRIFT] = {"drift",
                         {{"object", NEED},
@@ -55,6 +55,15 @@ static const struct doc {
 };
 _Static_assert(sizeof docs / sizeof *docs == GP_STATE_DOC_COUNT, "a row for each document");
 
+static void check_commit(struct gp_json_reader *reader, const json_t *entry, const char *name)
+{
+    enum { DIGITS = 40 };
+    const char *commit = gp_json_need_text(reader, entry, name);
+
+    if (strspn(commit, "0123456789abcdef") != DIGITS || commit[DIGITS])
+        gp_json_misfit(reader, name, "a full commit id");
+}
+
 static void check_entry(struct gp_json_reader *reader, const struct doc *doc, const json_t *entry)
 {
     struct gp_layout layout;
@@ -65,6 +74,9 @@ static void check_entry(struct gp_json_reader *reader, const struct doc *doc, co
         switch (doc->fields[i].kind) {
         case NEED:
             (void)gp_json_need_text(reader, entry, name);
+            break;
+        case COMMIT:
+            check_commit(reader, entry, name);
             break;
         case TEXT:
             (void)gp_json_text(reader, entry, name);
@@ -155,6 +167,20 @@ static const char *file_name(enum gp_state_doc doc, char *name, size_t size)
     return name;
 }
 
+static void set_lost(struct gp_state *state, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void set_lost(struct gp_state *state, const char *format, ...)
+{
+    va_list args;
+    int rc;
+
+    free(state->lost);
+    va_start(args, format);
+    rc = vasprintf(&state->lost, format, args);
+    va_end(args);
+    if (rc < 0)
+        abort();
+}
+
 struct gp_error *gp_state_doc_read(struct gp_state *state, enum gp_state_doc doc, bool own,
                                    struct gp_text *warning, json_t **ret)
 {
@@ -191,11 +217,36 @@ struct gp_error *gp_state_doc_read(struct gp_state *state, enum gp_state_doc doc
         if (err)
             return gp_error_wrap(err, "%s is corrupt (%s) and could not be kept aside", what, why);
     }
+    if (doc == GP_STATE_VERIFIED)
+        set_lost(state, "%s is corrupt (%s)", what, why);
     if (warning)
-        gp_text_addf(warning, "%s%s is corrupt (%s): taken as empty%s", warning->size ? "\n" : "",
-                     what, why, own ? ", kept aside with the ending .corrupt" : "");
+        gp_text_addf(warning, "%s%s is corrupt (%s): %s%s", warning->size ? "\n" : "", what, why,
+                     doc == GP_STATE_VERIFIED ? "no head is believed" : "taken as empty",
+                     own ? ", kept aside with the ending .corrupt" : "");
     *ret = gp_json_object();
     return NULL;
+}
+
+/* A file that is not there is nothing special on a host that never followed git, and no excuse on any other. */
+static void find_lost(struct gp_state *state)
+{
+    const char *key;
+    json_t *entry;
+
+    if (state->lost || state->dirfd < 0 || json_object_size(state->docs[GP_STATE_VERIFIED]))
+        return;
+    if (faccessat(state->dirfd, "verified.json.corrupt", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        set_lost(state, "%s/verified.json was corrupt and is kept aside with the ending .corrupt", state->dir);
+        return;
+    }
+    json_object_foreach(state->docs[GP_STATE_APPLIED], key, entry) if (json_object_get(entry, "commit"))
+    {
+        set_lost(state, "%s/verified.json is gone or empty, though applied.json tells of commit %.12s", state->dir,
+                 json_string_value(json_object_get(entry, "commit")));
+        return;
+    }
+    if (state->remembers)
+        set_lost(state, "%s/verified.json is gone or empty, though a set of a commit was begun (records/)", state->dir);
 }
 
 struct gp_error *gp_state_doc_write(struct gp_state *state, enum gp_state_doc doc, json_t *body)
@@ -305,7 +356,10 @@ static struct gp_error *load(struct gp_state *state, bool lock, struct gp_text *
         if (err)
             return err;
     }
-    return gp_state_check_records(state, lock, warning);
+    err = gp_state_check_records(state, lock, warning);
+    if (!err)
+        find_lost(state);
+    return err;
 }
 
 struct gp_error *gp_state_open(const char *dir, bool lock, struct gp_arena *mem,
@@ -349,6 +403,7 @@ void gp_state_close(struct gp_state *state)
     if (state->dirfd >= 0)
         (void)close(state->dirfd);
     gp_arena_free(state->mem);
+    free(state->lost);
     free(state->dir);
     free(state);
 }

@@ -17,7 +17,7 @@ struct gp_state;
  * not exist is an empty memory, and no right beyond reading is needed. A state written by a newer
  * formatVersion is GP_E_CONFIG; a file that is not what gpupart writes is kept aside as
  * NAME.corrupt (with @lock), told in *ret_warning (from
- * @mem, NULL: nothing to tell; one line a file), and taken as empty. */
+ * @mem, NULL: nothing to tell; one line a file), and taken as empty; see also gp_state_verified_lost(). */
 struct gp_error *gp_state_open(const char *dir, bool lock, struct gp_arena *mem,
                                struct gp_state **ret, const char **ret_warning) GP_MUST_CHECK;
 void gp_state_close(struct gp_state *state); /* takes NULL; releases the lock */
@@ -39,6 +39,9 @@ struct gp_error *gp_state_clear_owed(struct gp_state *state, const char *vm_or_u
 struct gp_error *gp_state_set_quarantined(struct gp_state *state, const char *partition,
                                           bool on) GP_MUST_CHECK;
 const char *gp_state_verified(const struct gp_state *state); /* newest verified commit, or NULL */
+/* Why that commit is not known though there was one: its file is corrupt, or gone while others tell of commits. NULL: it is
+ * known, or there never was one. While it is lost no head may be believed, since any would do. */
+const char *gp_state_verified_lost(const struct gp_state *state);
 uint64_t gp_state_verified_since_us(const struct gp_state *state);
 struct gp_error *gp_state_set_verified(struct gp_state *state, const char *commit) GP_MUST_CHECK;
 

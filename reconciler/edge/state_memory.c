@@ -77,6 +77,11 @@ const char *gp_state_verified(const struct gp_state *state)
     return state->verified;
 }
 
+const char *gp_state_verified_lost(const struct gp_state *state)
+{
+    return state->lost;
+}
+
 uint64_t gp_state_verified_since_us(const struct gp_state *state)
 {
     return state->verified_since_us;
@@ -175,11 +180,17 @@ struct gp_error *gp_state_set_quarantined(struct gp_state *state, const char *pa
 struct gp_error *gp_state_set_verified(struct gp_state *state, const char *commit)
 {
     json_t *entry = gp_json_object();
+    struct gp_error *err;
 
     gp_json_put_text(entry, "commit", commit);
     gp_json_put_number(entry, "sinceUs",
                        since(state, GP_STATE_VERIFIED, "newest", "commit", commit));
-    return change(state, GP_STATE_VERIFIED, "newest", entry);
+    err = change(state, GP_STATE_VERIFIED, "newest", entry);
+    if (!err) {
+        free(state->lost);
+        state->lost = NULL;
+    }
+    return err;
 }
 
 struct gp_error *gp_state_set_boot(struct gp_state *state, const struct gp_boot_gpu *gpus,

@@ -34,6 +34,8 @@ struct gp_state {
     struct gp_arena *mem;             /* of memory and verified */
     struct gp_memory memory;
     const char *verified;
+    char *lost;     /* why verified is not known though there was one; NULL: it is, or there was none */
+    bool remembers; /* a record tells of a commit */
     uint64_t verified_since_us;
     size_t history_lines; /* SIZE_MAX: not counted yet */
 };

@@ -187,6 +187,8 @@ struct gp_error *gp_state_check_records(struct gp_state *state, bool own, struct
         struct gp_record record;
 
         err = read_record(state, fd, names.items[i], mem, &record, &why);
+        if (!err && !why)
+            state->remembers = state->remembers || record.commit;
         if (err || !why)
             continue;
         if (own)

@@ -113,24 +113,49 @@ static struct gp_error *check_trust(struct gp_pass *pass, const char *dir, const
     return gp_git_check_signature(dir, commit, pass->agent->allowed_signers, pass->mem, &signer);
 }
 
+/* The newest verified commit was known once and is not now: any head would be believed, also one of a rewritten history.
+ * The head is fetched all the same, for whoever looks at it and says that it is meant. */
+static struct gp_error *desire_nothing(struct gp_pass *pass, const struct gp_git_options *git, const char *why)
+{
+    const char *head = NULL, *ignored_why = NULL;
+    struct gp_error *ignored =
+        pass->options.offline ? NULL : gp_git_sync(git, pass->mem, &pass->git_state, &head, &ignored_why);
+
+    gp_error_free(ignored);
+    gp_load_init(&pass->load, pass->mem, false, true);
+    pass->unknown = true;
+    pass->desire_exit = GP_EXIT_REFUSED;
+    pass->refused = gp_printf(
+        pass->mem,
+        "GP-E403: the newest verified commit is not known: %s. So no head can be told from a rewritten history. Put back the "
+        "file as it was, or say which commit to go on from%s%s%s: gpupart trust --reset-to %s --reason \"...\"",
+        why, head ? " (look at it first: the head is " : "", head ? gp_strndup(pass->mem, head, 12) : "", head ? ")" : "",
+        head ? head : "COMMIT");
+    return NULL;
+}
+
 static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir)
 {
     const struct gp_pass_options *options = &pass->options;
     const struct gp_remote_decl one = {.url = options->git_url};
+    /* What a person asks for with --git is another question than what this host follows. */
+    const bool follows = !options->git_url || options->change;
+    const char *lost = follows ? gp_state_verified_lost(pass->state) : NULL;
     const struct gp_git_options git = {
         .remotes = options->git_url ? &one : pass->agent->remotes,
         .remote_count = options->git_url ? 1 : pass->agent->remote_count,
         .ref = options->git_ref ? options->git_ref : pass->agent->ref ? pass->agent->ref : "refs/heads/main",
         .path = tree_path(options->git_path ? options->git_path : pass->agent->path),
         .dir = dir,
-        /* What a person asks for with --git is another question than what this host follows. */
-        .verified = options->git_url && !options->change ? NULL : gp_state_verified(pass->state),
+        .verified = follows ? gp_state_verified(pass->state) : NULL,
         .floor = pass->agent->floor,
         .timeout_ms = FETCH_TIMEOUT_MS,
     };
     const char *commit = NULL, *previous = gp_state_verified(pass->state);
     struct gp_error *err;
 
+    if (lost)
+        return desire_nothing(pass, &git, lost);
     if (options->offline) {
         if (!previous)
             return gp_error_new(GP_E_IO, "no commit was ever verified on this host");

@@ -129,6 +129,7 @@ static struct gp_error *resolve(struct gp_pass *pass, const char *approved)
         .have = pass->have,
         .memory = gp_pass_memory(pass, pass->mem),
         .mechanism = gp_registry_mechanism,
+        .unknown = pass->unknown,
         .allowed_removal = pass->allowed_removal,
         .approved = &approvals,
         .removal_warns = pass->options.dir && (!pass->options.change || approved),

@@ -75,6 +75,7 @@ struct gp_pass {
     const char *commit;     /* of the declaration in use; NULL: a working tree */
     const char *refused;    /* head that could not be used, and why; NULL: none */
     uint32_t allowed_removal; /* of the commit's trailer; 0: none */
+    bool unknown;           /* what is wanted cannot be told: nothing is managed, what is owed is still started */
     int desire_exit;        /* GP_EXIT_OK, or why the head is not what is in use */
 
     struct gp_have *have;

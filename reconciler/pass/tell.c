@@ -206,7 +206,7 @@ static struct gp_condition *list_conditions(struct gp_pass *pass, size_t *ret_co
     struct gp_condition *items = NULL;
     size_t count = 0;
 
-    if (!pass->goal->declared)
+    if (!pass->goal->declared && !pass->unknown)
         add(pass, &items, &count, "host", "NotDeclared", "this host is not in exactly one cluster: it is only observed");
     if (pass->git_state == GP_GIT_STALE)
         add(pass, &items, &count, "host", "GitStale",
@@ -324,7 +324,7 @@ struct gp_error *gp_pass_tell(struct gp_pass *pass)
 
     tell_plan(pass);
     tell_late_stops(pass);
-    err = drift(pass);
+    err = pass->unknown ? NULL : drift(pass); /* none was looked for */
     if (!err)
         err = adopt_all(pass);
     if (!err)

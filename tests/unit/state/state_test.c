@@ -34,8 +34,8 @@ Test(state, memory_is_read_back_in_order)
     gp_cleanup(gp_state_close_p) struct gp_state *state = opened(true), *reader = NULL;
     const struct gp_memory *memory;
 
-    ok(gp_state_set_applied(state, "vm/2", "slot3/2", "c1", NULL));
-    ok(gp_state_set_applied(state, "gpu/slot3", "partitioned 4 NVIDIA A2-4Q", "c1", NULL));
+    ok(gp_state_set_applied(state, "vm/2", "slot3/2", "0123456789012345678901234567890123456789", NULL));
+    ok(gp_state_set_applied(state, "gpu/slot3", "partitioned 4 NVIDIA A2-4Q", "0123456789012345678901234567890123456789", NULL));
     ok(gp_state_set_applied(state, "vm/1", "-", NULL, NULL));
     ok(gp_state_set_owed(state, &late));
     ok(gp_state_set_owed(state, &owed));
@@ -50,7 +50,7 @@ Test(state, memory_is_read_back_in_order)
     cr_assert(eq(sz, memory->applied_count, 3));
     cr_assert(eq(str, (char *)memory->applied[0].key, "gpu/slot3"));
     cr_assert(eq(str, (char *)memory->applied[0].value, "partitioned 4 NVIDIA A2-4Q"));
-    cr_assert(eq(str, (char *)memory->applied[0].commit, "c1"));
+    cr_assert(eq(str, (char *)memory->applied[0].commit, "0123456789012345678901234567890123456789"));
     cr_assert(eq(str, (char *)memory->applied[1].key, "vm/1"));
     cr_assert(memory->applied[1].commit == NULL);
     cr_assert(eq(str, (char *)memory->applied[2].key, "vm/2"));
@@ -93,7 +93,7 @@ Test(state, since_stays_while_the_value_stays)
     gp_cleanup(gp_state_close_p) struct gp_state *state = opened(true);
     uint64_t first, second;
 
-    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "c1", NULL));
+    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "0123456789012345678901234567890123456789", NULL));
     first = gp_memory_applied(gp_state_memory(state), "vm/1")->since_us;
     (void)usleep(2000);
     ok(gp_state_set_applied(state, "vm/1", "slot3/1", "c2", NULL));
@@ -110,13 +110,13 @@ Test(state, a_change_that_changes_nothing_writes_nothing)
     struct stat before, after;
     const char *file;
 
-    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "c1", NULL));
+    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "0123456789012345678901234567890123456789", NULL));
     file = gp_printf(mem, "%s/applied.json", scratch);
     cr_assert(stat(file, &before) == 0);
-    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "c1", NULL));
+    ok(gp_state_set_applied(state, "vm/1", "slot3/1", "0123456789012345678901234567890123456789", NULL));
     cr_assert(stat(file, &after) == 0);
     cr_assert(before.st_ino == after.st_ino, "the file was replaced");
-    ok(gp_state_set_applied(state, "vm/1", "slot3/2", "c1", NULL));
+    ok(gp_state_set_applied(state, "vm/1", "slot3/2", "0123456789012345678901234567890123456789", NULL));
     cr_assert(stat(file, &after) == 0);
     cr_assert(before.st_ino != after.st_ino, "a change was not written by replacing");
 }
@@ -307,7 +307,7 @@ GP_ROWS(state, a_corrupt_file_is_kept_aside_and_told, damaged)
     gp_cleanup(gp_free_p) char *kept = NULL;
     const char *warning = NULL;
 
-    ok(gp_state_set_verified(state, "c1"));
+    ok(gp_state_set_verified(state, "0123456789012345678901234567890123456789"));
     gp_state_close(gp_steal(state));
     write_scratch("applied.json", damaged[*i].text);
 
@@ -318,7 +318,7 @@ GP_ROWS(state, a_corrupt_file_is_kept_aside_and_told, damaged)
     ok(gp_state_open(scratch, true, mem, &state, &warning));
     cr_assert(warning && strstr(warning, damaged[*i].why), "%s: %s", damaged[*i].name, warning);
     cr_assert(zero(sz, gp_state_memory(state)->applied_count));
-    cr_assert(eq(str, (char *)gp_state_verified(state), "c1"), "another file suffered");
+    cr_assert(eq(str, (char *)gp_state_verified(state), "0123456789012345678901234567890123456789"), "another file suffered");
     kept = read_scratch("applied.json.corrupt");
     cr_assert(eq(str, kept, (char *)damaged[*i].text));
     ok(gp_state_set_applied(state, "vm/1", "-", "c", NULL));
