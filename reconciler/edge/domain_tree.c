@@ -77,7 +77,7 @@ struct gp_error *gp_tree_parse(const char *xml, size_t size, xmlDoc **ret)
 
 struct gp_error *gp_tree_parse_to_read(const char *xml, size_t size, xmlDoc **ret)
 {
-    return parse(xml, size, XML_PARSE_NOBLANKS | XML_PARSE_COMPACT, ret);
+    return parse(xml, size, XML_PARSE_COMPACT, ret);
 }
 
 const char *gp_tree_text(struct gp_arena *mem, xmlDoc *doc, xmlNode *node)

@@ -11,7 +11,8 @@ void gp_xml_chars_free_p(xmlChar **chars);
 
 /* Parses one <domain>. GP_E_INVALID with libxml2's reason and line. The caller frees *ret. */
 struct gp_error *gp_tree_parse(const char *xml, size_t size, xmlDoc **ret) GP_MUST_CHECK;
-/* The same for a tree that is only read, never edited or printed: blanks between elements are not in it. */
+/* The same for a tree that is only read, never edited: short texts lie in their nodes. Blanks stay: in an element of mixed
+ * content they are part of what it says, and the outline must say the same. */
 struct gp_error *gp_tree_parse_to_read(const char *xml, size_t size, xmlDoc **ret) GP_MUST_CHECK;
 /* @node and what is below as text, without an XML declaration. */
 const char *gp_tree_text(struct gp_arena *mem, xmlDoc *doc, xmlNode *node);
