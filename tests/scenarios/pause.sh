@@ -33,7 +33,7 @@ gp_ends 64 pause --for 2h
 gp_ends 64 pause --for 2h --reason " "
 gp_ends 64 pause --for 31d --reason "too long"
 gp_ends 64 pause --for 2 --reason "no unit"
-gp_ends 3 pause vdi-1 --for 2h --reason "no kind"
+gp_ends 64 pause vdi-1 --for 2h --reason "no kind"
 gp_ends 1 pause gpu/slot9 --for 2h --reason "no such GPU"
 grep -q 'gpu/slot5' err || fail "the GPUs that there are should be named: $(cat err)"
 gp_ends 1 pause vm/vdi-9 --for 2h --reason "no such VM"
