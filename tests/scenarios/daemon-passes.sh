@@ -15,7 +15,7 @@ listen_as_service_manager
 
 # At the start.
 daemon_start 600000
-soon 20 more_passes_than 0
+soon 5 more_passes_than 0
 at_rest
 [ "$(passes)" -le 3 ] || fail "$(passes) passes at the start: its own events, and one for the connection"
 count_is 4 || fail "the pass at the start did not do it"
@@ -26,30 +26,30 @@ before=$(switches)
 sleep 3
 [ $(($(switches) - before)) -eq 0 ] || fail "the idle daemon woke up $(($(switches) - before)) times in 3 s"
 
-# Drift made through libvirt is seen within a second, and put right.
-begins_within_a_second "a definition" virsh -q define vdi-1.plain.xml
+# Drift made through libvirt is seen when it is made, and put right.
+begins_by_event "a definition" virsh -q define vdi-1.plain.xml
 [ -n "$(partition vdi-1)" ] || fail "vdi-1 has its partition no more"
 journal 'select(.GPUPART_EVENT == "drift-found") | .GPUPART_VM' | grep -qx vdi-1 || fail "the drift was not told"
-begins_within_a_second "a start" virsh -q start vdi-2
+begins_by_event "a start" virsh -q start vdi-2
 
 # A device event, an edited definition, SIGHUP.
-begins_within_a_second "a device event" \
+begins_by_event "a device event" \
     send-uevent ACTION=change DEVPATH=/devices/pci0000:00/0000:00:01.1/0000:04:00.0 SUBSYSTEM=pci SEQNUM=1
-begins_within_a_second "an edited definition" cp vdi-1.plain.xml /etc/libvirt/qemu/vdi-1.xml
-begins_within_a_second "SIGHUP" kill -HUP "$daemon"
+begins_by_event "an edited definition" cp vdi-1.plain.xml /etc/libvirt/qemu/vdi-1.xml
+begins_by_event "SIGHUP" kill -HUP "$daemon"
 begun=$(begun)
 send-uevent ACTION=add DEVPATH=/devices/virtual/net/x SUBSYSTEM=net SEQNUM=2
 sleep 1
 [ "$(begun)" -eq "$begun" ] || fail "an event of a network device led to a pass"
 
-# A crowd of events is one thing that happened, or two.
+# A crowd of events is one thing that happened, or a few: the daemon waits longer each time they go on.
 begun=$(begun)
 for i in {1..200}; do
     send-uevent ACTION=change DEVPATH=/devices/pci0000:00/0000:00:01.1/0000:04:00.0 SUBSYSTEM=pci SEQNUM="$((i + 2))"
 done
-soon 2 more_begun_than "$begun"
+soon 5 more_begun_than "$begun"
 at_rest
-[ $(($(begun) - begun)) -le 5 ] || fail "200 events led to $(($(begun) - begun)) passes"
+[ $(($(begun) - begun)) -le 10 ] || fail "200 events led to $(($(begun) - begun)) passes"
 
 # A libvirtd that dies and comes back is listened to again.
 begun=$(begun)
@@ -59,17 +59,17 @@ soon 5 more_begun_than "$begun"
 bed-domain vdi-1 --define
 bed-domain vdi-2 --define
 at_rest
-begins_within_a_second "after libvirtd came back" virsh -q define vdi-1.plain.xml
+begins_by_event "after libvirtd came back" virsh -q define vdi-1.plain.xml
 [ -n "$(partition vdi-1)" ] || fail "vdi-1 did not get its partition back"
 
 # A commit is seen at the interval; reloading takes the new one from the file.
 every 1s
 kill -HUP "$daemon"
-soon 2 grep -q '^RELOADING=1' told
+soon 5 grep -q '^RELOADING=1' told
 before=$(passes)
 pools 3
 commit "three"
-soon 20 count_is 3
+soon 5 count_is 3
 soon 5 more_passes_than "$before"
 
 # What cannot be read leaves the daemon as it is.

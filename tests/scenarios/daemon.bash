@@ -19,7 +19,7 @@ daemon_start() {
     NOTIFY_SOCKET=$HOME/notify WATCHDOG_USEC=$(($1 * 1000)) gpupart --root "$GPUPART_ROOT" --simulate \
         --connect "$LIBVIRT_URI" --config "$HOME/agent.yaml" --state "$HOME/state" run >>"$HOME/daemon.out" 2>&1 &
     daemon=$!
-    soon 10 grep -q '^READY=1$' told
+    soon 5 grep -q '^READY=1$' told
 }
 
 # passes: how many have ended.
@@ -48,15 +48,16 @@ at_rest() {
     done
 }
 
-# begins_within_a_second WHAT COMMAND…: COMMAND makes a pass begin, and at most one more follows what that one does.
-begins_within_a_second() {
+# begins_by_event WHAT COMMAND…: COMMAND makes a pass begin, long before the interval would; what that one does leads to two
+# more at most, however slow the machine is.
+begins_by_event() {
     local what=$1 before
     shift
     before=$(begun)
     "$@"
-    soon 1 more_begun_than "$before"
+    soon 5 more_begun_than "$before"
     at_rest
-    [ $(($(begun) - before)) -le 2 ] || fail "$what: $(($(begun) - before)) passes"
+    [ $(($(begun) - before)) -le 3 ] || fail "$what: $(($(begun) - before)) passes"
 }
 
 switches() {
