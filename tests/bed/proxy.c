@@ -10,7 +10,8 @@
  *                        shutdown, shutdown-flags, create, destroy, destroy-flags. NAME: of that domain alone
  *   fail PROC [NAME]     answer with an error, and do not do it
  *   delay PROC MS        do it MS later; the connection waits
- *   swallow-at N, fail-at N, delay-at N MS
+ *   hold PROC            do it once this rule is gone; the connection waits
+ *   swallow-at N, fail-at N, delay-at N MS, hold-at N
  *                        the same for the Nth call
  *   fail-after N         do it, and answer with an error
  *   die-at N             end the proxy, and so every connection, and do not pass the Nth call on
@@ -47,6 +48,7 @@ enum {
     ERROR_SYSTEM = 38, /* VIR_ERR_SYSTEM_ERROR */
     LEVEL_ERROR = 2,   /* VIR_ERR_ERROR */
     AFTER_MAX = 16,
+    HOLD_POLL_US = 10000,
     PROCEDURE_MAX = 1024,
 };
 
@@ -95,18 +97,25 @@ static const struct {
     {"close-deregister", 361},
 };
 
-enum what { WHAT_SWALLOW, WHAT_FAIL, WHAT_DELAY, WHAT_DIE, WHAT_KILL, WHAT_COUNT };
+enum what { WHAT_SWALLOW, WHAT_FAIL, WHAT_DELAY, WHAT_HOLD, WHAT_DIE, WHAT_KILL, WHAT_COUNT };
 enum when { WHEN_PROC, WHEN_AT, WHEN_AFTER };
+
+struct message {
+    unsigned char *bytes;
+    uint32_t length;
+};
+
+/* A call of a client: its number among all, and among those of its procedure. */
+struct call {
+    const struct message *message;
+    uint32_t procedure;
+    unsigned long number, number_of;
+};
 
 /* What the rules say of one call. */
 struct verdict {
     bool at[WHAT_COUNT], after[WHAT_COUNT];
     unsigned delay_ms;
-};
-
-struct message {
-    unsigned char *bytes;
-    uint32_t length;
 };
 
 struct link {
@@ -163,7 +172,7 @@ static bool is_procedure(const char *text, uint32_t number)
 /* "kill-client-after" into WHAT_KILL and WHEN_AFTER. */
 static bool parse_action(char *word, enum what *what, enum when *when)
 {
-    static const char *const names[WHAT_COUNT] = {"swallow", "fail", "delay", "die", "kill-client"};
+    static const char *const names[WHAT_COUNT] = {"swallow", "fail", "delay", "hold", "die", "kill-client"};
     static const char *const suffixes[] = {
         [WHEN_PROC] = "", [WHEN_AT] = "-at", [WHEN_AFTER] = "-after"};
 
@@ -191,21 +200,19 @@ static bool is_about(const struct message *call, const char *name)
 }
 
 /* @text is the number of the call, or "PROC/N" and this is the Nth call of that procedure. */
-static bool is_number(const char *text, uint32_t procedure, unsigned long number)
+static bool is_number(const char *text, const struct call *call)
 {
     const char *slash = strchr(text, '/');
     char name[32];
 
     if (!slash)
-        return strtoul(text, NULL, 10) == number;
+        return strtoul(text, NULL, 10) == call->number;
     snprintf(name, sizeof(name), "%.*s", (int)(slash - text), text);
-    return procedure < PROCEDURE_MAX && is_procedure(name, procedure) &&
-           strtoul(slash + 1, NULL, 10) == calls_of[procedure];
+    return is_procedure(name, call->procedure) && strtoul(slash + 1, NULL, 10) == call->number_of;
 }
 
 /* A rule that says nothing known ends the proxy: a test with a mistake in it must not pass. */
-static void apply_rule(const char *line, const struct message *call, uint32_t procedure,
-                       unsigned long number, struct verdict *verdict)
+static void apply_rule(const char *line, const struct call *call, struct verdict *verdict)
 {
     char word[32], which[32], last[64];
     enum what what;
@@ -215,13 +222,13 @@ static void apply_rule(const char *line, const struct message *call, uint32_t pr
     if (words <= 0 || *word == '#')
         return;
     if (words < 2 || !parse_action(word, &what, &when) || (what == WHAT_DELAY && words < 3) ||
-        (when == WHEN_AFTER && (what == WHAT_SWALLOW || what == WHAT_DELAY))) {
+        (when == WHEN_AFTER && (what == WHAT_SWALLOW || what == WHAT_DELAY || what == WHAT_HOLD))) {
         fprintf(stderr, "libvirt-proxy: no such rule: %s", line);
         exit(64);
     }
-    if (when == WHEN_PROC ? !is_procedure(which, procedure) : !is_number(which, procedure, number))
+    if (when == WHEN_PROC ? !is_procedure(which, call->procedure) : !is_number(which, call))
         return;
-    if (words == 3 && what != WHAT_DELAY && !is_about(call, last))
+    if (words == 3 && what != WHAT_DELAY && !is_about(call->message, last))
         return;
     if (when == WHEN_AFTER)
         verdict->after[what] = true;
@@ -231,23 +238,31 @@ static void apply_rule(const char *line, const struct message *call, uint32_t pr
         verdict->delay_ms = (unsigned)strtoul(last, NULL, 10);
 }
 
-static struct verdict judge(const struct message *call, uint32_t procedure)
+static struct call count(const struct message *message, uint32_t procedure)
+{
+    pthread_mutex_lock(&count_lock);
+    const struct call call = {
+        .message = message,
+        .procedure = procedure,
+        .number = ++calls,
+        .number_of = procedure < PROCEDURE_MAX ? ++calls_of[procedure] : 0,
+    };
+    fprintf(log_file, "%lu %u %s\n", call.number, procedure, name_of(procedure));
+    fflush(log_file);
+    pthread_mutex_unlock(&count_lock);
+    return call;
+}
+
+static struct verdict judge(const struct call *call)
 {
     struct verdict verdict = {0};
     char line[128];
-
-    pthread_mutex_lock(&count_lock);
-    unsigned long number = ++calls;
-    if (procedure < PROCEDURE_MAX)
-        calls_of[procedure]++;
-    fprintf(log_file, "%lu %u %s\n", number, procedure, name_of(procedure));
-    fflush(log_file);
     FILE *control = fopen(control_path, "re");
+
     while (control && fgets(line, sizeof(line), control))
-        apply_rule(line, call, procedure, number, &verdict);
+        apply_rule(line, call, &verdict);
     if (control)
         fclose(control);
-    pthread_mutex_unlock(&count_lock);
     return verdict;
 }
 
@@ -381,7 +396,10 @@ static bool from_client(struct link *link, const struct message *message)
     if (!is_remote(message, TYPE_CALL))
         return write_all(link->server, message->bytes, message->length);
 
-    struct verdict verdict = judge(message, get_word(message->bytes + 12));
+    const struct call call = count(message, get_word(message->bytes + 12));
+    struct verdict verdict = judge(&call);
+    for (; verdict.at[WHAT_HOLD]; verdict = judge(&call))
+        usleep(HOLD_POLL_US);
     if (ends(link, verdict.at))
         return false;
     usleep(verdict.delay_ms * 1000);

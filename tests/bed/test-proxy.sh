@@ -48,6 +48,21 @@ begin=${EPOCHREALTIME/./}
 expect vm proxied list --name
 [ $((${EPOCHREALTIME/./} - begin)) -ge 300000 ] || fail "no delay"
 
+# Held until the rule is gone, and nobody else with it.
+rules 'hold list-domains'
+lists() {
+    [ "$(grep -c ' list-domains$' "$BED/proxy.log")" -gt "$1" ]
+}
+before=$(grep -c ' list-domains$' "$BED/proxy.log")
+proxied list --name >held &
+held=$!
+soon 10 lists "$before"
+expect running proxied domstate vm
+[ ! -s held ] || fail "it was not held: $(cat held)"
+rules
+wait "$held"
+grep -qx vm held || fail "what was held was not done: $(cat held)"
+
 # One number after the other, and each virsh makes the same calls.
 rules
 : >"$BED/proxy.log"

@@ -1,6 +1,6 @@
 # The start hook: while a pass works on VMs nobody else starts them, a hold of a pass that died means nothing, and a VM
 # does not get a device that is not what it was given. Other VMs are none of its business.
-# bed: --qemu --sim ../sim/hosts/two-a2-mdev.yaml --sim-option --time-scale=0.05
+# bed: --qemu --proxy --sim ../sim/hosts/two-a2-mdev.yaml --sim-option --time-scale=0.05
 . "$(dirname "$0")/story.bash"
 
 hook=/etc/libvirt/hooks/qemu.d/gpupart
@@ -63,7 +63,14 @@ refused vdi-1 'gpupart is changing slot5'
 refused vdi-3 'gpupart is changing slot5'
 virsh -q destroy plain
 virsh -q start plain
+echo 'hold create-flags' >"$BED/proxy.control"
 virsh -q destroy vdi-2
+# About to start the first of them: that one is let through, and no other.
+soon 60 grep -q ' create-flags$' "$BED/proxy.log"
+expect 2 holds
+refused vdi-2 'gpupart is changing slot5'
+refused vdi-3 'gpupart is changing slot5'
+: >"$BED/proxy.control"
 wait "$pass" || fail "the pass ended with $?: $(cat out err)"
 expect "plain vdi-1 vdi-2" running
 expect 0 holds

@@ -42,7 +42,7 @@ rules
 virsh -q start desk
 rules 'swallow shutdown' 'swallow shutdown-flags'
 : >"$BED/proxy.log"
-virt-drive "$LIBVIRT_URI" stop 60000 acpi force "desk=$desk" >/tmp/said 2>&1 &
+virt-drive "$LIBVIRT_URI" stop 20000 acpi force "desk=$desk" >/tmp/said 2>&1 &
 drive=$!
 soon 10 grep -q ' shutdown-flags$' "$BED/proxy.log"
 # It looks away, or it might see the moment in which the guest is off and be content.
