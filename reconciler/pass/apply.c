@@ -8,6 +8,7 @@
 #include "recover.h"
 #include "restore.h"
 #include "text.h"
+#include "work.h"
 
 struct job {
     pthread_t thread;
@@ -73,7 +74,7 @@ static struct gp_error *settle_records(struct gp_pass *pass, int *exit)
         if (set)
             *exit = gp_exit_worse(*exit, gp_restore(pass, record, set->why));
         else
-            err = gp_state_remove_record(pass->state, record->set);
+            err = gp_work_remove_record(pass, record, pass->have);
     }
     return err;
 }

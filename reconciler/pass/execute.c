@@ -39,7 +39,7 @@ static struct gp_error *finish(struct gp_work *work, const struct gp_record *rec
     struct gp_error *err = gp_applied_remember(work->pass, work->host, work->have, work->set);
 
     if (!err)
-        err = gp_work_remove_record(work->pass, record->set);
+        err = gp_work_remove_record(work->pass, record, work->have);
     if (!err) {
         (void)pthread_mutex_lock(&work->pass->state_lock);
         err = gp_state_clear_failure(work->pass->state, work->set->id);

@@ -37,13 +37,21 @@ static struct gp_error *forget_expired(struct gp_pass *pass)
     return err;
 }
 
+static bool is_owed(const struct gp_memory *memory, const char *vm)
+{
+    for (size_t i = 0; i < memory->owed_count; i++)
+        if (gp_streq(memory->owed[i].vm, vm))
+            return true;
+    return false;
+}
+
 struct gp_error *gp_recover_owed(struct gp_pass *pass)
 {
     struct gp_error *err = forget_expired(pass);
+    const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
 
     if (!err)
         err = gp_state_records(pass->state, pass->mem, &pass->records, &pass->record_count);
-
     for (size_t i = 0; !err && i < pass->record_count; i++) {
         const struct gp_snapshot *snapshot = pass->records[i].snapshot;
 
@@ -54,7 +62,8 @@ struct gp_error *gp_recover_owed(struct gp_pass *pass)
                 .until_us = UINT64_MAX,
             };
 
-            if (snapshot->vms[j].ran)
+            /* That one was asked to stop stays known: it may go down though it runs. */
+            if (snapshot->vms[j].ran && !is_owed(memory, owed.vm))
                 err = gp_state_set_owed(pass->state, &owed);
         }
         for (size_t j = 0; !err && j < snapshot->units.count; j++)
@@ -75,6 +84,19 @@ static const char *goal_values_now(struct gp_pass *pass, const struct gp_record 
     return gp_goal_values(pass->mem, pass->goal, &objects);
 }
 
+/* What ends every pass that works on it fails too, though no pass lived to say so: its guests would be stopped each time. */
+static struct gp_error *back_off(struct gp_pass *pass, const struct gp_record *record)
+{
+    const uint64_t now_us = gp_realtime_us();
+    struct gp_failure failure;
+
+    if (gp_state_failure(pass->state, pass->mem, record->set, &failure) && failure.until_us > now_us &&
+        gp_streq(failure.commit, record->commit ? record->commit : ""))
+        return NULL;
+    return gp_state_add_failure(pass->state, record->set, record->commit,
+                                "no pass that was to do it came to its end", now_us);
+}
+
 struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
 {
     struct gp_error *err = NULL;
@@ -88,6 +110,10 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
         record->attempts++;
         err = gp_state_write_record(pass->state, record);
         if (err || (wanted && record->attempts == 1))
+            continue;
+        if (wanted)
+            err = back_off(pass, record);
+        if (err)
             continue;
         *ret_restored = true;
         pass->recover_exit = gp_exit_worse(pass->recover_exit, gp_restore(pass, record, NULL));

@@ -6,8 +6,8 @@
 
 /* Every VM that ran before an unfinished set began is owed a start. */
 struct gp_error *gp_recover_owed(struct gp_pass *pass) GP_MUST_CHECK;
-/* Restores now what cannot or must not be finished; *ret_restored says that the host changed. The exit status
- * goes into pass->recover_exit. */
+/* Restores now what cannot or must not be finished; what was tried twice backs off, as what failed does. *ret_restored says
+ * that the host changed. The exit status goes into pass->recover_exit. */
 struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored) GP_MUST_CHECK;
 /* What was allowed when it began stays allowed until it is finished: gates do not bind a recovery. */
 void gp_recover_allow(struct gp_pass *pass);

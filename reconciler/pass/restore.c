@@ -236,7 +236,7 @@ int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *m
     if (!err)
         gp_error_warn(gp_resolved_restored(pass, host, work.have, &set));
     if (!err)
-        err = gp_work_remove_record(pass, record->set);
+        err = gp_work_remove_record(pass, record, work.have);
     if (!err) {
         const char *down = gp_work_down(&work);
 

@@ -1,5 +1,6 @@
 #include "work.h"
 
+#include "cleanup.h"
 #include "clock.h"
 #include "resolved.h"
 #include "run.h"
@@ -92,12 +93,31 @@ void gp_work_release(struct gp_pass *pass, const struct gp_set *set)
         gp_run_release(pass->run, set->vms.items[i]);
 }
 
-struct gp_error *gp_work_remove_record(struct gp_pass *pass, const char *set)
+/* One that was asked to stop, and runs, may go down yet: it stays owed. */
+static bool is_paid(const struct gp_owed *owed, const struct gp_record *record, const struct gp_have *have)
 {
-    struct gp_error *err;
+    const struct gp_vm *vm = gp_have_vm(have, owed->vm);
+
+    if (owed->stop_requested || !vm || vm->power == GP_POWER_OFF)
+        return false;
+    for (size_t i = 0; i < record->snapshot->vm_count; i++)
+        if (gp_streq(record->snapshot->vms[i].uuid, owed->vm))
+            return true;
+    return false;
+}
+
+struct gp_error *gp_work_remove_record(struct gp_pass *pass, const struct gp_record *record, const struct gp_have *have)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const struct gp_memory *memory = gp_pass_memory(pass, mem);
+    struct gp_error *err = NULL;
 
     (void)pthread_mutex_lock(&pass->state_lock);
-    err = gp_state_remove_record(pass->state, set);
+    for (size_t i = 0; !err && i < memory->owed_count; i++)
+        if (is_paid(&memory->owed[i], record, have))
+            err = gp_state_clear_owed(pass->state, memory->owed[i].vm);
+    if (!err)
+        err = gp_state_remove_record(pass->state, record->set);
     (void)pthread_mutex_unlock(&pass->state_lock);
     return err;
 }

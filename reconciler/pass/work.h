@@ -37,5 +37,6 @@ struct gp_error *gp_work_look(struct gp_work *work) GP_MUST_CHECK;
 struct gp_error *gp_work_hold(struct gp_work *work, const char *why) GP_MUST_CHECK;
 void gp_work_release(struct gp_pass *pass, const struct gp_set *set);
 
-/* The set @id needs no way back any more. */
-struct gp_error *gp_work_remove_record(struct gp_pass *pass, const char *id) GP_MUST_CHECK;
+/* The set of @record needs no way back any more, nor does it owe a start to who runs by now, as @have says. */
+struct gp_error *gp_work_remove_record(struct gp_pass *pass, const struct gp_record *record,
+                                       const struct gp_have *have) GP_MUST_CHECK;
