@@ -233,6 +233,8 @@ static const struct {
           "sys/bus/mdev/devices/f715f63c-0d00-4007-9c5a-b07b0c6c05de/nvidia/vgpu_params = _\n"
           "yes sys/class/mdev_bus/0000:08:01.7\nno " VF
           "/nvidia\nno dev/vfio/90\nyes dev/vfio/106"},
+    {"the bus is the module's: there before any parent", "the lab, Linux 6.1 and 6.12", "lab-a2-mdev",
+     "yes sys/bus/mdev/devices\nyes sys/class/mdev_bus\nno sys/class/mdev_bus/0000:01:00.1"},
     {"made, linked, in a group of its own", "S4, S5", "two-a2-mdev",
      UUID " > " TYPE "nvidia-746/create\nyes sys/bus/mdev/devices/" UUID "\nyes @0000:08:01.7/" UUID
           "\nyes " TYPE "nvidia-746/devices/" UUID "\nsys/bus/mdev/devices/" UUID

@@ -361,6 +361,8 @@ static void small_files(void)
     sim_mkdirs("sys/kernel/iommu_groups");
     sim_mkdirs("sys/bus/pci/slots");
     sim_mkdirs("sys/class");
+    if (nvidia == MECH_NVIDIA_MDEV)
+        sim_mdev_load();
     for (struct start *start = starts; start; start = start->next)
         has_nvidia |= start->dev->model && start->dev->vendor == 0x10de;
     if (!has_nvidia)

@@ -265,6 +265,12 @@ static void describe(struct node *dir, const struct device *parent, const struct
              type->max);
 }
 
+void sim_mdev_load(void)
+{
+    sim_mkdirs("sys/bus/mdev/devices");
+    sim_mkdirs("sys/class/mdev_bus");
+}
+
 void sim_mdev_parent(struct device *dev)
 {
     struct node *types = sim_dir(dev->dir, "mdev_supported_types");
@@ -287,8 +293,8 @@ void sim_mdev_parent(struct device *dev)
         sim_attr(offer->dir, &create_attr, offer);
         sim_dir(offer->dir, "devices");
     }
+    sim_mdev_load();
     sim_link(sim_mkdirs("sys/class/mdev_bus"), dev->name, dev->dir);
-    sim_mkdirs("sys/bus/mdev/devices");
 }
 
 void sim_mdev_unparent(struct device *dev)

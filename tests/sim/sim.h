@@ -277,6 +277,7 @@ struct mdev {
 };
 
 extern struct mdev *sim_mdevs;
+void sim_mdev_load(void); /* the kernel's module: its bus is there before any parent */
 void sim_mdev_parent(struct device *dev);   /* shows mdev_supported_types */
 void sim_mdev_unparent(struct device *dev); /* removes its mdevs, waiting for those held */
 int sim_mdev_create(struct device *parent, const struct vgpu_type *type, const char *uuid);
