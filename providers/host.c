@@ -14,15 +14,12 @@
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #define READ_MAX          ((size_t)64 * 1024)
-#define READ_FIRST        ((size_t)4096) /* an attribute of sysfs is a page at most, a device's vpd is more */
 #define IO_TIMEOUT_MS     10000
-#define RESOLVE_TRIES     1000
 #define TRACED_VALUE_SIZE 120
 
 static void trace_to_stderr(const char *line)
@@ -30,7 +27,7 @@ static void trace_to_stderr(const char *line)
     (void)fprintf(stderr, "%s\n", line);
 }
 
-/* A capture lies in plain files: reading one waits for nobody's lock and comes back, so that no thread and no deadline
+/* A capture lies in plain files: reading one waits for nobody's lock and comes back, so that no process and no deadline
  * is needed. What is mounted from a process (the simulator, FUSE) or from another machine, and sysfs itself, may keep a
  * reader for ever; they are not in this list. */
 static bool has_plain_files(int fd)
@@ -84,8 +81,9 @@ void gp_host_close(struct gp_host *host)
     forget_parent(host);
     gp_scan_forget(host);
     gp_vpd_forget(host);
-    /* What hangs may still have the directory in its hand. */
-    if (!host->hung && host->root_fd >= 0)
+    free(host->room);
+    host->room = NULL;
+    if (host->root_fd >= 0)
         (void)close(host->root_fd);
     host->root_fd = -1;
     free((char *)host->root);
@@ -117,129 +115,44 @@ static void record(struct gp_host *host, enum gp_seen what, const char *path, co
         host->recorder->seen(host->recorder->data, what, path, bytes, size, NULL, errnum);
 }
 
-/* A capture comes from elsewhere, and its links are not to be believed. */
-static int open_below(int root_fd, bool confined, const char *path, int flags, uint64_t resolve)
-{
-    /* openat2() takes O_PATH with few other flags. */
-    int more = flags & O_PATH ? O_CLOEXEC : O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    struct open_how how = {.flags = (unsigned int)(flags | more),
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve};
-    int fd, tries = 0;
-
-    if (!confined)
-        return openat(root_fd, path, flags | O_CLOEXEC | O_NOCTTY);
-    /* Anybody's rename on the machine makes the kernel unsure of "..", and it says EAGAIN. */
-    do
-        fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof how);
-    while (fd < 0 && errno == EAGAIN && ++tries < RESOLVE_TRIES);
-    return fd;
-}
-
 static bool confined(const struct gp_host *host)
 {
     return strcmp(host->root, "/") != 0;
 }
 
-struct io {
-    int root_fd;
-    bool confined, writes;
-    uint64_t resolve;
-    char *path, *data;
-    size_t size, room, max;
-    int errnum;
-};
-
-static void io_drop(void *arg)
+/* @text: what is written, NULL: it is read, at most @max bytes, into the host's room. */
+static struct gp_io io_of(struct gp_host *host, const char *path, const char *text, size_t max)
 {
-    struct io *io = arg;
-
-    free(io->path);
-    free(io->data);
-    free(io);
-}
-
-static struct io *io_new(struct gp_host *host, const char *path, const char *text)
-{
-    struct io *io = calloc(1, sizeof *io);
-
-    if (!io)
+    if (!host->room)
+        host->room = malloc(READ_MAX + 1);
+    if (!host->room)
         abort();
-    io->root_fd = host->root_fd;
-    io->confined = confined(host);
-    io->writes = text != NULL;
-    io->path = strdup(path);
-    io->room = READ_FIRST;
-    io->data = text ? strdup(text) : malloc(io->room + 1);
-    io->size = text ? strlen(text) : 0;
-    io->max = READ_MAX;
-    if (!io->path || !io->data)
-        abort();
-    return io;
-}
-
-static void io_read(struct io *io, int fd)
-{
-    while (io->size < io->max) {
-        size_t room = io->room < io->max ? io->room : io->max;
-        ssize_t n;
-
-        if (io->size == room) {
-            io->room *= 2;
-            io->data = realloc(io->data, io->room + 1);
-            if (!io->data)
-                abort();
-            continue;
-        }
-        n = read(fd, io->data + io->size, room - io->size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            io->errnum = errno;
-        if (n <= 0)
-            break;
-        io->size += (size_t)n;
-    }
-}
-
-static void io_do(void *arg)
-{
-    struct io *io = arg;
-    int fd = open_below(io->root_fd, io->confined, io->path, io->writes ? O_WRONLY : O_RDONLY, io->resolve);
-
-    io->errnum = 0;
-    if (fd < 0) {
-        io->errnum = errno;
-        return;
-    }
-    if (io->writes) {
-        ssize_t n = write(fd, io->data, io->size);
-
-        if (n < 0)
-            io->errnum = errno;
-        else if ((size_t)n != io->size)
-            io->errnum = EIO;
-    } else {
-        io_read(io, fd);
-    }
-    (void)close(fd);
+    return (struct gp_io){
+        .root_fd = host->root_fd,
+        .confined = confined(host),
+        .path = path,
+        .text = text,
+        .room = host->room,
+        .max = max < READ_MAX ? max : READ_MAX,
+    };
 }
 
 /* True if it was read here and now. What is mounted into a capture is no plain file of it (EXDEV). */
-static bool io_at_once(struct gp_host *host, struct io *io)
+static bool io_at_once(struct gp_host *host, struct gp_io *io)
 {
-    if (!host->plain || io->writes)
+    if (!host->plain || io->text)
         return false;
     io->resolve = RESOLVE_NO_XDEV;
-    io_do(io);
+    gp_io_do(io);
     io->resolve = 0;
     return io->errnum != EXDEV;
 }
 
-static struct gp_error *io_run(struct gp_host *host, struct io *io, uint32_t timeout_ms)
+static struct gp_error *io_run(struct gp_host *host, struct gp_io *io, uint32_t timeout_ms)
 {
     if (io_at_once(host, io))
         return NULL;
-    if (gp_worker_run(&host->worker, io_do, io_drop, io, timeout_ms))
+    if (io->text ? gp_worker_write(io, timeout_ms) : gp_worker_read(&host->worker, io, timeout_ms))
         return NULL;
     host->hung = true;
     return gp_error_new(GP_E_HUNG, "the kernel did not come back within %u ms", timeout_ms);
@@ -248,47 +161,39 @@ static struct gp_error *io_run(struct gp_host *host, struct io *io, uint32_t tim
 struct gp_error *gp_host_read(struct gp_host *host, struct gp_arena *mem, const char *path,
                               const char **ret)
 {
-    struct io *io = io_new(host, path, NULL);
-    struct gp_error *err = io_run(host, io, host->io_timeout_ms);
+    struct gp_io io = io_of(host, path, NULL, READ_MAX);
+    struct gp_error *err = io_run(host, &io, host->io_timeout_ms);
 
     if (err)
         return gp_error_wrap(err, "reading %s", path);
-    record(host, GP_SEEN_READ, path, io->data, io->size, io->errnum);
-    if (io->errnum) {
-        trace(host, "read", path, NULL, io->errnum);
-        err = gp_error_errno(io->errnum, "reading %s", path);
-    } else {
-        if (io->size > 0 && io->data[io->size - 1] == '\n')
-            io->size--;
-        io->data[io->size] = 0;
-        trace(host, "read", path, io->data, 0);
-        *ret = gp_strndup(mem, io->data, io->size);
+    record(host, GP_SEEN_READ, path, io.room, io.size, io.errnum);
+    if (io.errnum) {
+        trace(host, "read", path, NULL, io.errnum);
+        return gp_error_errno(io.errnum, "reading %s", path);
     }
-    io_drop(io);
-    return err;
+    if (io.size > 0 && io.room[io.size - 1] == '\n')
+        io.size--;
+    io.room[io.size] = 0;
+    trace(host, "read", path, io.room, 0);
+    *ret = gp_strndup(mem, io.room, io.size);
+    return NULL;
 }
 
 struct gp_error *gp_host_read_bytes(struct gp_host *host, struct gp_arena *mem, const char *path, size_t max,
                                     const void **ret, size_t *ret_size)
 {
-    struct io *io = io_new(host, path, NULL);
-    struct gp_error *err;
+    struct gp_io io = io_of(host, path, NULL, max);
+    struct gp_error *err = io_run(host, &io, host->io_timeout_ms);
 
-    if (max < io->max)
-        io->max = max;
-    err = io_run(host, io, host->io_timeout_ms);
     if (err)
         return gp_error_wrap(err, "reading %s", path);
-    trace(host, "read", path, "(bytes)", io->errnum);
-    record(host, GP_SEEN_READ, path, io->data, io->size, io->errnum);
-    if (io->errnum) {
-        err = gp_error_errno(io->errnum, "reading %s", path);
-    } else {
-        *ret = gp_memdup(mem, io->data, io->size);
-        *ret_size = io->size;
-    }
-    io_drop(io);
-    return err;
+    trace(host, "read", path, "(bytes)", io.errnum);
+    record(host, GP_SEEN_READ, path, io.room, io.size, io.errnum);
+    if (io.errnum)
+        return gp_error_errno(io.errnum, "reading %s", path);
+    *ret = gp_memdup(mem, io.room, io.size);
+    *ret_size = io.size;
+    return NULL;
 }
 
 struct gp_error *gp_host_read_u64(struct gp_host *host, const char *path, uint64_t *ret)
@@ -326,21 +231,18 @@ struct gp_error *gp_host_read_u32(struct gp_host *host, const char *path, uint32
 struct gp_error *gp_host_write_within(struct gp_host *host, const char *path, const char *text,
                                       uint32_t timeout_ms)
 {
-    struct io *io;
+    struct gp_io io;
     struct gp_error *err;
 
     if (!host->may_change)
         return gp_error_new(GP_E_REFUSED, "'%s' was not written to %s: nothing may be changed here", text,
                             path);
-    io = io_new(host, path, text);
-    err = io_run(host, io, timeout_ms);
+    io = io_of(host, path, text, 0);
+    err = io_run(host, &io, timeout_ms);
     if (err)
         return gp_error_wrap(err, "writing '%s' to %s", text, path);
-    trace(host, "write", path, text, io->errnum);
-    if (io->errnum)
-        err = gp_error_errno(io->errnum, "writing '%s' to %s", text, path);
-    io_drop(io);
-    return err;
+    trace(host, "write", path, text, io.errnum);
+    return io.errnum ? gp_error_errno(io.errnum, "writing '%s' to %s", text, path) : NULL;
 }
 
 struct gp_error *gp_host_write(struct gp_host *host, const char *path, const char *text)
@@ -364,7 +266,7 @@ static int open_parent(struct gp_host *host, const char *path, const char **ret_
     (void)snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     if (host->plain && host->parent.path && strcmp(host->parent.path, parent) == 0)
         return host->parent.fd;
-    fd = open_below(host->root_fd, confined(host), parent, O_PATH | O_DIRECTORY, 0);
+    fd = gp_below_open(host->root_fd, confined(host), parent, O_PATH | O_DIRECTORY, 0);
     if (fd < 0)
         return -1;
     forget_parent(host);
@@ -428,7 +330,7 @@ static int by_number(const void *a, const void *b)
 struct gp_error *gp_host_list(struct gp_host *host, struct gp_arena *mem, const char *path,
                               struct gp_strings *ret)
 {
-    int fd = open_below(host->root_fd, confined(host), path, O_RDONLY | O_DIRECTORY, 0);
+    int fd = gp_below_open(host->root_fd, confined(host), path, O_RDONLY | O_DIRECTORY, 0);
     struct gp_strings names = {0};
     struct dirent *entry;
     DIR *dir;
@@ -463,7 +365,7 @@ struct gp_error *gp_host_list(struct gp_host *host, struct gp_arena *mem, const 
 
 bool gp_host_exists(struct gp_host *host, const char *path)
 {
-    gp_cleanup(gp_close_p) int fd = open_below(host->root_fd, confined(host), path, O_PATH, 0);
+    gp_cleanup(gp_close_p) int fd = gp_below_open(host->root_fd, confined(host), path, O_PATH, 0);
 
     if (fd >= 0)
         record(host, GP_SEEN_THERE, path, NULL, 0, 0);
@@ -472,5 +374,5 @@ bool gp_host_exists(struct gp_host *host, const char *path)
 
 int gp_host_open_path(const struct gp_host *host, const char *path, int flags)
 {
-    return open_below(host->root_fd, confined(host), path, flags, 0);
+    return gp_below_open(host->root_fd, confined(host), path, flags, 0);
 }

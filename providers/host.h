@@ -44,7 +44,8 @@ struct gp_host {
         int fd;
     } parent; /* where a link was last read in a capture: others of the same device follow (host.c) */
     const struct gp_recorder *recorder; /* NULL: nobody listens; the caller's */
-    struct gp_worker *worker; /* does what may not come back */
+    struct gp_worker *worker; /* reads what may not come back */
+    char *room;               /* what was read last */
     bool hung;                /* a call never came back: the host needs a reboot */
     bool all_names;           /* somebody wants to read them: GPUs that the catalogue knows are named by pci.ids as well */
     struct pci_access *names; /* pci.ids, read once (scan.c) */
@@ -58,8 +59,8 @@ void gp_host_close(struct gp_host *host);
 /* Paths are relative to the root, as "sys/bus/pci/devices/0000:08:00.0/sriov_numvfs". No link leads out
  * of a root other than "/". */
 
-/* The contents less the final newline. GP_E_GONE if there is no such file. Reads at most 64 KiB. Read in
- * a worker with io_timeout_ms, since an attribute may wait for a device's lock; plain files are read at once. */
+/* The contents less the final newline. GP_E_GONE if there is no such file. Reads at most 64 KiB. Read in another process
+ * with io_timeout_ms, since an attribute may wait for a device's lock; plain files are read at once. */
 struct gp_error *gp_host_read(struct gp_host *host, struct gp_arena *mem, const char *path,
                               const char **ret) GP_MUST_CHECK;
 /* The first @max bytes, at most 64 KiB, as they are. */
@@ -70,8 +71,8 @@ struct gp_error *gp_host_read_u64(struct gp_host *host, const char *path, uint64
 /* The same, of a number that is @max at most: what is larger is GP_E_IO too, and not cut off. */
 struct gp_error *gp_host_read_u32(struct gp_host *host, const char *path, uint32_t max,
                                   uint32_t *ret) GP_MUST_CHECK;
-/* One write(2) of @text. The kernel's errno becomes the code; written in a worker with io_timeout_ms, since
- * a write to sysfs may never come back and cannot be killed. */
+/* One write(2) of @text. The kernel's errno becomes the code; written in another process with io_timeout_ms,
+ * since a write to sysfs may never come back and cannot be killed. */
 struct gp_error *gp_host_write(struct gp_host *host, const char *path, const char *text) GP_MUST_CHECK;
 /* The same with a deadline of its own: making 32 VFs takes longer than one attribute should. */
 struct gp_error *gp_host_write_within(struct gp_host *host, const char *path, const char *text,

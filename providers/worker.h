@@ -1,15 +1,16 @@
-/* A thread that does calls which may never come back, so that only it is lost with them. */
+/* Reads and writes that may never come back, each in a process of its own: what waits in the kernel cannot be killed,
+ * and as a thread it would keep its whole process from ever ending. As a process, only it is left behind. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "below.h"
 
-struct gp_worker;
+struct gp_worker; /* a process that reads, one file after the other */
 
-/* Runs @work(@job) in *@worker (made on first use) and waits at most @timeout_ms. True: it came back, and
- * @job is the caller's again. False: it did not; @job then belongs to the worker, which calls @drop(@job)
- * if it ever comes back, and *@worker is NULL so that the next call gets a new one. */
-bool gp_worker_run(struct gp_worker **worker, void (*work)(void *job), void (*drop)(void *job), void *job,
-                   uint32_t timeout_ms);
-/* Takes NULL. Waits for nothing that is hung. */
+/* Does @io, a read, in *@worker (made on first use) and waits at most @timeout_ms. False: it did not come back; *@worker
+ * is NULL then, so that the next call gets a new one. The reader has nothing open but the root. */
+bool gp_worker_read(struct gp_worker **worker, struct gp_io *io, uint32_t timeout_ms);
+/* Does @io, a write, in a process of its own and waits at most @timeout_ms. False: it did not come back. That process
+ * has all files of this one still open until it does, and so keeps the locks of whoever began the write. */
+bool gp_worker_write(struct gp_io *io, uint32_t timeout_ms);
+/* Takes NULL. Ends the reader. */
 void gp_worker_free(struct gp_worker *worker);

@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "state_file.h"
 #include "text.h"
 
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+
+enum { GOING_TRIES = 100, GOING_STEP_MS = 10 };
 
 struct hold {
     char vm[40];
@@ -49,7 +52,18 @@ static bool is_locked(int dirfd, const char *name)
     return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* What a hung worker of a dead pass still has locked stays: its write may yet happen. */
+/* A process that wrote for a pass that was killed lets go of the state first, and of its holds a moment later. */
+static bool stays_locked(int dirfd, const char *name)
+{
+    for (int tries = 0; tries < GOING_TRIES; tries++) {
+        if (!is_locked(dirfd, name))
+            return false;
+        gp_sleep_ms(GOING_STEP_MS);
+    }
+    return true;
+}
+
+/* What a hung write of a dead pass still has locked stays: it may yet happen. */
 static void remove_dead_holds(const struct gp_run *run)
 {
     int copy = openat(run->holds_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -61,7 +75,7 @@ static void remove_dead_holds(const struct gp_run *run)
         return;
     }
     for (const struct dirent *entry; (entry = readdir(dir));)
-        if (entry->d_name[0] != '.' && !is_locked(run->holds_fd, entry->d_name))
+        if (entry->d_name[0] != '.' && !stays_locked(run->holds_fd, entry->d_name))
             (void)unlinkat(run->holds_fd, entry->d_name, 0);
     (void)closedir(dir);
 }

@@ -275,6 +275,9 @@ struct gp_error *gp_state_writable(const struct gp_state *state)
 
 /* ---- the lock ---- */
 
+/* For as long, a process of a pass that is gone may take to go as well. One that hangs never does. */
+enum { GOING_MS = 3000, GOING_STEP_MS = 10 };
+
 /* What the holder wrote about itself, or "". */
 static void read_holder(int fd, char *holder, size_t size)
 {
@@ -286,13 +289,19 @@ static void read_holder(int fd, char *holder, size_t size)
             *c = '\0';
 }
 
+static bool holder_is_gone(const char *holder)
+{
+    int pid;
+
+    return sscanf(holder, "pid %d", &pid) == 1 && pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+}
+
 static struct gp_error *locked_error(const struct gp_state *state, int fd)
 {
     char holder[128];
-    int pid;
 
     read_holder(fd, holder, sizeof holder);
-    if (sscanf(holder, "pid %d", &pid) == 1 && pid > 0 && kill(pid, 0) < 0 && errno == ESRCH)
+    if (holder_is_gone(holder))
         return gp_error_new(
             GP_E_LOCKED,
             "the state in %s is locked by what a pass left behind (%s, which is gone): a process "
@@ -302,11 +311,29 @@ static struct gp_error *locked_error(const struct gp_state *state, int fd)
                         state->dir, *holder ? holder : "it has not said yet who it is");
 }
 
+/* Of the open file, not of the process: a write that hangs in the kernel keeps the lock of its pass, so that no other
+ * pass works beside it. The process that wrote for a pass that was killed goes a moment after it. */
+static int lock_file(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    const uint64_t deadline_ms = gp_monotonic_ms() + GOING_MS;
+    char holder[128];
+    int errnum;
+
+    while (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+        errnum = errno;
+        read_holder(fd, holder, sizeof holder);
+        if ((errnum != EAGAIN && errnum != EACCES) || !holder_is_gone(holder) || gp_monotonic_ms() >= deadline_ms) {
+            errno = errnum;
+            return -1;
+        }
+        gp_sleep_ms(GOING_STEP_MS);
+    }
+    return 0;
+}
+
 static struct gp_error *take_lock(struct gp_state *state)
 {
-    /* Of the open file, not of the process: a worker that hangs in the kernel keeps the lock of its
-     * pass, so that no other pass works beside its unfinished write. */
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     gp_cleanup(gp_close_p) int fd =
         openat(state->dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     uint64_t now = gp_realtime_us();
@@ -316,7 +343,7 @@ static struct gp_error *take_lock(struct gp_state *state)
 
     if (fd < 0)
         return gp_state_file_error(errno, state->dir, "lock");
-    if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+    if (lock_file(fd) < 0) {
         if (errno == EAGAIN || errno == EACCES)
             return locked_error(state, fd);
         return gp_error_errno(errno, "%s/lock could not be locked", state->dir);

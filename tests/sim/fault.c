@@ -144,22 +144,38 @@ void sim_read_fault(struct node *node)
 
 /* ---- writes ---- */
 
-static void fatal(const struct rule *rule, pid_t writer)
+/* The process that @task is a thread of. gpupart writes in a process of its own (providers/worker.c), which dies with the
+ * one that has it write; that one is @ret_parent then, and 0 otherwise. */
+static pid_t process_of(pid_t task, pid_t *ret_parent)
 {
-    char path[64], line[128];
-    int group = writer;
+    char path[64], line[128], name[32] = "";
+    int group = task, parent = 0;
     FILE *in;
 
-    /* FUSE names the thread; what is killed is its process. */
-    snprintf(path, sizeof path, "/proc/%d/status", (int)writer);
+    snprintf(path, sizeof path, "/proc/%d/status", (int)task);
     in = fopen(path, "re");
-    while (in && fgets(line, sizeof line, in))
-        if (sscanf(line, "Tgid: %d", &group) == 1)
+    while (in && fgets(line, sizeof line, in)) {
+        sscanf(line, "Name: %31s", name);
+        sscanf(line, "Tgid: %d", &group);
+        if (sscanf(line, "PPid: %d", &parent) == 1)
             break;
+    }
     if (in)
         fclose(in);
-    if (rule->pid)
+    *ret_parent = strcmp(name, "gpupart-write") ? 0 : parent;
+    return group;
+}
+
+static void fatal(const struct rule *rule, pid_t writer)
+{
+    pid_t parent = 0, group = process_of(writer, &parent);
+
+    if (rule->pid) {
         group = rule->pid;
+        parent = 0;
+    }
+    if (parent > 1)
+        kill(parent, SIGKILL);
     if (group > 0)
         kill(group, SIGKILL);
 }

@@ -6,10 +6,14 @@
 #include "cleanup.h"
 #include "text.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct tree tree;
@@ -202,40 +206,168 @@ Test(host, nothing_below_a_root_is_run)
 
 /* ---- what does not come back ---- */
 
-static atomic_int done, dropped;
-
-static void do_nothing(void *job)
+/* Whoever opens a pipe waits for its other end: as good as a device's lock that nobody lets go of. */
+static char *a_pipe(void)
 {
-    (void)job;
-    done++;
+    char *path = gp_printf(tree.mem, "%s/pipe", tree.root);
+
+    cr_assert(zero(int, mkfifo(path, 0600)));
+    return path;
 }
 
-static void sleep_long(void *job)
+static struct gp_io read_of(const char *path)
 {
-    gp_sleep_ms(*(uint32_t *)job);
-    done++;
+    static char room[4096];
+
+    return (struct gp_io){.root_fd = tree.host.root_fd, .path = path, .room = room, .max = sizeof room};
 }
 
-static void drop(void *job)
+/* How many children this thread has; @ret_last: one of them. */
+static int children(pid_t *ret_last)
 {
-    (void)job;
-    dropped++;
+    const char *path = gp_printf(tree.mem, "/proc/self/task/%d/children", (int)gettid());
+    FILE *in = fopen(path, "re");
+    int count = 0;
+
+    cr_assert(ne(ptr, in, NULL));
+    while (fscanf(in, "%d", ret_last) == 1)
+        count++;
+    (void)fclose(in);
+    return count;
 }
 
-Test(worker, a_call_that_hangs_costs_one_worker)
+static pid_t only_child(void)
+{
+    pid_t pid = 0;
+
+    cr_assert(eq(int, children(&pid), 1));
+    return pid;
+}
+
+static bool gone_soon(pid_t pid)
+{
+    const uint64_t deadline_ms = gp_monotonic_ms() + 10000;
+
+    while (kill(pid, 0) == 0 && gp_monotonic_ms() < deadline_ms) {
+        (void)waitpid(pid, NULL, WNOHANG);
+        gp_sleep_ms(10);
+    }
+    return kill(pid, 0) < 0;
+}
+
+TestSuite(worker, .init = open_tree, .fini = close_tree);
+
+Test(worker, a_read_that_hangs_costs_one_reader)
 {
     struct gp_worker *worker = NULL;
-    uint32_t long_ms = 400;
-    uint64_t start = gp_monotonic_ms();
+    struct gp_io hangs = read_of(a_pipe()), good;
+    const uint64_t start = gp_monotonic_ms();
+    struct gp_worker *first;
 
-    cr_assert(gp_worker_run(&worker, do_nothing, drop, NULL, 5000));
-    cr_assert(not(gp_worker_run(&worker, sleep_long, drop, &long_ms, 50)));
-    cr_assert(gp_monotonic_ms() - start < 390, "the caller waited for it");
-    cr_assert(gp_worker_run(&worker, do_nothing, drop, NULL, 5000));
-    cr_assert(eq(int, dropped, 0));
+    tree_file(&tree, "sys/a", "abc\n");
+    good = read_of("sys/a");
+    cr_assert(gp_worker_read(&worker, &good, 5000));
+    first = worker;
+    cr_assert(gp_worker_read(&worker, &good, 5000));
+    cr_expect(eq(ptr, worker, first), "one reader serves many reads");
+    (void)only_child();
+    cr_assert(not(gp_worker_read(&worker, &hangs, 50)));
+    cr_expect(lt(u64, gp_monotonic_ms() - start, 5000), "the caller waited for it");
+    cr_expect(eq(ptr, worker, NULL));
+    cr_assert(gp_worker_read(&worker, &good, 5000));
+    cr_expect(eq(int, good.errnum, 0));
+    cr_expect(eq(sz, good.size, 4));
+    cr_expect(zero(int, memcmp(good.room, "abc\n", 4)));
     gp_worker_free(worker);
-    while (!dropped && gp_monotonic_ms() < start + 10000)
+}
+
+Test(worker, a_reader_that_is_killed_is_replaced)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const char *text;
+
+    tree_file(&tree, "sys/a", "abc\n");
+    tree.host.plain = false;
+    tree_ok(gp_host_read(&tree.host, mem, "sys/a", &text));
+    cr_assert(zero(int, kill(only_child(), SIGKILL)));
+    tree_ok(gp_host_read(&tree.host, mem, "sys/a", &text));
+    cr_expect(eq(str, (char *)text, "abc"));
+    cr_expect(not(tree.host.hung));
+}
+
+/* The process may be killed at any time: its reader must not stay, whoever else has the socket. */
+Test(worker, a_reader_ends_with_its_process)
+{
+    int ends[2];
+    pid_t pass, pids[2] = {0}; /* the reader, and another child */
+
+    tree_file(&tree, "sys/a", "abc\n");
+    cr_assert(zero(int, pipe(ends)));
+    pass = fork();
+    if (pass == 0) {
+        struct gp_worker *worker = NULL;
+        struct gp_io good = read_of("sys/a");
+
+        (void)gp_worker_read(&worker, &good, 10000);
+        pids[0] = only_child();
+        pids[1] = fork(); /* it has all that its parent has, the reader's socket too */
+        if (pids[1] > 0)
+            (void)!write(ends[1], pids, sizeof pids);
+        (void)pause();
+        _exit(0);
+    }
+    cr_assert(eq(sz, (size_t)read(ends[0], pids, sizeof pids), sizeof pids));
+    cr_assert(zero(int, kill(pids[0], 0)));
+    cr_assert(zero(int, kill(pass, SIGKILL)));
+    cr_assert(eq(int, waitpid(pass, NULL, 0), pass));
+    cr_expect(gone_soon(pids[0]));
+    cr_expect(zero(int, kill(pids[1], SIGKILL)));
+}
+
+/* What was not written in time may still be: until it is, nobody else gets what the writer had locked. */
+Test(worker, a_write_that_hangs_keeps_the_locks_and_no_pipe)
+{
+    const char *pipe_path = a_pipe(), *lock_path;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET}, seen = lock;
+    struct gp_io hangs = read_of(pipe_path);
+    const uint64_t deadline_ms = gp_monotonic_ms() + 20000;
+    struct pollfd poller = {.events = POLLIN};
+    int mine, other, in, ends[2];
+    char got[8] = "";
+
+    tree_file(&tree, "lock", "");
+    lock_path = gp_printf(tree.mem, "%s/lock", tree.root);
+    mine = open(lock_path, O_RDWR | O_CLOEXEC);
+    other = open(lock_path, O_RDWR | O_CLOEXEC);
+    cr_assert(zero(int, fcntl(mine, F_OFD_SETLK, &lock)));
+    cr_assert(zero(int, pipe2(ends, O_CLOEXEC)));
+    hangs.text = "4";
+    cr_assert(not(gp_worker_write(&hangs, 200)));
+    (void)close(mine);
+    (void)close(ends[1]);
+    cr_assert(zero(int, fcntl(other, F_OFD_GETLK, &seen)));
+    cr_expect(ne(int, seen.l_type, F_UNLCK), "the lock went although the write may yet happen");
+    poller.fd = ends[0];
+    cr_expect(eq(int, poll(&poller, 1, 10000), 1), "the pipe has a writer still");
+    in = open(pipe_path, O_RDONLY | O_CLOEXEC);
+    cr_expect(eq(sz, (size_t)read(in, got, sizeof got), 1));
+    cr_expect(eq(str, got, "4"));
+    do {
+        seen = lock;
+        cr_assert(zero(int, fcntl(other, F_OFD_GETLK, &seen)));
         gp_sleep_ms(10);
-    cr_assert(eq(int, dropped, 1), "what it had is dropped when it comes back after all");
-    cr_assert(eq(int, done, 3));
+    } while (seen.l_type != F_UNLCK && gp_monotonic_ms() < deadline_ms);
+    cr_expect(eq(int, seen.l_type, F_UNLCK), "the lock outlives the write");
+}
+
+Test(worker, a_write_tells_its_error)
+{
+    struct gp_io io = read_of("sys/none");
+
+    pid_t none = 0;
+
+    io.text = "1";
+    cr_assert(gp_worker_write(&io, 10000));
+    cr_expect(eq(int, io.errnum, ENOENT));
+    cr_expect(eq(int, children(&none), 0), "what wrote has ended");
 }
