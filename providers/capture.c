@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "scan.h"
 #include "text.h"
+#include "vpd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@ struct gp_capture {
     struct gp_arena *mem;
     struct gp_host *host;
     struct gp_recorder recorder;
+    struct gp_redact *redact; /* NULL: all as it is */
     int dir_fd;
     bool busy; /* it reads itself, which is not to be saved */
     size_t files;
@@ -59,8 +61,19 @@ static int open_parent(const struct gp_capture *capture, const char *path, const
                        O_RDONLY | O_DIRECTORY);
 }
 
-/* All of @path; its parts are no links. */
-static void make_dir(struct gp_capture *capture, const char *path)
+/* What is said of the kernel and the processor has the form of an address now and then. */
+static bool is_plain(const char *path)
+{
+    return gp_starts_with(path, "proc/") || gp_streq(path, GP_SCAN_NAMES);
+}
+
+static const char *redacted(struct gp_capture *capture, const char *text)
+{
+    return capture->redact ? gp_redact_text(capture->redact, text) : text;
+}
+
+/* All of @path, as it is written; its parts are no links. */
+static void make_written_dir(struct gp_capture *capture, const char *path)
 {
     for (const char *end = path; *end;) {
         const char *leaf, *part;
@@ -76,6 +89,11 @@ static void make_dir(struct gp_capture *capture, const char *path)
     }
 }
 
+static void make_dir(struct gp_capture *capture, const char *path)
+{
+    make_written_dir(capture, redacted(capture, path));
+}
+
 static const char *parent_of(struct gp_arena *mem, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -86,9 +104,13 @@ static const char *parent_of(struct gp_arena *mem, const char *path)
 static void make_file(struct gp_capture *capture, const char *path, const void *bytes, size_t size, bool keep)
 {
     gp_cleanup(gp_close_p) int fd = -1;
-    const char *at = bytes;
+    const char *at;
 
-    make_dir(capture, parent_of(capture->mem, path));
+    if (capture->redact && !is_plain(path))
+        gp_redact_bytes(capture->redact, bytes, size, &bytes, &size);
+    at = bytes;
+    path = redacted(capture, path);
+    make_written_dir(capture, parent_of(capture->mem, path));
     fd = open_inside(capture, path, O_WRONLY | O_CREAT | O_NOFOLLOW | (keep ? O_EXCL : O_TRUNC));
     if (fd < 0 && keep && errno == EEXIST)
         return;
@@ -116,7 +138,9 @@ static void make_link(struct gp_capture *capture, const char *path, const char *
     gp_cleanup(gp_close_p) int parent = -1;
     const char *leaf;
 
-    make_dir(capture, parent_of(capture->mem, path));
+    path = redacted(capture, path);
+    target = redacted(capture, target);
+    make_written_dir(capture, parent_of(capture->mem, path));
     parent = open_parent(capture, path, &leaf);
     if (parent < 0 || (symlinkat(target, parent, leaf) < 0 && errno != EEXIST))
         fail(capture, errno, path);
@@ -221,6 +245,23 @@ static void save_shutdown(struct gp_capture *capture, const char *path, const ch
     make_file(capture, path, gp_text_get(&out), out.size, false);
 }
 
+/* Vendors write whatever they like into a card's vital product data: the serial number is all that is kept. */
+static void save_vpd(struct gp_capture *capture, const char *path, const void *bytes, size_t size)
+{
+    const char *serial = gp_vpd_serial(capture->mem, bytes, size);
+    struct gp_text out = {.mem = capture->mem};
+
+    gp_vpd_write(&out, serial ? gp_redact_serial(capture->redact, serial) : NULL);
+    make_file(capture, path, gp_text_get(&out), out.size, false);
+}
+
+static bool is_vpd(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash && gp_streq(slash, "/vpd");
+}
+
 static void save_read(struct gp_capture *capture, const char *path, const void *bytes, size_t size, int errnum)
 {
     const char *at;
@@ -229,7 +270,7 @@ static void save_read(struct gp_capture *capture, const char *path, const void *
         return;
     if (errnum) {
         *gp_push(capture->mem, capture->unreadable.items, capture->unreadable.count) =
-            gp_printf(capture->mem, "%s: %s", path, strerrordesc_np(errnum));
+            gp_printf(capture->mem, "%s: %s", redacted(capture, path), strerrordesc_np(errnum));
         return;
     }
     if (gp_streq(path, CPUINFO)) {
@@ -244,7 +285,9 @@ static void save_read(struct gp_capture *capture, const char *path, const void *
         return;
     }
     at = place(capture, path, true);
-    if (at)
+    if (at && capture->redact && is_vpd(path))
+        save_vpd(capture, at, bytes, size);
+    else if (at)
         make_file(capture, at, bytes, size, false);
 }
 
@@ -291,7 +334,8 @@ static void save_held(struct gp_capture *capture, const char *path, enum gp_held
 {
     const char *text = held == GP_HELD_NO        ? ""
                        : held == GP_HELD_UNKNOWN ? "unknown\n"
-                       : holder                  ? gp_printf(capture->mem, "held by %s\n", holder)
+                       : holder && capture->redact ? "held by a process\n"
+                       : holder                    ? gp_printf(capture->mem, "held by %s\n", holder)
                                                  : "held\n";
 
     make_file(capture, path, text, strlen(text), false);
@@ -340,6 +384,11 @@ struct gp_capture *gp_capture_new(struct gp_host *host, int dir_fd)
     };
     host->recorder = &capture->recorder;
     return capture;
+}
+
+void gp_capture_redact(struct gp_capture *capture, struct gp_redact *redact)
+{
+    capture->redact = redact;
 }
 
 void gp_capture_free(struct gp_capture *capture)

@@ -4,12 +4,16 @@
 #pragma once
 
 #include "host.h"
+#include "redact.h"
 
 struct gp_capture;
 
 /* Takes over @host->recorder. @dir_fd: the directory, empty, writable; the caller's, and outlives the capture, as @host
  * does. Nothing is ever written outside of it, whatever the links of the host say. */
 struct gp_capture *gp_capture_new(struct gp_host *host, int dir_fd);
+/* From now on nothing is written but with stand-ins, neither in names nor in contents. @redact is the caller's and outlives
+ * the capture. */
+void gp_capture_redact(struct gp_capture *capture, struct gp_redact *redact);
 /* Detaches it. Takes NULL. */
 void gp_capture_free(struct gp_capture *capture);
 void gp_capture_free_p(struct gp_capture **capture);

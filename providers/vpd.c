@@ -66,6 +66,24 @@ const char *gp_vpd_serial(struct gp_arena *mem, const void *data, size_t size)
     return NULL;
 }
 
+void gp_vpd_write(struct gp_text *out, const char *serial)
+{
+    enum { MOST = 200 };
+    const size_t begin = out->size, length = serial ? strnlen(serial, MOST) : 0;
+    const char head[] = {(char)TAG_READ, (char)(length + 7), 0, 'S', 'N', (char)length}, check[] = {'R', 'V', 1};
+    unsigned char sum = 0;
+
+    if (serial) {
+        gp_text_addn(out, head, sizeof head);
+        gp_text_addn(out, serial, length);
+        gp_text_addn(out, check, sizeof check);
+        for (size_t i = begin; i < out->size; i++)
+            sum = (unsigned char)(sum + (unsigned char)gp_text_get(out)[i]);
+        gp_text_addn(out, (const char[]){(char)-sum}, 1);
+    }
+    gp_text_addn(out, (const char[]){TAG_END}, 1);
+}
+
 static void ask(struct gp_host *host, struct gp_arena *mem, struct gp_pci address, struct gp_vpd_known *known)
 {
     const void *data;

@@ -16,10 +16,25 @@
 #include <sys/stat.h>
 
 static const char *dir;
+static bool redacted;
+static struct gp_redact *redact; /* NULL: nothing is replaced */
+
+enum { KEY_REDACT = 2000 };
+
+static const struct argp_option options[] = {
+    {"redact", KEY_REDACT, NULL, 0,
+     "with stand-ins for the names of the host and its VMs, UUIDs, serial numbers, the machine id and network addresses; it "
+     "plans as before, for those names",
+     0},
+    {0},
+};
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
     switch (key) {
+    case KEY_REDACT:
+        redacted = true;
+        return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "capture takes a directory that does not exist yet, or is empty");
         return EINVAL;
@@ -71,17 +86,22 @@ static struct gp_error *write_text(int at, const char *path, const char *text)
     return NULL;
 }
 
+static const char *shown_host(const struct gp_pass *pass)
+{
+    return redact ? gp_redact_known(redact, pass->host_name) : pass->host_name;
+}
+
 static struct gp_error *save_host_name(struct gp_pass *pass, int fd)
 {
     if (mkdirat(fd, "etc", 0755) < 0 && errno != EEXIST)
         return gp_error_errno(errno, "%s/etc cannot be made", dir);
-    return write_text(fd, "etc/hostname", gp_printf(pass->mem, "%s\n", pass->host_name));
+    return write_text(fd, "etc/hostname", gp_printf(pass->mem, "%s\n", shown_host(pass)));
 }
 
 static struct gp_error *save_guests(struct gp_pass *pass)
 {
     if (pass->virt)
-        return gp_virt_capture(pass->virt, dir);
+        return gp_virt_capture(pass->virt, dir, redact);
     if (!pass->connect && !pass->have->vms_unknown)
         return gp_error_new(GP_E_UNSUPPORTED, "%s is a capture itself: copy it", pass->options.root);
     return NULL; /* without guests it says so wherever it is used */
@@ -99,7 +119,7 @@ static struct gp_error *save_manifest(struct gp_pass *pass, const struct gp_capt
         (void)fprintf(stderr, "gpupart: note: not in the capture: %s\n", missing.items[i]);
     }
     manifest = json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:o, s:o}", "formatVersion", "1.0", "kind", "Capture",
-                         "program", argp_program_version, "host", gp_text_json(pass->host_name), "at",
+                         "program", argp_program_version, "host", gp_text_json(shown_host(pass)), "at",
                          gp_text_json(gp_time_text(pass->mem, gp_realtime_us())), "gpus", (json_int_t)pass->have->gpu_count,
                          "files", (json_int_t)gp_capture_files(capture), "guests",
                          pass->have->vms_unknown ? json_null() : json_integer((json_int_t)pass->have->vm_count),
@@ -109,11 +129,30 @@ static struct gp_error *save_manifest(struct gp_pass *pass, const struct gp_capt
     return write_text(fd, "capture.json", gp_printf(pass->mem, "%s\n", text));
 }
 
+/* A look beforehand, through a handle of its own, since what is read once is not read again for the capture. */
+static struct gp_error *know_names(struct gp_pass *pass)
+{
+    struct gp_host host;
+    struct gp_have *have = NULL;
+    struct gp_error *err = gp_pass_host_open(pass, &host);
+
+    if (err)
+        return err;
+    err = gp_pass_observe(pass, &host, pass->mem, &have);
+    gp_host_close(&host);
+    if (!err)
+        redact = gp_redact_new(pass->mem, have, pass->host_name);
+    return err;
+}
+
 static struct gp_error *capture_in(struct gp_pass *pass, int fd)
 {
     gp_cleanup(gp_capture_free_p) struct gp_capture *capture = gp_capture_new(&pass->host, fd);
-    struct gp_error *err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
+    struct gp_error *err = redacted ? know_names(pass) : NULL;
 
+    gp_capture_redact(capture, redact);
+    if (!err)
+        err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
     if (err)
         return err;
     gp_capture_rest(capture);
@@ -167,6 +206,7 @@ const struct gp_command gp_command_capture = {
     .name = "capture",
     .args_doc = "DIR",
     .doc = "save what gpupart sees of this host, for --root anywhere",
+    .options = options,
     .parser = parse,
     .run = run,
 };

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "model.h"
+#include "redact.h"
 #include "virt.h"
 
 /* An alias of ours is the prefix and a decimal number. Fact: libvirt docs/formatdomain.rst,
@@ -68,6 +69,6 @@ struct gp_error *gp_domain_canonical(struct gp_arena *mem, const char *xml,
 
 /* What gpupart looks at and nothing else of it, for captures: no passwords, no paths, no
  * descriptions, no arguments, whatever the definition holds. Reading it gives the same facts as
- * reading @xml. */
-struct gp_error *gp_domain_outline(struct gp_arena *mem, const char *xml,
+ * reading @xml. With @redact (NULL: without) with stand-ins, and the same facts but for those. */
+struct gp_error *gp_domain_outline(struct gp_arena *mem, const char *xml, struct gp_redact *redact,
                                    const char **ret) GP_MUST_CHECK;

@@ -145,7 +145,43 @@ static void add_argument(struct gp_arena *mem, xmlNode *root, struct gp_device d
         abort();
 }
 
-struct gp_error *gp_domain_outline(struct gp_arena *mem, const char *xml, const char **ret)
+static void set_attr(xmlNode *node, const char *name, const char *value)
+{
+    if (!xmlSetProp(node, (const xmlChar *)name, (const xmlChar *)value))
+        abort();
+}
+
+/* A VM may be called "pci" or "domain": names are replaced where they are names. What is known by its form is replaced in
+ * the text of the whole. */
+static void redact_names(struct gp_arena *mem, xmlNode *root, struct gp_redact *redact)
+{
+    xmlNode *name = gp_tree_child(root, "name"), *mark = gp_tree_mark(root, NULL),
+            *devices = gp_tree_child(root, "devices");
+
+    if (name) {
+        const char *standin = gp_redact_vm(redact, gp_tree_content(mem, name));
+
+        xmlNodeSetContent(name, (const xmlChar *)standin);
+    }
+    if (mark)
+        set_attr(mark, "binding", gp_redact_known(redact, gp_tree_attr(mem, mark, "binding")));
+    /* What somebody calls a device or a channel is their own; only ours and the agent's are read. */
+    for (xmlNode *dev = gp_tree_child(devices, "hostdev"); dev; dev = gp_tree_next(dev, "hostdev")) {
+        xmlNode *alias = gp_tree_child(dev, "alias");
+
+        if (alias && !gp_starts_with(gp_tree_attr(mem, alias, "name"), GP_ALIAS_PREFIX))
+            set_attr(alias, "name", "ua-other");
+    }
+    for (xmlNode *dev = gp_tree_child(devices, "channel"); dev; dev = gp_tree_next(dev, "channel")) {
+        xmlNode *target = gp_tree_child(dev, "target");
+        const char *called = target ? gp_tree_attr(mem, target, "name") : NULL;
+
+        if (called && !gp_starts_with(called, "org.qemu."))
+            set_attr(target, "name", "other");
+    }
+}
+
+struct gp_error *gp_domain_outline(struct gp_arena *mem, const char *xml, struct gp_redact *redact, const char **ret)
 {
     gp_cleanup(gp_xml_doc_free_p) xmlDoc *doc = NULL;
     struct gp_domain_facts facts;
@@ -166,6 +202,10 @@ struct gp_error *gp_domain_outline(struct gp_arena *mem, const char *xml, const 
         hostdevs += gp_tree_hostdev(mem, node).kind != GP_DEVICE_NONE;
     for (size_t i = hostdevs; i < facts.dev_count; i++) /* those of QEMU's arguments come last */
         add_argument(mem, root, facts.devs[i].device);
+    if (redact)
+        redact_names(mem, root, redact);
     *ret = gp_printf(mem, "%s\n", gp_tree_text(mem, doc, root));
+    if (redact)
+        *ret = gp_redact_text(redact, *ret);
     return NULL;
 }

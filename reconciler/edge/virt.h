@@ -3,6 +3,7 @@
 
 #include "model.h"
 #include "plan.h"
+#include "redact.h"
 
 struct gp_virt;
 
@@ -27,8 +28,8 @@ struct gp_error *gp_virt_observe(struct gp_virt *virt, struct gp_arena *mem,
 struct gp_error *gp_virt_observe_files(const char *dir, struct gp_arena *mem,
                                        struct gp_have *have) GP_MUST_CHECK;
 /* Writes those files: of each definition what gpupart looks at and nothing else, so no secrets.
- * @dir exists. */
-struct gp_error *gp_virt_capture(struct gp_virt *virt, const char *dir) GP_MUST_CHECK;
+ * @dir exists. @redact: with stand-ins; NULL: as it is. */
+struct gp_error *gp_virt_capture(struct gp_virt *virt, const char *dir, struct gp_redact *redact) GP_MUST_CHECK;
 
 /* Asks the guests to stop, in one go, and waits for all: for each, the agent (pinged first), at
  * half its timeout ACPI, at the timeout onTimeout. A method that the hypervisor does not have falls

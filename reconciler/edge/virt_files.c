@@ -213,17 +213,17 @@ static struct gp_error *write_file(struct gp_arena *mem, const char *dir, const 
 }
 
 static struct gp_error *write_outline(struct gp_arena *mem, const char *dir, const char *file,
-                                      const char *xml)
+                                      const char *xml, struct gp_redact *redact)
 {
     const char *outline;
-    struct gp_error *err = gp_domain_outline(mem, xml, &outline);
+    struct gp_error *err = gp_domain_outline(mem, xml, redact, &outline);
 
     if (err)
         return gp_error_wrap(err, "libvirt/%s", file);
     return write_file(mem, dir, file, outline);
 }
 
-struct gp_error *gp_virt_capture(struct gp_virt *virt, const char *dir)
+struct gp_error *gp_virt_capture(struct gp_virt *virt, const char *dir, struct gp_redact *redact)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
     const char *path = gp_printf(mem, "%s/libvirt", dir);
@@ -245,14 +245,16 @@ struct gp_error *gp_virt_capture(struct gp_virt *virt, const char *dir)
         const char *name = strchr(text->name, '/') || *text->name == '.' ? NULL : text->name;
         const char *more = facts_of(mem, text);
 
-        if (!name)
+        if (redact)
+            name = gp_redact_vm(redact, text->name);
+        else if (!name)
             name = gp_printf(mem, "domain-%zu", i);
         if (*more)
             gp_text_addf(&facts, "domain %s %s\n", more, name);
         if (text->inactive)
-            err = write_outline(mem, path, gp_printf(mem, "%s.xml", name), text->inactive);
+            err = write_outline(mem, path, gp_printf(mem, "%s.xml", name), text->inactive, redact);
         if (!err && text->live)
-            err = write_outline(mem, path, gp_printf(mem, "%s" LIVE, name), text->live);
+            err = write_outline(mem, path, gp_printf(mem, "%s" LIVE, name), text->live, redact);
     }
     return err ? err : write_file(mem, path, FACTS, gp_text_get(&facts));
 }

@@ -93,7 +93,7 @@ static void outline_holds(struct gp_arena *mem, const char *xml, const char *hos
     const char *outline;
     struct gp_domain_facts read;
 
-    must(went_well(gp_domain_outline(mem, xml, &outline), xml), "what can be read has no outline", xml, NULL);
+    must(went_well(gp_domain_outline(mem, xml, NULL, &outline), xml), "what can be read has no outline", xml, NULL);
     must(went_well(gp_domain_read(mem, outline, strlen(outline), host, &read), xml), "its outline cannot be read", xml,
          outline);
     must(same_facts(facts, &read), "its outline says something else", xml, outline);

@@ -105,7 +105,7 @@ Test(observe, a_capture_tells_the_same)
     cr_assert(mkdtemp(dir) != NULL);
     err = gp_virt_observe(virt, mem, &have);
     cr_assert(err == NULL, "%s", gp_error_line(err));
-    err = gp_virt_capture(virt, dir);
+    err = gp_virt_capture(virt, dir, NULL);
     cr_assert(err == NULL, "%s", gp_error_line(err));
     err = gp_virt_observe_files(dir, mem, &captured);
     cr_assert(err == NULL, "%s", gp_error_line(err));
@@ -128,7 +128,7 @@ Test(observe, a_capture_tells_what_no_definition_has)
     cr_assert(mkdtemp(dir) != NULL);
     err = gp_virt_observe(virt, mem, &have);
     cr_assert(err == NULL, "%s", gp_error_line(err));
-    err = gp_virt_capture(virt, dir);
+    err = gp_virt_capture(virt, dir, NULL);
     cr_assert(err == NULL, "%s", gp_error_line(err));
     err = gp_virt_observe_files(dir, mem, &captured);
     cr_assert(err == NULL, "%s", gp_error_line(err));

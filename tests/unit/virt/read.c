@@ -184,13 +184,13 @@ GP_ROWS(domain, outline_reads_the_same, rows)
     struct gp_domain_facts facts;
     const char *outline, *again;
 
-    err = gp_domain_outline(mem, rows[*i].xml, &outline);
+    err = gp_domain_outline(mem, rows[*i].xml, NULL, &outline);
     cr_assert(err == NULL, "%s: %s", rows[*i].name, gp_error_line(err));
     err = gp_domain_read(mem, outline, strlen(outline), HOST, &facts);
     cr_assert(err == NULL, "%s: %s: %s", rows[*i].name, gp_error_line(err), outline);
     cr_assert(eq(str, (char *)text_of(mem, &facts), (char *)rows[*i].facts), "%s: %s",
               rows[*i].name, outline);
-    err = gp_domain_outline(mem, outline, &again);
+    err = gp_domain_outline(mem, outline, NULL, &again);
     cr_assert(err == NULL);
     cr_assert(eq(str, (char *)whole(mem, again), (char *)whole(mem, outline)), "%s", rows[*i].name);
 }
@@ -210,7 +210,7 @@ Test(domain, outline_has_no_secrets)
             "</metadata><devices><graphics passwd='S5'/><disk><source file='S6'/></disk></devices>"
             "<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:env name='P' "
             "value='S7'/><q:arg value='vfio-pci,host=08:00.4,x=S8'/></q:commandline>"),
-        &outline);
+        NULL, &outline);
     cr_assert(err == NULL, "%s", gp_error_line(err));
     cr_assert(strstr(outline, "0000:08:00.4") != NULL, "%s", outline);
     for (size_t i = 0; secrets[i]; i++)
