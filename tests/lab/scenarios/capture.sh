@@ -1,7 +1,7 @@
 # What is captured of the lab is the lab again, in it and outside it (capture.outside): the same inventory and the same plan, for
-# a guest that runs with its partition and one that is off.
+# a guest that runs with its partition and one that is off, and beside them a GPU of another vendor that was partitioned by hand.
 # lab: trixie bookworm
-# gpus: b50 b50
+# gpus: b50 a2
 
 declare_count() {
     cat >fleet/clusters/demo.yaml <<END
@@ -30,6 +30,8 @@ domain vdi-1
 domain vdi-2
 gp_ends 0 reconcile
 start vdi-1
+/usr/lib/nvidia/sriov-manage -e 0000:02:00.0
+echo 746 >"$devices/0000:02:00.2/nvidia/current_vgpu_type"
 declare_count 3
 gp_ends 0 capture captured
 gp_ends 0 inventory --format json
