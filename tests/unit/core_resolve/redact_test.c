@@ -47,3 +47,17 @@ GP_ROWS(redact, by_its_form, rows)
     cr_assert(eq(str, (char *)gp_redact_known(redact, "pool"), "pool"));
     cr_assert(eq(str, (char *)gp_redact_vm(redact, "new"), "vm-4"));
 }
+
+/* Else an mdev that gpupart made would be somebody else's where the capture is read. */
+Test(redact, a_derived_uuid_stays_derived)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const char *machine = "5f0c1d2e3b4a59687786958493a2b1c0", *ours = gp_uuid5(mem, machine, "p/1");
+    struct gp_partition partition = {.index = 1, .device = {.kind = GP_DEVICE_MDEV, .uuid = ours}};
+    struct gp_gpu gpu = {.path = "p", .partitions = &partition, .partition_count = 1};
+    const struct gp_have have = {.machine_id = machine, .gpus = &gpu, .gpu_count = 1};
+    struct gp_redact *redact = gp_redact_new(mem, &have, "kvm-a");
+
+    cr_assert(eq(str, (char *)gp_redact_text(redact, ours),
+                 (char *)gp_uuid5(mem, gp_redact_text(redact, machine), "p/1")));
+}
