@@ -214,6 +214,22 @@ static void go_on(struct gp_work *work, const struct gp_record *record)
         gp_error_warn(gp_work_look(work));
 }
 
+/* What a person has to do though all is as it was: units that do not come up, guests that could not be made to go on. */
+static const char *left_to_do(const struct gp_work *work, const struct gp_record *record)
+{
+    struct gp_text text = {.mem = work->mem};
+
+    gp_text_add(&text, gp_work_down(work));
+    for (size_t i = 0; i < record->snapshot->vm_count; i++) {
+        const struct gp_snapshot_vm *was = &record->snapshot->vms[i];
+        const struct gp_vm *vm = gp_have_vm(work->have, was->uuid);
+
+        if (was->ran && vm && vm->power == GP_POWER_PAUSED)
+            gp_text_addf(&text, "%sVM %s is paused: virsh resume %s", text.size ? "; " : "", vm->name, vm->name);
+    }
+    return gp_text_get(&text);
+}
+
 int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem,
                       const struct gp_record *record, const char *why)
 {
@@ -238,7 +254,7 @@ int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *m
     if (!err)
         err = gp_work_remove_record(pass, record, work.have);
     if (!err) {
-        const char *down = gp_work_down(&work);
+        const char *down = left_to_do(&work, record);
 
         gp_work_end(&work);
         gp_work_release(pass, &set);

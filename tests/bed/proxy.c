@@ -68,6 +68,7 @@ static const struct {
     {"lookup-name", 23},
     {"lookup-uuid", 24},
     {"reboot", 27},
+    {"resume", 28},
     {"shutdown", 33},
     {"undefine", 35},
     {"supports-feature", 60},
