@@ -3,20 +3,12 @@
 
 #include "text.h"
 
-static bool is_one_of(const struct gp_strings *strings, const char *text)
-{
-    for (size_t n = 0; text && n < strings->count; n++)
-        if (gp_streq(strings->items[n], text))
-            return true;
-    return false;
-}
-
 /* What is left of a set may no longer touch, so its steps are told by their objects. */
 static bool is_of(const struct gp_set *set, const struct gp_step *step)
 {
     if (step->unit)
-        return is_one_of(&set->units, step->unit);
-    return step->vm ? is_one_of(&set->vms, step->vm) : is_one_of(&set->gpus, step->gpu);
+        return gp_strings_have(&set->units, step->unit);
+    return step->vm ? gp_strings_have(&set->vms, step->vm) : gp_strings_have(&set->gpus, step->gpu);
 }
 
 /* A partition made anew may turn out to have the very device that its VM is defined with: then
@@ -36,7 +28,7 @@ static bool is_needless(const struct gp_step *planned)
 static bool is_same(const struct gp_step *planned, const struct gp_step *fresh)
 {
     for (size_t n = 0; n < fresh->vms.count; n++)
-        if (!is_one_of(&planned->vms, fresh->vms.items[n]))
+        if (!gp_strings_have(&planned->vms, fresh->vms.items[n]))
             return false;
     if (planned->kind != fresh->kind && !(may_be_missing(planned) && fresh->kind == GP_STEP_MARK))
         return false;

@@ -53,28 +53,20 @@ static bool is_running(const struct gp_work_vm *vm)
 
 /* ---- looking ---- */
 
-static bool is_one_of(const struct gp_strings *strings, const char *text)
-{
-    for (size_t n = 0; n < strings->count; n++)
-        if (gp_streq(strings->items[n], text))
-            return true;
-    return false;
-}
-
 /* Between waves no more is done than was allowed, though more might be possible by then. */
 static void take_wish(struct gp_planner *planner, struct gp_work_vm *vm)
 {
     const struct gp_set *within = planner->input->within;
     const char *uuid = vm->vm->uuid;
 
-    if (!vm->goal || (within && !is_one_of(&within->vms, uuid)))
+    if (!vm->goal || (within && !gp_strings_have(&within->vms, uuid)))
         return;
     vm->run = vm->goal->run;
     vm->managed = vm->goal->managed && planner->goal->declared;
     if (!within || !planner->goal->cluster)
         return;
-    vm->run &= !is_one_of(&within->not_started, uuid);
-    vm->managed &= !is_one_of(&within->only_start, uuid);
+    vm->run &= !gp_strings_have(&within->not_started, uuid);
+    vm->managed &= !gp_strings_have(&within->only_start, uuid);
 }
 
 static const struct gp_goal_vm *goal_of(const struct gp_goal *goal, size_t hint, const char *uuid)

@@ -3,14 +3,6 @@
 
 #include "text.h"
 
-static bool is_one_of(const struct gp_strings *strings, const char *text)
-{
-    for (size_t n = 0; n < strings->count; n++)
-        if (gp_streq(strings->items[n], text))
-            return true;
-    return false;
-}
-
 static struct gp_layout layout_of(struct gp_arena *mem, const struct gp_gpu *gpu)
 {
     struct gp_layout layout = {.mode = gpu->mode, .count = gpu->count, .profile = gpu->profile};
@@ -80,15 +72,15 @@ struct gp_snapshot *gp_snapshot_take(struct gp_arena *mem, const struct gp_have 
     struct gp_snapshot *snapshot = gp_new(mem, struct gp_snapshot);
 
     for (size_t n = 0; n < have->gpu_count; n++)
-        if (is_one_of(&set->gpus, have->gpus[n].id))
+        if (gp_strings_have(&set->gpus, have->gpus[n].id))
             *gp_push(mem, snapshot->gpus, snapshot->gpu_count) =
                 (struct gp_snapshot_gpu){have->gpus[n].id, gp_gpu_identity(mem, &have->gpus[n]),
                                          layout_of(mem, &have->gpus[n])};
     for (size_t n = 0; n < have->vm_count; n++)
-        if (is_one_of(&set->vms, have->vms[n].uuid))
+        if (gp_strings_have(&set->vms, have->vms[n].uuid))
             take_vm(mem, have, &have->vms[n], gp_push(mem, snapshot->vms, snapshot->vm_count));
     for (size_t n = 0; n < have->unit_count; n++)
-        if (have->units[n].state == GP_UNIT_ACTIVE && is_one_of(&set->units, have->units[n].name))
+        if (have->units[n].state == GP_UNIT_ACTIVE && gp_strings_have(&set->units, have->units[n].name))
             *gp_push(mem, snapshot->units.items, snapshot->units.count) = have->units[n].name;
     return snapshot;
 }
@@ -246,7 +238,7 @@ struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot 
     for (size_t n = 0; n < have->unit_count; n++)
         *gp_push(mem, goal->units, goal->unit_count) = (struct gp_goal_unit){
             .name = have->units[n].name,
-            .run = have->units[n].state == GP_UNIT_ACTIVE || is_one_of(&snapshot->units, have->units[n].name),
+            .run = have->units[n].state == GP_UNIT_ACTIVE || gp_strings_have(&snapshot->units, have->units[n].name),
         };
     return goal;
 }

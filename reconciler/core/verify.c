@@ -3,14 +3,6 @@
 
 #include "text.h"
 
-static bool is_one_of(const struct gp_strings *strings, const char *text)
-{
-    for (size_t n = 0; n < strings->count; n++)
-        if (gp_streq(strings->items[n], text))
-            return true;
-    return false;
-}
-
 static struct gp_error *verify_unit(const struct gp_goal_unit *goal, const struct gp_have *have)
 {
     const struct gp_unit *unit = gp_have_unit(have, goal->name);
@@ -115,7 +107,7 @@ static struct gp_error *verify_vm(struct gp_arena *mem, const struct gp_goal *wh
                                   const struct gp_set *set)
 {
     const bool only_power =
-        !whole->declared || goal->rule || is_one_of(&set->only_start, goal->uuid);
+        !whole->declared || goal->rule || gp_strings_have(&set->only_start, goal->uuid);
     const struct gp_vm *vm = gp_have_vm(have, goal->uuid);
     const bool wants = goal->managed && goal->gpu && !goal->pending;
     struct gp_device device;
@@ -124,7 +116,7 @@ static struct gp_error *verify_vm(struct gp_arena *mem, const struct gp_goal *wh
     if (!vm)
         return gp_error_new(GP_E_CHANGED, "VM %s is not defined any more", goal->name);
     /* One that was paused before is paused still: nobody stops it. */
-    if (goal->run && vm->power == GP_POWER_OFF && !is_one_of(&set->not_started, goal->uuid))
+    if (goal->run && vm->power == GP_POWER_OFF && !gp_strings_have(&set->not_started, goal->uuid))
         return gp_error_new(GP_E_CHANGED, "VM %s is %s, not running", goal->name,
                             gp_power_name(vm->power));
     if (!goal->managed || only_power)
@@ -145,13 +137,13 @@ struct gp_error *gp_verify(const struct gp_goal *goal, const struct gp_have *hav
     struct gp_error *err = NULL;
 
     for (size_t n = 0; !err && goal->declared && n < goal->gpu_count; n++)
-        if (is_one_of(&set->gpus, goal->gpus[n].id) && goal->gpus[n].managed && !goal->gpus[n].rule)
+        if (gp_strings_have(&set->gpus, goal->gpus[n].id) && goal->gpus[n].managed && !goal->gpus[n].rule)
             err = verify_gpu(mem, &goal->gpus[n], have, mechanism);
     for (size_t n = 0; !err && n < goal->vm_count; n++)
-        if (is_one_of(&set->vms, goal->vms[n].uuid))
+        if (gp_strings_have(&set->vms, goal->vms[n].uuid))
             err = verify_vm(mem, goal, &goal->vms[n], have, set);
     for (size_t n = 0; !err && n < goal->unit_count; n++)
-        if (is_one_of(&set->units, goal->units[n].name))
+        if (gp_strings_have(&set->units, goal->units[n].name))
             err = verify_unit(&goal->units[n], have);
     gp_arena_free(mem);
     return err;
