@@ -3,7 +3,7 @@
 
 TestSuite(signature, .init = place_begin, .fini = place_end, .timeout = 60);
 
-/* PLACE/work with a commit signed by kim's key, which allowed lists; eve's key is in no list. */
+/* PLACE/tree with a commit signed by kim's key, which allowed lists; eve's key is in no list. */
 static void make_signed(void)
 {
     if (system("command -v ssh-keygen >/dev/null 2>&1") != 0)
@@ -11,7 +11,7 @@ static void make_signed(void)
     sh("ssh-keygen -q -t ed25519 -N '' -f kim && ssh-keygen -q -t ed25519 -N '' -f eve && "
        "printf 'kim@example.org namespaces=\"git\" %%s\\n' \"$(cut -d' ' -f1,2 kim.pub)\" > "
        "allowed && "
-       "git init -q -b main work && cd work && git config gpg.format ssh && git config "
+       "git init -q -b main tree && cd tree && git config gpg.format ssh && git config "
        "user.signingKey %s/kim && "
        "echo 'a: 1' > a.yaml && git add . && git commit -q -S -m first",
        place);
@@ -19,7 +19,7 @@ static void make_signed(void)
 
 static struct gp_error *check(const char **ret_signer)
 {
-    return gp_git_check_signature(in_place("work/.git"), sh_text("git -C work rev-parse HEAD"),
+    return gp_git_check_signature(in_place("tree/.git"), sh_text("git -C tree rev-parse HEAD"),
                                   in_place("allowed"), mem, ret_signer);
 }
 
@@ -35,9 +35,9 @@ Test(signature, of_an_allowed_signer_is_taken)
 static const struct {
     const char *name, *script, *words;
 } rows[] = {
-    {"unsigned", "cd work && git commit -q --allow-empty -m more", "GP-E401: commit"},
+    {"unsigned", "cd tree && git commit -q --allow-empty -m more", "GP-E401: commit"},
     {"by another",
-     "cd work && git config user.signingKey ../eve && git commit -q -S --allow-empty -m more",
+     "cd tree && git config user.signingKey ../eve && git commit -q -S --allow-empty -m more",
      "GP-E402: commit"},
     {"with another's name in the list",
      "sed -i \"s|ssh-ed25519 .*|$(cut -d' ' -f1,2 eve.pub)|\" allowed", "GP-E402: commit"},
@@ -45,15 +45,15 @@ static const struct {
     {"of a key that has expired",
      "sed -i 's/namespaces/valid-before=\"20200101\",namespaces/' allowed", "GP-E402: "},
     {"moved to another commit",
-     "cd work && git cat-file commit HEAD | sed 's/^first$/other/' > ../c && "
+     "cd tree && git cat-file commit HEAD | sed 's/^first$/other/' > ../c && "
      "git update-ref HEAD $(git hash-object -t commit -w ../c)",
      "does not fit"},
     {"that is no signature",
-     "cd work && git cat-file commit HEAD | sed '/^ [A-Za-z0-9+\\/=]*$/s/[A-Z]/A/g' > ../c && "
+     "cd tree && git cat-file commit HEAD | sed '/^ [A-Za-z0-9+\\/=]*$/s/[A-Z]/A/g' > ../c && "
      "git update-ref HEAD $(git hash-object -t commit -w ../c)",
      "GP-E402: commit"},
     {"of another kind",
-     "cd work && git cat-file commit HEAD | sed 's/SSH SIGNATURE/PGP SIGNATURE/' > ../c && "
+     "cd tree && git cat-file commit HEAD | sed 's/SSH SIGNATURE/PGP SIGNATURE/' > ../c && "
      "git update-ref HEAD $(git hash-object -t commit -w ../c)",
      "not ssh's"},
     {"by nobody, since the list is empty", ": > allowed", "GP-E402: commit"},
@@ -75,7 +75,7 @@ Test(signature, an_unsigned_commit_is_told)
     const char *signer;
 
     make_signed();
-    sh("cd work && git commit -q --allow-empty -m more");
+    sh("cd tree && git commit -q --allow-empty -m more");
     said(check(&signer), GP_E_REFUSED, "GP-E401: commit COMMIT is not signed, and trust.mode is ssh");
 }
 
@@ -84,7 +84,7 @@ Test(signature, an_unknown_signer_is_told)
     const char *signer;
 
     make_signed();
-    sh("cd work && git config user.signingKey ../eve && git commit -q -S --allow-empty -m more");
+    sh("cd tree && git config user.signingKey ../eve && git commit -q -S --allow-empty -m more");
     said(check(&signer), GP_E_REFUSED, "GP-E402: commit COMMIT is signed by a key that PLACE/allowed does not list (No principal matched.)");
 }
 
