@@ -33,6 +33,34 @@ spec:
 END
 }
 
+# pool COUNT SLOTS VM…: commits a declaration of the Intel GPUs in SLOTS ("1,2") in COUNT partitions each, for these VMs, which have
+# an hour to stop.
+pool() {
+    local count=$1 slots=$2 vms
+    shift 2
+    vms=$(printf '{name: "%s", host: lab}, ' "$@")
+    cat >fleet/clusters/demo.yaml <<END
+apiVersion: gpupart/v1
+kind: GpuCluster
+metadata: {name: demo}
+spec:
+  hosts: [{name: lab}]
+  pools:
+    - {name: vdi, mode: partitioned, match: {vendor: intel}, select: {slots: ["${slots//,/\", \"}"]}, partitions: {count: $count}}
+  acceptRisk: [boot-display, nested]
+  policy:
+    stop: {timeout: 1h, method: [acpi]}
+---
+apiVersion: gpupart/v1
+kind: GpuBinding
+metadata: {name: desktops, cluster: demo}
+spec:
+  pool: vdi
+  vms: [${vms%, }]
+END
+    commit "$count in each" --allow-empty
+}
+
 # domain NAME: defines a machine without an operating system that obeys the power button.
 domain() {
     local sum

@@ -3,36 +3,15 @@
 # lab: trixie bookworm
 # gpus: b50 a2
 
-declare_count() {
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {vendor: intel}, partitions: {count: $1}}
-  acceptRisk: [boot-display, nested]
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: "vdi-*", host: lab}]
-END
-    commit "$1 in each"
-}
-
 repository
-declare_count 2
+pool 2 1 "vdi-*"
 domain vdi-1
 domain vdi-2
 gp_ends 0 reconcile
 start vdi-1
 /usr/lib/nvidia/sriov-manage -e 0000:02:00.0
 echo 746 >"$devices/0000:02:00.2/nvidia/current_vgpu_type"
-declare_count 3
+pool 3 1 "vdi-*"
 gp_ends 0 capture captured
 gp_ends 0 inventory --format json
 mv out inventory.json

@@ -3,27 +3,6 @@
 # lab: trixie bookworm
 # gpus: b50 b50
 
-declare_pool() {
-    cat >fleet/clusters/demo.yaml <<'END'
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {vendor: intel}, partitions: {count: 2}}
-  acceptRisk: [boot-display, nested]
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: "vdi-*", host: lab}]
-END
-    commit "two in each"
-}
-
 drifts() {
     journal 'select(.GPUPART_EVENT == "drift-found") | .MESSAGE' | wc -l
 }
@@ -51,7 +30,7 @@ seen() {
 }
 
 repository
-declare_pool
+pool 2 1,2 "vdi-*"
 domain vdi-1
 domain vdi-2
 gp_ends 0 reconcile

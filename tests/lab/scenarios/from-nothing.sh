@@ -4,24 +4,7 @@
 # gpus: b50 b50
 
 repository
-cat >fleet/clusters/demo.yaml <<'END'
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {vendor: intel}, partitions: {count: 4}}
-  acceptRisk: [boot-display, nested]
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: vdi-1, host: lab}, {name: vdi-2, host: lab}, {name: vdi-3, host: lab}, {name: vdi-4, host: lab}]
-END
-commit "two GPUs in four partitions each, four VMs"
+pool 4 1,2 vdi-{1..4}
 for n in 1 2 3 4; do
     domain "vdi-$n"
 done

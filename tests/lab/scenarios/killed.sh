@@ -3,29 +3,6 @@
 # lab: trixie bookworm
 # gpus: b50 b50
 
-declare_count() {
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {vendor: intel}, select: {slots: ["1"]}, partitions: {count: $1}}
-  acceptRisk: [boot-display, nested]
-  policy:
-    stop: {timeout: 300s, method: [acpi]}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: "vdi-*", host: lab}]
-END
-    commit "$1 partitions" --allow-empty
-}
-
 # told EVENT STEP: the journal has this of the pass that runs.
 told() {
     journal "select(.GPUPART_EVENT == \"$1\" and (.MESSAGE | startswith(\"$2\"))) | .MESSAGE" | sed "1,${already}d" | grep -q .
@@ -34,7 +11,7 @@ told() {
 # at EVENT STEP COUNT: a pass to COUNT partitions in the background, in $pass, when it is there.
 at() {
     already=$(journal "select(.GPUPART_EVENT == \"$1\" and (.MESSAGE | startswith(\"$2\"))) | .MESSAGE" | wc -l)
-    declare_count "$3"
+    pool "$3" 1 "vdi-*"
     gpupart reconcile >out 2>err &
     pass=$!
     soon 300 told "$1" "$2"
@@ -53,7 +30,7 @@ recovered() {
 }
 
 repository
-declare_count 2
+pool 2 1 "vdi-*"
 domain vdi-1
 domain vdi-2
 gp_ends 0 reconcile

@@ -13,24 +13,7 @@ vm_facts() {
 
 if [ -z "$LAB_PHASE" ]; then
     repository
-    cat >fleet/clusters/demo.yaml <<'END'
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {vendor: intel}, partitions: {count: 2}}
-  acceptRisk: [boot-display, nested]
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: "vdi-*", host: lab}]
-END
-    commit "two GPUs in two"
+    pool 2 1,2 "vdi-*"
     for n in 1 2 3; do
         domain "vdi-$n"
     done

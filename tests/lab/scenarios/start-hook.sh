@@ -3,29 +3,6 @@
 # lab: trixie bookworm
 # gpus: b50 b50
 
-declare_count() {
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {vendor: intel}, select: {slots: ["1"]}, partitions: {count: $1}}
-  acceptRisk: [boot-display, nested]
-  policy:
-    stop: {timeout: 1h, method: [acpi]}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: vdi-1, host: lab}, {name: vdi-2, host: lab}]
-END
-    commit "$1 partitions"
-}
-
 # refused VM TEXT: it cannot be started, and libvirt's reason has TEXT.
 refused() {
     ! virsh start "$1" >start.out 2>start.err || fail "$1 was started"
@@ -47,7 +24,7 @@ autostart_again() {
 }
 
 repository
-declare_count 2
+pool 2 1 vdi-1 vdi-2
 domain vdi-1
 domain vdi-2 guest-ignores
 domain plain
@@ -58,7 +35,7 @@ start vdi-1
 virsh -q start vdi-2
 
 # ---- in the middle of a pass, which waits for a guest that does not stop ----
-declare_count 3
+pool 3 1 vdi-1 vdi-2
 gp reconcile >out 2>err &
 pass=$!
 soon 300 state_is vdi-1 'shut off'

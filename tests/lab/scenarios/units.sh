@@ -3,29 +3,6 @@
 # lab: trixie bookworm
 # gpus: b50 b50
 
-declare_count() {
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {vendor: intel}, select: {slots: ["1"]}, partitions: {count: $1}}
-  acceptRisk: [boot-display, nested]
-  policy:
-    stop: {timeout: 300s, method: [acpi]}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: vdi-1, host: lab}]
-END
-    commit "$1"
-}
-
 vfs_are() {
     [ "$(cat "$devices/0000:01:00.0/sriov_numvfs")" = "$1" ]
 }
@@ -54,7 +31,7 @@ as_unit "touch /var/lib/gpupart/written" || fail "the unit may not write to its 
 
 # ---- the timer ----
 repository
-declare_count 2
+pool 2 1 vdi-1
 domain vdi-1
 systemctl start gpupart-reconcile.timer
 soon 400 vfs_are 2
@@ -68,7 +45,7 @@ expect "$(group_of "$(given vdi-1)")" groups vdi-1
 systemctl start gpupart.service
 expect inactive eval 'systemctl is-active gpupart-reconcile.timer || :'
 expect active systemctl is-active gpupart.service
-declare_count 3
+pool 3 1 vdi-1
 systemctl reload gpupart.service
 soon 600 vfs_are 3
 soon 300 eval '[ "$(running)" = vdi-1 ]'

@@ -12,29 +12,6 @@ gp() {
     "$program" "$@"
 }
 
-declare_count() {
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {vendor: intel}, select: {slots: ["1"]}, partitions: {count: $1}}
-  acceptRisk: [boot-display, nested]
-  policy:
-    stop: {timeout: 1h, method: [acpi]}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: vdi-1, host: lab}, {name: vdi-2, host: lab}]
-END
-    commit "$1 partitions"
-}
-
 # definitions: of all VMs, marks and all, and the process of each that runs.
 definitions() {
     local vm
@@ -55,7 +32,7 @@ taken_over() {
 }
 
 repository
-declare_count 2
+pool 2 1 vdi-1 vdi-2
 domain vdi-1
 domain vdi-2 guest-ignores
 gp_ends 0 reconcile
@@ -79,7 +56,7 @@ gp_ends 0 reconcile
 
 # ---- a pass that was killed when one guest was down and the other did not stop ----
 program=$older
-declare_count 3
+pool 3 1 vdi-1 vdi-2
 $older reconcile >out 2>err &
 pass=$!
 soon 300 state_is vdi-1 'shut off'
@@ -100,7 +77,7 @@ program=$older
 for vm in vdi-1 vdi-2; do
     virsh -q destroy "$vm"
 done
-declare_count 4
+pool 4 1 vdi-1 vdi-2
 gp_ends 0 reconcile
 was="$(given vdi-1) $(given vdi-2)"
 echo 0 >"$devices/0000:01:00.0/sriov_numvfs"
