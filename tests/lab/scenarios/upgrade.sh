@@ -5,7 +5,6 @@
 # older: bcd06f4
 
 older=/lab/older-bcd06f4
-[ -x $older ] || { echo "the source has no history here" && exit 77; }
 program=$older
 
 gp() {
