@@ -168,23 +168,27 @@ int gp_git_certificate(git_cert *cert, int valid, const char *host, void *data)
             access->remote->ca_file ? access->remote->ca_file : "a CA that this host trusts"));
 }
 
-/* libgit2 asks a server for the kinds of key that it finds in $HOME/.ssh/known_hosts. Without that
+/* libgit2 asks a server for the kinds of key that it finds in .ssh/known_hosts of the home directory. Without that
  * a server with several keys may show one of a kind that the named file does not have. Only the
- * choice comes from there; the verdict is check_host_key()'s. */
+ * choice comes from there; the verdict is check_host_key()'s.
+ * Fact: without a home directory, as in a service, libgit2 does not ask at all ("error loading known_hosts"). Up to 1.5 it
+ * reads $HOME each time; later ones read it once, when they begin. */
 static void offer_known_hosts(const char *known_hosts, const char *scratch)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    gp_cleanup(gp_free_p) char *target = realpath(known_hosts, NULL);
+    gp_cleanup(gp_free_p) char *target = known_hosts ? realpath(known_hosts, NULL) : NULL;
     const char *folder = gp_printf(mem, "%s/.ssh", scratch),
                *link = gp_printf(mem, "%s/known_hosts", folder);
 
-    if (!target)
-        return;
     (void)mkdir(scratch, 0700);
     (void)mkdir(folder, 0700);
     (void)unlink(link);
-    if (symlink(target, link) == 0)
-        (void)setenv("HOME", scratch, true);
+    if (target)
+        (void)!symlink(target, link);
+    (void)setenv("HOME", scratch, true);
+#if LIBGIT2_VER_MAJOR > 1 || LIBGIT2_VER_MINOR > 5
+    (void)git_libgit2_opts(GIT_OPT_SET_HOMEDIR, scratch);
+#endif
 }
 
 struct gp_error *gp_git_access_init(struct gp_git_access *access, const char *scratch)
@@ -194,7 +198,7 @@ struct gp_error *gp_git_access_init(struct gp_git_access *access, const char *sc
 
     if (err)
         return err;
-    if (access->url.scheme == GP_GIT_SSH && remote->known_hosts)
+    if (access->url.scheme == GP_GIT_SSH)
         offer_known_hosts(remote->known_hosts, scratch);
     if (access->url.scheme == GP_GIT_HTTPS && remote->ca_file &&
         git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, remote->ca_file, NULL) < 0)

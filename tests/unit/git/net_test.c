@@ -210,6 +210,26 @@ Test(net, ssh_without_identity_or_known_hosts_says_what_lacks)
     cr_assert(strstr(why, "names no knownHosts") && strstr(why, "SHA256:"), "%s", why);
 }
 
+/* A service has none, and libgit2 wants one before it asks anybody. */
+Test(net, ssh_needs_no_home_directory)
+{
+    const char *first;
+
+    start_sshd();
+    first = make_remote("one");
+    (void)unsetenv("HOME");
+    synced(GP_GIT_CURRENT, first);
+    options.verified = first;
+    (void)unsetenv("HOME");
+    remotes[0].known_hosts = NULL;
+    synced(GP_GIT_STALE, first);
+    cr_assert(strstr(why, "names no knownHosts") != NULL, "%s", why);
+    sh("rm known");
+    remotes[0].known_hosts = in_place("known");
+    synced(GP_GIT_STALE, first);
+    cr_assert(strstr(why, "known cannot be read") != NULL, "%s", why);
+}
+
 Test(net, ssh_ignores_the_known_hosts_of_the_user)
 {
     const char *first;
