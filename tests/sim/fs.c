@@ -1,6 +1,7 @@
 /* The tree over FUSE, with the low-level interface: a node's address is its inode number, so that
  * access relative to a directory's descriptor costs one request instead of one for each component
- * of a path. direct_io and no timeouts: every read asks the node, as in sysfs. */
+ * of a path. direct_io and no timeouts: every read asks the node, as in sysfs. The kernel remembers
+ * only directories that stay for good, which most components of a path are. */
 #define FUSE_USE_VERSION 314
 
 #include "sim.h"
@@ -11,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define FOR_GOOD_S 1e6
 
 struct file {
     struct file *next, **back; /* all that are open: FUSE does not close them when it ends */
@@ -84,6 +87,8 @@ static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     node->lookups++;
     entry.ino = ino_of(node);
     fill(node, &entry.attr);
+    if (node->lasting)
+        entry.entry_timeout = entry.attr_timeout = FOR_GOOD_S;
     sim_unlock();
     fuse_reply_entry(req, &entry);
 }

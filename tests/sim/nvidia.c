@@ -294,7 +294,7 @@ void sim_nvidia_bound(struct device *dev)
             sim_mdev_parent(dev);
         return;
     }
-    dev->proc = sim_mkdirs("proc/driver/nvidia/gpus/%s", dev->name);
+    dev->proc = sim_dir(sim_mkdirs("proc/driver/nvidia/gpus"), dev->name);
     dev->unbind_lock = false;
     sim_text(dev->proc, "information", 0444, "Model: \t\t %.*s\nBus Location: \t %s\n",
              (int)strcspn(dev->model->prefix, "-"), dev->model->prefix, dev->name);

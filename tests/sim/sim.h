@@ -39,6 +39,7 @@ struct node {
     void *owner;             /* what @attr is about */
     struct group *group;     /* a dev/vfio node: opening holds it */
     uint64_t visible_ms;     /* hidden until then */
+    bool lasting;            /* its name never goes, so that nobody need ask again */
     uint64_t lookups;        /* FUSE's references, */
     unsigned opens;          /* and those of open files: a dead node lives until both are gone */
     bool dead;
@@ -47,7 +48,7 @@ struct node {
 extern struct node sim_root;
 
 struct node *sim_dir(struct node *parent, const char *name);
-/* Makes the directories on the way; @path is relative to the root. */
+/* Makes the directories on the way, all of which stay for good; @path is relative to the root. */
 struct node *sim_mkdirs(const char *path, ...) __attribute__((format(printf, 1, 2)));
 /* A file that always reads as this. */
 struct node *sim_text(struct node *dir, const char *name, mode_t mode, const char *format, ...)

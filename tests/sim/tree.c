@@ -65,8 +65,10 @@ struct node *sim_mkdirs(const char *format, ...)
     va_end(args);
     rest = path;
     while ((name = strsep(&rest, "/")))
-        if (*name)
+        if (*name) {
             node = sim_dir(node, name);
+            node->lasting = true;
+        }
     free(path);
     return node;
 }
@@ -183,6 +185,8 @@ void sim_remove(struct node *node)
 
     if (!node)
         return;
+    if (node->lasting) /* the kernel would go on to see it */
+        abort();
     while (node->children)
         sim_remove(node->children);
     for (at = &node->parent->children; *at != node;)

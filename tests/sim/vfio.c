@@ -29,7 +29,10 @@ struct group *sim_group(int number)
         *at = group;
     }
     if (!(*at)->dir) {
-        (*at)->dir = sim_mkdirs("sys/kernel/iommu_groups/%d", number);
+        char name[16];
+
+        snprintf(name, sizeof name, "%d", number);
+        (*at)->dir = sim_dir(sim_mkdirs("sys/kernel/iommu_groups"), name);
         sim_dir((*at)->dir, "devices");
         sim_text((*at)->dir, "reserved_regions", 0444,
                  "0x00000000fee00000 0x00000000feefffff msi\n");
@@ -92,9 +95,10 @@ static void name_of(pid_t pid, char *ret, size_t size)
  * not tell which one the opener gets. */
 static void show_holder(struct group *group)
 {
-    char fd[16], target[32];
+    char pid[16], fd[16], target[32];
 
-    group->proc = sim_mkdirs("proc/%d", (int)group->pid);
+    snprintf(pid, sizeof pid, "%d", (int)group->pid);
+    group->proc = sim_dir(sim_mkdirs("proc"), pid);
     if (!sim_child(group->proc, "comm")) {
         sim_text(group->proc, "comm", 0644, "%s\n", group->holder);
         sim_bytes(group->proc, "cmdline", 0444, group->holder, strlen(group->holder) + 1);
