@@ -1,0 +1,5 @@
+# A pass is killed before and after each write to the kernel; the next one finishes or goes back.
+# bed: --mock --proxy --sim ../sim/hosts/two-a2.yaml --sim-option --time-scale=0.02
+. "$(dirname "$0")/story.bash"
+. "$(dirname "$0")/crash.bash"
+crash_story write 48
