@@ -8,7 +8,7 @@ if [ "${1:-}" = hung ]; then
     # A writer in the kernel's hands, whom no signal reaches.
     echo 'hang */0000:0c:00.0/sriov_numvfs' >"$GPUPART_ROOT/gpusim-control"
     echo 0 >"$GPUPART_ROOT/sys/bus/pci/devices/0000:0c:00.0/sriov_numvfs" &
-    sleep .2
+    soon 5 grep -q ' pending .*sriov_numvfs' "$GPUPART_ROOT/gpusim-log"
     kill -KILL $!
     sleep .2
     kill -0 $! || fail "the writer does not hang"

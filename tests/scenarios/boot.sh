@@ -128,7 +128,7 @@ expect "3 2" counts
 expect 0 sh -c 'grep -l "^refuse" state/run/devices/* | wc -l'
 up
 soon 20 eval '[ "$(running)" = "vm3-1 vm3-3 vm5-1" ]'
-sleep .7 # a guest heeds the power button only after its start
+heed vm3-1 vm3-3 vm5-1
 
 # ---- power is lost in the middle of a pass: what was there before it comes back, and nobody is forgotten ----
 declare_count 4

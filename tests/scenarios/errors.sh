@@ -36,7 +36,7 @@ good=$(git -C fleet rev-parse HEAD)
 for n in 1 2 3; do
     virsh -q start "vdi-0$n" >/dev/null
 done
-sleep .3
+in_use 3
 converged
 writes=$(wc -l <"$GPUPART_ROOT/gpusim-log")
 definitions=$(for vm in "${guests[@]}"; do virsh dumpxml --inactive --security-info "$vm"; done)
@@ -101,7 +101,7 @@ commit "two"
 gp_ends 0 plan --format json
 id=$(jq -r .id out)
 virsh -q start vdi-05 >/dev/null
-sleep .3
+in_use 4
 ran=$(running)
 gp_ends 4 apply --plan "$id"
 cat out err | grep -q 'GP-E504' || fail "the rule is not named: $(cat out err)"
@@ -126,7 +126,7 @@ commit "all back"
 converged
 
 echo "another pass is at it"
-echo 'delay list-domains 3000' >"$BED/proxy.control"
+echo 'hold list-domains' >"$BED/proxy.control"
 calls=$(grep -c list-domains "$BED/proxy.log")
 gp reconcile >slow 2>&1 &
 slow=$!
@@ -134,9 +134,9 @@ looks() {
     [ "$(grep -c list-domains "$BED/proxy.log")" -gt "$calls" ]
 }
 soon 5 looks
-: >"$BED/proxy.control"
 gp_ends 8 reconcile
 grep -q "pid [0-9]* since 20" err || fail "who is at it is not said: $(cat err)"
+: >"$BED/proxy.control"
 wait "$slow" || fail "the first pass was disturbed: $(cat slow)"
 unchanged "a locked pass"
 converged

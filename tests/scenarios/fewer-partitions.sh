@@ -72,7 +72,7 @@ converged
 for vm in vdi-{1..5} other-{1..2}; do
     virsh -q start "$vm" >/dev/null
 done
-sleep .7 # a guest heeds the power button only after its start
+heed vdi-{1..5} other-{1..2}
 gp_ends 0 plan --detailed-exitcode
 before=$(pids other-{1..2})
 others=$(canonical other-{1..2} vdi-{1..8})
@@ -90,9 +90,14 @@ gp_ends 0 report
 grep -q '5 VMs stop' out || fail "the report does not say that 5 VMs stop: $(head -n 5 out)"
 virsh event --all --loop --timestamp >events 2>&1 &
 listener=$!
-sleep .2
+# heard VM: the listener is there, and has heard all that was before this.
+heard() {
+    bed-domain "$1" --define
+    grep -q "'$1'\|$1" events
+}
+soon 20 heard begin
 gp_ends 0 reconcile
-sleep .2
+soon 20 heard end
 kill "$listener"
 wait "$listener" 2>/dev/null || :
 

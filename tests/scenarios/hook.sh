@@ -52,7 +52,7 @@ gp_ends 0 reconcile
 for vm in plain vdi-1 vdi-2; do
     virsh -q start "$vm"
 done
-sleep .7 # a guest heeds the power button only after its start
+heed plain vdi-1 vdi-2
 
 # ---- in the middle of a pass, which waits for a guest that does not stop ----
 declare_count NVIDIA\ A2-8Q
@@ -78,7 +78,7 @@ converged
 
 # ---- a pass that is killed there ----
 declare_count NVIDIA\ A2-4Q
-sleep .7
+heed vdi-1
 gp reconcile >out 2>err &
 pass=$!
 soon 20 state_is vdi-1 'shut off'

@@ -69,9 +69,10 @@ expect slot5 journal 'select(.GPUPART_EVENT == "paused") | .GPUPART_GPU // empty
 expect vdi-2 journal 'select(.GPUPART_EVENT == "paused") | .GPUPART_VM // empty'
 
 # ---- time ----
-gp_ends 0 pause --for 1500ms --reason "a moment"
+gp_ends 0 pause --for 8s --reason "a moment"
+until=$((SECONDS + 9))
 waits host 8
-sleep 1.5
+while [ $SECONDS -lt $until ]; do sleep .1; done
 gp_ends 0 reconcile
 expect 2 inventory '.gpus[] | select(.id == "slot5") | .count'
 expect 1 jq -s length <(journal 'select(.GPUPART_EVENT == "resumed" and (.MESSAGE | contains("time that grace gave")))')

@@ -110,6 +110,24 @@ running() {
     virsh list --name --state-running | sed '/^$/d' | sort | tr '\n' ' ' | sed 's/ $//'
 }
 
+# heed VM…: these guests were started, and now they heed the power button, which their firmware does not.
+heed() {
+    local vm
+    for vm; do
+        soon 20 test -s "$BED/log/$vm.serial"
+    done
+}
+
+# held: how many groups somebody has open, as the simulated kernel shows it.
+held() {
+    find "$GPUPART_ROOT/proc" -path '*/fd/*' -lname '/dev/vfio/*' | wc -l
+}
+
+# in_use COUNT: so many partitions are in use; with the mock it takes a moment after their guests' start.
+in_use() {
+    soon 20 eval "[ \"\$(held)\" -eq $1 ]"
+}
+
 # partition VM: the sources of its persistent hostdevs that are ours, on one line; empty: it has none.
 partition() {
     virsh dumpxml --inactive "$1" --xpath "//hostdev[starts-with(alias/@name,'ua-gpupart-')]/source/address" |

@@ -4,7 +4,9 @@
  *   virt-drive URI stop TIMEOUT-MS agent|acpi|both fail|force NAME=UUID...
  *   virt-drive URI start TIMEOUT-MS UUID
  *   virt-drive URI edit attach|detach|rebind|mark UUID MACHINE-ID BEFORE AFTER     (none, an
- * address, a UUID) virt-drive URI watch MS virt-drive - canonical < XML
+ *                                                                       address, a UUID)
+ *   virt-drive URI watch                                                  until TERM
+ *   virt-drive - canonical < XML
  *
  * Errors go to stdout as "CODE: LINE". Status 1 if there was one. */
 #include "domain.h"
@@ -13,10 +15,14 @@
 #include "cleanup.h"
 #include "text.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
+
+/* A TERM between two rounds is seen after this. */
+#define WATCH_ROUND_US 10000000
 
 static int tell(struct gp_error *err)
 {
@@ -113,10 +119,18 @@ static void on_change(const char *name, const char *event, void *data)
     (void)fflush(stdout);
 }
 
-/* The loop's own count of rounds tells whether it sleeps. */
-static int watch(const char *uri, char **args)
+static volatile sig_atomic_t told_to_end;
+
+static void on_term(int signal)
 {
-    uint64_t now, end, rounds = 0;
+    (void)signal;
+    told_to_end = 1;
+}
+
+/* Until TERM. The loop's own count of rounds tells whether it sleeps. */
+static int watch(const char *uri)
+{
+    uint64_t rounds = 0;
     struct gp_virt_watch *watching;
     sd_event *loop = NULL;
     struct gp_error *err;
@@ -126,12 +140,9 @@ static int watch(const char *uri, char **args)
     err = gp_virt_watch_new(loop, uri, on_change, NULL, &watching);
     if (err)
         return tell(err);
-    (void)sd_event_now(loop, CLOCK_MONOTONIC, &now);
-    end = now + strtoull(args[0], NULL, 10) * 1000;
-    while (now < end) {
-        rounds += sd_event_run(loop, end - now) > 0;
-        (void)sd_event_now(loop, CLOCK_MONOTONIC, &now);
-    }
+    (void)signal(SIGTERM, on_term);
+    while (!told_to_end)
+        rounds += sd_event_run(loop, WATCH_ROUND_US) > 0;
     gp_virt_watch_free(watching);
     sd_event_unref(loop);
     printf("rounds %s\n", rounds < 200 ? "few" : "many");
@@ -161,7 +172,7 @@ int main(int argc, char **argv)
     if (strcmp(verb, "canonical") == 0)
         return canonical();
     if (strcmp(verb, "watch") == 0)
-        return watch(uri, argv + 3);
+        return watch(uri);
     err = gp_virt_open(uri, strcmp(verb, "observe") == 0, 1000, &virt);
     if (err)
         return tell(err);

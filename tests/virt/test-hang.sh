@@ -61,7 +61,8 @@ virsh -q destroy desk
 rules
 virsh -q start desk
 rules 'swallow shutdown' 'swallow shutdown-flags'
-(sleep .5 && bed-libvirtd kill) &
+: >"$BED/proxy.log"
+(soon 10 grep -q ' shutdown-flags$' "$BED/proxy.log" && bed-libvirtd kill) &
 expect_failing timeout 10 virt-drive "$LIBVIRT_URI" stop 60000 acpi fail "desk=$desk" >/tmp/said
 wait
 grep -q '^[a-z]*: vm desk was not stopped: .*it was asked to stop, so it may yet go down$' /tmp/said || fail "$(cat /tmp/said)"

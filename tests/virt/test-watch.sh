@@ -9,7 +9,7 @@ fi
 says() {
     [ "$(grep -c "^$1\$" /tmp/events)" -ge "$2" ]
 }
-virt-drive "$LIBVIRT_URI" watch 9000 >/tmp/events &
+virt-drive "$LIBVIRT_URI" watch >/tmp/events &
 watch=$!
 soon 3 says '- connected' 1
 bed-domain desk --start
@@ -37,6 +37,8 @@ bed-libvirtd kill
 soon 2 says '- lost' 2
 bed-libvirtd start
 kill -STOP "$(cat /run/bed/libvirtd.pid)"
+sleep 2
+kill -TERM $watch
 wait $watch
 kill -CONT "$(cat /run/bed/libvirtd.pid)"
 says 'rounds few' 1 || fail "$(cat /tmp/events)"
