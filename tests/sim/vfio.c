@@ -8,7 +8,7 @@
 
 /* Opened and closed within this: somebody looked, no guest ran. */
 #define LOOK_MS  50
-#define CLOSE_MS 100
+#define CLOSE_MS 2000
 
 static struct group *groups;
 int sim_next_group = 90;
