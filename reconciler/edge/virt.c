@@ -161,17 +161,26 @@ struct gp_virt *gp_virt_ref(struct gp_virt *virt)
     return virt;
 }
 
-void gp_virt_unref(struct gp_virt *virt)
+static void destroy(struct gp_virt *virt)
 {
-    if (atomic_fetch_sub(&virt->refs, 1) != 1)
-        return;
     if (virt->conn)
         (void)virConnectClose(virt->conn);
     free(virt->uri);
     free(virt);
 }
 
-/* Closing is a question to libvirtd, too: it gets a job that owns the caller's reference. */
+static bool is_last(struct gp_virt *virt)
+{
+    return atomic_fetch_sub(&virt->refs, 1) == 1;
+}
+
+void gp_virt_unref(struct gp_virt *virt)
+{
+    if (is_last(virt))
+        destroy(virt);
+}
+
+/* Closing is a question to libvirtd, too: it gets a job, which owns what is closed. */
 struct close_job {
     struct gp_job job;
     struct gp_virt *closing;
@@ -179,7 +188,7 @@ struct close_job {
 
 static void close_run(struct gp_job *job)
 {
-    gp_virt_unref(((struct close_job *)job)->closing);
+    destroy(((struct close_job *)job)->closing);
 }
 
 static void plain_free(struct gp_job *job)
@@ -192,7 +201,7 @@ void gp_virt_close(struct gp_virt *virt)
     struct close_job *job;
     uint64_t until_ms;
 
-    if (!virt)
+    if (!virt || !is_last(virt))
         return;
     until_ms = gp_monotonic_ms() + (atomic_load(&virt->hung) ? 0 : CLOSE_MS);
     job = calloc(1, sizeof *job);

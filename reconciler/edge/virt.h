@@ -11,7 +11,10 @@ struct gp_virt;
  * not there, GP_E_TIMEOUT if it does not answer, GP_E_PERM, GP_E_CONFIG for a URI that is none. */
 struct gp_error *gp_virt_open(const char *uri, bool read_only, uint32_t timeout_ms,
                               struct gp_virt **ret) GP_MUST_CHECK;
-void gp_virt_close(struct gp_virt *virt); /* takes NULL */
+/* Another reference to @virt, for a thread that must not lose it; given back with gp_virt_close(). Returns @virt. */
+struct gp_virt *gp_virt_ref(struct gp_virt *virt);
+/* Gives a reference back; the last closes. Blocks for two seconds at most. Takes NULL. */
+void gp_virt_close(struct gp_virt *virt);
 void gp_virt_close_p(struct gp_virt **virt);
 /* False once the connection has died; then close and open again. */
 bool gp_virt_alive(struct gp_virt *virt);

@@ -70,9 +70,8 @@ bool gp_job_do(struct gp_job *job, struct gp_virt *virt, uint32_t timeout_ms, co
 /* What gp_job_do() does at the deadline: the error, and @virt counts as hung. */
 struct gp_error *gp_job_timeout(struct gp_virt *virt, uint32_t timeout_ms, const char *what) GP_MUST_CHECK;
 
-struct gp_virt *gp_virt_ref(struct gp_virt *virt);
-void gp_virt_unref(
-    struct gp_virt *virt); /* closes; may block: only from a job or with a live libvirtd */
+/* gp_virt_close() without a deadline: only from a job or with a live libvirtd. */
+void gp_virt_unref(struct gp_virt *virt);
 
 /* GP_E_IO if @virt has hung, GP_E_PERM if a change is asked of a read-only one. */
 struct gp_error *gp_virt_usable(struct gp_virt *virt, bool change) GP_MUST_CHECK;

@@ -22,19 +22,29 @@ static struct gp_error *connect_virt(struct gp_pass *pass)
     return gp_virt_open(pass->connect, !pass->options.change, CONNECT_TIMEOUT_MS, &pass->virt);
 }
 
-static struct gp_error *observe_guests(struct gp_pass *pass, struct gp_arena *mem, struct gp_have *have)
+struct gp_error *gp_pass_virt(struct gp_pass *pass, struct gp_virt **ret)
 {
     struct gp_error *err;
 
     if (!pass->connect)
-        return gp_virt_observe_files(pass->options.root, mem, have);
-    /* One connection serves all sets; whoever finds it dead opens it again for all. */
-    (void)pthread_mutex_lock(&pass->state_lock);
+        return gp_error_new(GP_E_UNSUPPORTED, "%s is a capture, and has no libvirt", pass->options.root);
+    (void)pthread_mutex_lock(&pass->virt_lock);
     err = connect_virt(pass);
-    (void)pthread_mutex_unlock(&pass->state_lock);
     if (!err)
-        err = gp_virt_observe(pass->virt, mem, have);
+        *ret = gp_virt_ref(pass->virt);
+    (void)pthread_mutex_unlock(&pass->virt_lock);
     return err;
+}
+
+static struct gp_error *observe_guests(struct gp_pass *pass, struct gp_arena *mem, struct gp_have *have)
+{
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = NULL;
+    struct gp_error *err;
+
+    if (!pass->connect)
+        return gp_virt_observe_files(pass->options.root, mem, have);
+    err = gp_pass_virt(pass, &virt);
+    return err ? err : gp_virt_observe(virt, mem, have);
 }
 
 /* Whether the CPU says that it runs under a hypervisor. */

@@ -186,6 +186,7 @@ struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_p
 
     *pass = (struct gp_pass){.options = *options, .mem = gp_arena_new(), .host = {.root_fd = -1}};
     (void)pthread_mutex_init(&pass->state_lock, NULL);
+    (void)pthread_mutex_init(&pass->virt_lock, NULL);
     (void)pthread_mutexattr_init(&recursive);
     (void)pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
     (void)pthread_mutex_init(&pass->units_lock, &recursive);
@@ -215,8 +216,11 @@ void gp_pass_close(struct gp_pass *pass)
     gp_state_close(pass->state);
     if (pass->host.root_fd >= 0)
         gp_host_close(&pass->host);
-    if (pass->mem)
-        (void)pthread_mutex_destroy(&pass->state_lock), (void)pthread_mutex_destroy(&pass->units_lock);
+    if (pass->mem) {
+        (void)pthread_mutex_destroy(&pass->state_lock);
+        (void)pthread_mutex_destroy(&pass->virt_lock);
+        (void)pthread_mutex_destroy(&pass->units_lock);
+    }
     gp_arena_free(pass->mem);
     *pass = (struct gp_pass){.host = {.root_fd = -1}};
 }

@@ -60,7 +60,8 @@ struct gp_pass {
     struct gp_arena *mem;
     struct gp_pass_options options;
     struct gp_host host;
-    struct gp_virt *virt;        /* NULL: a capture, or libvirt is not there (have->vms_unknown tells) */
+    struct gp_virt *virt;        /* NULL: a capture, or libvirt is not there (have->vms_unknown tells); gp_pass_virt() */
+    pthread_mutex_t virt_lock;   /* one connection serves all sets; whoever finds it dead opens it again for all */
     struct gp_state *state;
     struct gp_run *run;          /* what the start hook reads; NULL: this pass changes nothing */
     pthread_mutex_t state_lock;  /* sets run side by side, the state directory takes one writer */
@@ -104,6 +105,11 @@ struct gp_error *gp_pass_desire(struct gp_pass *pass) GP_MUST_CHECK;
 /* Another handle on the pass's host, for a thread of its own: struct gp_host serves one thread. Closed with
  * gp_host_close(). */
 struct gp_error *gp_pass_host_open(const struct gp_pass *pass, struct gp_host *ret) GP_MUST_CHECK;
+
+/* The connection to libvirt, made anew if it has died, and a reference to it: another set may find it dead, and replace
+ * it, while this one still uses it. Given back with gp_virt_close(). Blocks for ten seconds at most. GP_E_UNSUPPORTED
+ * for a capture, else as gp_virt_open(). */
+struct gp_error *gp_pass_virt(struct gp_pass *pass, struct gp_virt **ret) GP_MUST_CHECK;
 
 /* Looks at the host through @host: GPUs and guests, from @mem. What cannot be read is unknown, not absent. */
 struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem,

@@ -52,7 +52,7 @@ static bool goes_without(const struct gp_pass *pass, const char *uuid)
 
 /* ifUnrestorable: without-gpu. Its partition leaves its definition, and what was applied to it is forgotten: so a later
  * pass takes its binding for a change, and gives it one again as a commit may. */
-static struct gp_error *take_lost(struct gp_work *work, const char *uuid, bool *ret_taken)
+static struct gp_error *take_lost(struct gp_work *work, struct gp_virt *virt, const char *uuid, bool *ret_taken)
 {
     const struct gp_hostdev *lost = goes_without(work->pass, uuid) ? find_lost(work->have, uuid) : NULL;
     struct gp_error *err;
@@ -60,7 +60,7 @@ static struct gp_error *take_lost(struct gp_work *work, const char *uuid, bool *
     *ret_taken = false;
     if (!lost)
         return NULL;
-    err = gp_virt_edit(work->pass->virt, &(struct gp_edit){.kind = GP_EDIT_DETACH,
+    err = gp_virt_edit(virt, &(struct gp_edit){.kind = GP_EDIT_DETACH,
                                                            .uuid = uuid,
                                                            .before = lost->device,
                                                            .mark = {.host = work->pass->machine_id}});
@@ -76,15 +76,16 @@ static struct gp_error *take_lost(struct gp_work *work, const char *uuid, bool *
 static struct gp_error *start_vm(struct gp_work *work, const struct gp_snapshot_vm *vm, bool *ret_without)
 {
     enum { START_TIMEOUT_MS = 120000 };
-    struct gp_error *err;
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = NULL;
+    struct gp_error *err = gp_pass_virt(work->pass, &virt);
 
     *ret_without = false;
-    if (!work->pass->virt)
-        return gp_error_new(GP_E_IO, "libvirt is not there");
+    if (err)
+        return err;
     gp_run_release(work->pass->run, vm->uuid);
-    err = take_lost(work, vm->uuid, ret_without);
+    err = take_lost(work, virt, vm->uuid, ret_without);
     if (!err)
-        err = gp_virt_start(work->pass->virt, vm->uuid, START_TIMEOUT_MS);
+        err = gp_virt_start(virt, vm->uuid, START_TIMEOUT_MS);
     if (err)
         return err;
     (void)pthread_mutex_lock(&work->pass->state_lock);
@@ -205,9 +206,13 @@ static void go_on(struct gp_work *work, const struct gp_record *record)
         const struct gp_snapshot_vm *was = &record->snapshot->vms[i];
         const struct gp_vm *vm = gp_have_vm(work->have, was->uuid);
 
+        gp_cleanup(gp_virt_close_p) struct gp_virt *virt = NULL;
+        struct gp_error *err;
+
         if (!was->ran || !vm || vm->power != GP_POWER_PAUSED)
             continue;
-        gp_error_warn(gp_virt_start(work->pass->virt, was->uuid, RESUME_TIMEOUT_MS));
+        err = gp_pass_virt(work->pass, &virt);
+        gp_error_warn(err ? err : gp_virt_start(virt, was->uuid, RESUME_TIMEOUT_MS));
         any = true;
     }
     if (any)

@@ -107,8 +107,11 @@ static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_ste
 {
     struct gp_virt_stop *stops = gp_new_array(wave->mem, struct gp_virt_stop, count);
     struct gp_error **results = gp_new_array(wave->mem, struct gp_error *, count);
-    struct gp_error *first = NULL;
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = NULL;
+    struct gp_error *first = gp_pass_virt(wave->pass, &virt);
 
+    if (first)
+        return first;
     for (size_t i = 0; i < count; i++) {
         struct gp_error *err = owe(wave, &steps[i]);
 
@@ -117,7 +120,7 @@ static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_ste
         tell(wave, &steps[i], GP_EVENT_STEP_START, step_text(wave->mem, &steps[i]));
         stops[i] = (struct gp_virt_stop){steps[i].vm, steps[i].vm_name, steps[i].stop};
     }
-    gp_virt_stop(wave->pass->virt, stops, count, is_cancelled, (void *)wave, results);
+    gp_virt_stop(virt, stops, count, is_cancelled, (void *)wave, results);
     for (size_t i = 0; i < count; i++) {
         if (!results[i])
             results[i] = wait_released(wave, &steps[i]);
@@ -142,11 +145,14 @@ static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_ste
 static struct gp_error *start(const struct gp_wave *wave, const struct gp_step *step)
 {
     struct gp_pass *pass = wave->pass;
-    struct gp_error *err;
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = NULL;
+    struct gp_error *err = gp_pass_virt(pass, &virt);
 
+    if (err)
+        return err;
     /* The hook cannot tell who starts it, and it may be started now. */
     gp_run_release(pass->run, step->vm);
-    err = gp_virt_start(pass->virt, step->vm, step->timeout_ms);
+    err = gp_virt_start(virt, step->vm, step->timeout_ms);
     if (err)
         return err;
     (void)pthread_mutex_lock(&pass->state_lock);
@@ -164,6 +170,8 @@ static struct gp_error *edit(const struct gp_wave *wave, const struct gp_step *s
         [GP_STEP_MARK] = GP_EDIT_MARK,
     };
     const bool partition = step->gpu && step->partition >= 0;
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = NULL;
+    struct gp_error *err;
     const struct gp_edit change = {
         .kind = kinds[step->kind],
         .uuid = step->vm,
@@ -182,7 +190,8 @@ static struct gp_error *edit(const struct gp_wave *wave, const struct gp_step *s
 
     if (step->kind != GP_STEP_DETACH && step->device.kind == GP_DEVICE_NONE)
         return gp_error_new(GP_E_BUG, "step %u would attach a device that nobody has seen", step->n);
-    return gp_virt_edit(wave->pass->virt, &change);
+    err = gp_pass_virt(wave->pass, &virt);
+    return err ? err : gp_virt_edit(virt, &change);
 }
 
 static struct gp_error *gpu_step(const struct gp_wave *wave, const struct gp_step *step)

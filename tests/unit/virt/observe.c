@@ -52,6 +52,21 @@ static const char *text_of(struct gp_arena *mem, const struct gp_have *have)
     return gp_text_get(&text);
 }
 
+Test(observe, a_reference_outlives_the_close_of_another)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct gp_virt *first = mock_open(all_kinds);
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = gp_virt_ref(first);
+    gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
+    struct gp_have have = {.machine_id = HOST};
+
+    gp_virt_close(first);
+    cr_expect(gp_virt_alive(virt));
+    err = gp_virt_observe(virt, mem, &have);
+    cr_assert(err == NULL, "%s", gp_error_line(err));
+    cr_expect(eq(sz, have.vm_count, 7));
+}
+
 Test(observe, every_kind)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
