@@ -327,12 +327,16 @@ static struct gp_error *find_object(struct chain *chain, const char *what)
         chain->gpu = gp_have_gpu(pass->have, object + strlen("gpu/"));
         return NULL;
     }
-    for (size_t i = 0; i < pass->have->vm_count; i++)
-        if (gp_streq(pass->have->vms[i].name, object + strlen("vm/")))
-            chain->vm = &pass->have->vms[i];
-    if (chain->vm)
-        chain->key = gp_printf(chain->mem, "vm/%s", chain->vm->uuid);
-    return NULL;
+    for (size_t i = 0; i < pass->have->vm_count && !err; i++) {
+        struct gp_vm *vm = &pass->have->vms[i];
+
+        if (!gp_streq(vm->name, object + strlen("vm/")))
+            continue;
+        err = gp_pass_observe_job(pass, vm);
+        chain->vm = vm;
+        chain->key = gp_printf(chain->mem, "vm/%s", vm->uuid);
+    }
+    return err;
 }
 
 static struct gp_error *collect(struct chain *chain)

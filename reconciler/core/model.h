@@ -300,6 +300,7 @@ struct gp_vm {
     enum gp_power power;
     bool persistent, autostart;
     const char *unstoppable; /* why it may not be stopped now, NULL: it may */
+    bool job_known;          /* unstoppable tells of a job too (backup, migration); else nobody has asked yet */
     const char *untouchable; /* why its definition may not be changed, running or not; NULL: it may */
     bool has_agent;          /* an org.qemu.guest_agent.0 channel that is connected */
     uint64_t memory_kib;

@@ -20,13 +20,16 @@ void gp_virt_close_p(struct gp_virt **virt);
 bool gp_virt_alive(struct gp_virt *virt);
 
 /* Every domain, with live and persistent definitions, into have->vms (by name), and libvirt_version
- * and hypervisor_is_mock. One definition is read of a domain that is off, two of one that runs; a
- * running one that has a GPU is asked whether a job runs; all else is a constant number of calls.
+ * and hypervisor_is_mock. One definition is read of a domain that is off, two of one that runs; all
+ * else is a constant number of calls. Jobs are not asked for: see gp_virt_observe_job().
  * Marks are judged against have->machine_id, which the caller has set. A domain that vanishes in
  * between is left out. GP_E_TIMEOUT if libvirt hangs; then close and open again. */
 struct gp_error *gp_virt_observe(struct gp_virt *virt, struct gp_arena *mem,
                                  struct gp_have *have) GP_MUST_CHECK;
-/* The same from the files DIR/libvirt/NAME.xml of a capture (persistent) and NAME.live.xml
+/* Whether a job (backup, migration, save, dump) runs on @vm, into its unstoppable and job_known: two
+ * calls, for the few that a plan would stop. A domain that is gone or off has none. */
+struct gp_error *gp_virt_observe_job(struct gp_virt *virt, struct gp_vm *vm) GP_MUST_CHECK;
+/* gp_virt_observe() from the files DIR/libvirt/NAME.xml of a capture (persistent) and NAME.live.xml
  * (running), and from DIR/libvirt/facts what is in no definition. Without that directory nothing about guests is known: have->vms_unknown. */
 struct gp_error *gp_virt_observe_files(const char *dir, struct gp_arena *mem,
                                        struct gp_have *have) GP_MUST_CHECK;

@@ -137,7 +137,7 @@ static const char *facts_of(struct gp_arena *mem, const struct gp_virt_text *tex
 static struct gp_error *add_vm(struct gp_arena *mem, int dir, const char *base, const char *facts,
                                struct gp_have *have)
 {
-    struct gp_virt_seen seen = {0};
+    struct gp_virt_seen seen = {.job_known = true};
     struct gp_error *err;
     struct gp_vm vm;
 

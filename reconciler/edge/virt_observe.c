@@ -1,8 +1,8 @@
 /* Looking at every domain. Power, persistence, autostart and managed-save images come from filtered
  * lists, whose number does not grow with the domains; per domain there is one definition to read if
- * it is off, two if it runs. Jobs (backup, migration) are in neither: a running domain that has a
- * GPU is asked for them with one call more, others are asked when they are about to be stopped
- * (virt_stop.c), since most never are. */
+ * it is off, two if it runs. Jobs (backup, migration) are in neither: those that a plan would stop
+ * are asked for them with calls of their own, and once more when they are about to be stopped
+ * (virt_stop.c). Most never are. */
 #include "virt_private.h"
 
 #include "cleanup.h"
@@ -40,7 +40,7 @@ struct observe_job {
     struct seen *seen; /* by uuid */
     size_t count;
     unsigned long version;
-    bool mock, no_jobs; /* no_jobs: the driver cannot tell */
+    bool mock, jobs; /* jobs: asked for too, of those that run with a device of the host */
 };
 
 static void observe_free(struct gp_job *job)
@@ -112,6 +112,14 @@ static bool is_in(const struct seen *seen, enum filter filter)
     return seen->in & 1u << filter;
 }
 
+bool gp_virt_has_job(virDomainPtr domain)
+{
+    virDomainJobInfo info;
+
+    return virDomainGetJobInfo(domain, &info) == 0 &&
+           (info.type == VIR_DOMAIN_JOB_BOUNDED || info.type == VIR_DOMAIN_JOB_UNBOUNDED);
+}
+
 /* False with no error: the domain is gone by now. */
 static struct gp_error *read_xml(virDomainPtr domain, unsigned xml_flags, char **ret)
 {
@@ -124,21 +132,14 @@ static struct gp_error *read_xml(virDomainPtr domain, unsigned xml_flags, char *
 static struct gp_error *read_one(struct observe_job *observe, struct seen *seen)
 {
     struct gp_error *err = NULL;
-    virDomainJobInfo info;
 
     if (!is_in(seen, SHUTOFF))
         err = read_xml(seen->domain, 0, &seen->live);
     if (!err && is_in(seen, PERSISTENT))
         err = read_xml(seen->domain, VIR_DOMAIN_XML_INACTIVE, &seen->inactive);
-    if (err || !is_in(seen, RUNNING) || observe->no_jobs || !seen->live ||
-        !strstr(seen->live, "<hostdev "))
-        return err;
-    if (virDomainGetJobInfo(seen->domain, &info) == 0)
-        seen->job = info.type == VIR_DOMAIN_JOB_BOUNDED || info.type == VIR_DOMAIN_JOB_UNBOUNDED;
-    else if (gp_virt_unsupported())
-        observe->no_jobs = true;
-    /* else: it has just stopped, so that nothing runs on it */
-    return NULL;
+    if (!err && observe->jobs && is_in(seen, RUNNING) && seen->live && strstr(seen->live, "<hostdev "))
+        seen->job = gp_virt_has_job(seen->domain);
+    return err;
 }
 
 static void observe_run(struct gp_job *job)
@@ -181,7 +182,6 @@ static struct gp_error *take(struct gp_arena *mem, const struct seen *seen, stru
         .persistent = is_in(seen, PERSISTENT),
         .autostart = is_in(seen, AUTOSTART),
         .managed_save = is_in(seen, MANAGED_SAVE),
-        .job = seen->job,
         .power = power_of(seen),
     };
     struct gp_error *err;
@@ -226,7 +226,7 @@ static struct gp_error *take_all(struct gp_arena *mem, struct observe_job *obser
     return gp_steal(observe->job.err);
 }
 
-static struct observe_job *observe_new(void)
+static struct observe_job *observe_new(bool jobs)
 {
     struct observe_job *observe = calloc(1, sizeof *observe);
 
@@ -234,6 +234,7 @@ static struct observe_job *observe_new(void)
         abort();
     observe->job.run = observe_run;
     observe->job.free = observe_free;
+    observe->jobs = jobs;
     return observe;
 }
 
@@ -244,11 +245,57 @@ struct gp_error *gp_virt_observe(struct gp_virt *virt, struct gp_arena *mem, str
 
     if (err)
         return err;
-    observe = observe_new();
+    observe = observe_new(false);
     gp_job_start(&observe->job, virt);
     err = take_all(mem, observe, have);
     gp_job_put(&observe->job);
     return err ? gp_error_wrap(err, "the domains of %s could not be read", virt->uri) : NULL;
+}
+
+struct ask_job {
+    struct gp_job job;
+    char uuid[VIR_UUID_STRING_BUFLEN];
+    bool found;
+};
+
+static void ask_run(struct gp_job *job)
+{
+    gp_cleanup(gp_virt_domain_free_p) virDomainPtr domain = NULL;
+    struct ask_job *ask = (struct ask_job *)job;
+
+    job->err = gp_virt_lookup(job->virt, ask->uuid, &domain);
+    if (!job->err && !atomic_load(&job->given_up))
+        ask->found = gp_virt_has_job(domain);
+}
+
+static void ask_free(struct gp_job *job)
+{
+    free(job);
+}
+
+struct gp_error *gp_virt_observe_job(struct gp_virt *virt, struct gp_vm *vm)
+{
+    struct gp_error *err = gp_virt_usable(virt, false);
+    struct ask_job *ask;
+
+    if (err)
+        return err;
+    ask = calloc(1, sizeof *ask);
+    if (!ask)
+        abort();
+    ask->job = (struct gp_job){.run = ask_run, .free = ask_free};
+    (void)snprintf(ask->uuid, sizeof ask->uuid, "%s", vm->uuid);
+    if (gp_job_do(&ask->job, virt, GP_VIRT_CALL_MS, "whether a job runs on a vm", &err))
+        err = gp_steal(ask->job.err);
+    vm->job_known = !err;
+    if (!err && ask->found && !vm->unstoppable)
+        vm->unstoppable = gp_virt_job_reason;
+    gp_job_put(&ask->job);
+    if (err && err->code == GP_E_GONE) {
+        gp_error_free(err);
+        return NULL;
+    }
+    return err ? gp_error_wrap(err, "vm %s", vm->name) : NULL;
 }
 
 struct gp_error *gp_virt_definitions(struct gp_virt *virt, struct gp_arena *mem,
@@ -259,7 +306,7 @@ struct gp_error *gp_virt_definitions(struct gp_virt *virt, struct gp_arena *mem,
 
     if (err)
         return err;
-    observe = observe_new();
+    observe = observe_new(true);
     if (gp_job_do(&observe->job, virt, GP_VIRT_CALL_MS, "reading all definitions", &err))
         err = gp_steal(observe->job.err);
     if (!err) {

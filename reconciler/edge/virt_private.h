@@ -85,13 +85,16 @@ void gp_virt_domain_free_p(virDomainPtr *domain);
 struct gp_virt_seen {
     const char *inactive, *live;
     bool persistent, autostart, managed_save;
-    bool job; /* a backup, migration or the like is running */
+    bool job, job_known; /* a backup, migration or the like is running; it was asked */
     enum gp_power power;
 };
 /* GP_E_INVALID where neither definition can be read. */
 struct gp_error *gp_virt_vm(struct gp_arena *mem, const struct gp_virt_seen *seen,
                             const char *machine_id, struct gp_vm *ret) GP_MUST_CHECK;
 void gp_virt_sort(struct gp_have *have); /* by name */
+/* Whether a job (backup, migration, save, dump) runs on @domain; not: the driver cannot tell. From within a job. */
+bool gp_virt_has_job(virDomainPtr domain);
+extern const char gp_virt_job_reason[]; /* for unstoppable */
 
 /* The definitions of every domain as libvirt gave them, without secrets. */
 struct gp_virt_text {

@@ -85,7 +85,6 @@ static struct gp_error *ask_in_turn(virDomainPtr domain, const enum gp_stop_meth
 /* What nobody could see before anything had begun, or what came up since then. */
 static struct gp_error *may_be_asked(virDomainPtr domain)
 {
-    virDomainJobInfo info;
     int state, saved;
 
     if (virDomainGetState(domain, &state, NULL, 0) < 0)
@@ -95,9 +94,8 @@ static struct gp_error *may_be_asked(virDomainPtr domain)
     saved = virDomainHasManagedSaveImage(domain, 0);
     if (saved > 0)
         return gp_error_new(GP_E_BUSY, "has a managed-save image");
-    if (virDomainGetJobInfo(domain, &info) == 0 &&
-        (info.type == VIR_DOMAIN_JOB_BOUNDED || info.type == VIR_DOMAIN_JOB_UNBOUNDED))
-        return gp_error_new(GP_E_BUSY, "has a job running (backup, migration, save or dump)");
+    if (gp_virt_has_job(domain))
+        return gp_error_new(GP_E_BUSY, "%s", gp_virt_job_reason);
     return NULL;
 }
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char gp_virt_job_reason[] = "has a job running (backup, migration, save or dump)";
+
 /* Why the definition may not be changed, whether it runs or not. */
 static const char *find_untouchable(struct gp_arena *mem, const struct gp_virt_seen *seen,
                                     const struct gp_domain_facts *facts)
@@ -42,7 +44,7 @@ static const char *find_reason(struct gp_arena *mem, const struct gp_virt_seen *
     if (facts->block_job)
         return "has a block job running (a disk is being copied or committed)";
     if (seen->job)
-        return "has a job running (backup, migration, save or dump)";
+        return gp_virt_job_reason;
     return NULL;
 }
 
@@ -80,6 +82,7 @@ struct gp_error *gp_virt_vm(struct gp_arena *mem, const struct gp_virt_seen *see
         .persistent = seen->persistent,
         .autostart = seen->autostart,
         .unstoppable = find_reason(mem, &now, most),
+        .job_known = seen->job_known,
         .untouchable = find_untouchable(mem, &now, most),
         .has_agent = live.agent_connected,
         .memory_kib = most->memory_kib,

@@ -163,9 +163,50 @@ static struct gp_error *recover_without_goal(struct gp_pass *pass, struct gp_err
     }
 }
 
-struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
+/* Of the guests that pass->plan would stop: few, so that the others are not asked. *ret_found: one may not be stopped, and
+ * the plan does not hold. */
+static struct gp_error *observe_jobs(struct gp_pass *pass, bool *ret_found)
+{
+    struct gp_error *err = NULL;
+
+    *ret_found = false;
+    for (size_t i = 0; !err && i < pass->plan->step_count; i++) {
+        const struct gp_step *step = &pass->plan->steps[i];
+        struct gp_vm *vm = step->kind == GP_STEP_STOP_VM ? gp_have_vm(pass->have, step->vm) : NULL;
+
+        if (!vm || vm->unstoppable)
+            continue;
+        err = gp_pass_observe_job(pass, vm);
+        *ret_found = *ret_found || vm->unstoppable;
+    }
+    return err;
+}
+
+/* From pass->goal to a plan that keeps the laws. Ends, since each round finds another guest that may not be stopped. */
+static struct gp_error *plan(struct gp_pass *pass, const char *approved)
 {
     struct gp_plan_input input;
+    struct gp_error *err;
+    bool found;
+
+    for (;;) {
+        input = gp_pass_plan_input(pass, pass->goal, pass->have);
+        input.memory = gp_pass_memory(pass, pass->mem);
+        pass->plan = gp_plan(pass->mem, &input);
+        err = observe_jobs(pass, &found);
+        if (!err && found)
+            err = resolve(pass, approved);
+        if (err)
+            return err;
+        if (!found)
+            break;
+    }
+    err = gp_plan_check(&input, pass->plan);
+    return err ? gp_error_wrap(err, "the plan breaks a law and is not used; nothing was changed") : NULL;
+}
+
+struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
+{
     struct gp_error *err = gp_pass_desire(pass);
     bool restored = false;
 
@@ -196,13 +237,9 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
                 return err;
         }
     }
-    input = gp_pass_plan_input(pass, pass->goal, pass->have);
-    input.memory = gp_pass_memory(pass, pass->mem);
-    pass->plan = gp_plan(pass->mem, &input);
-    err = gp_plan_check(&input, pass->plan);
-    if (err)
-        return gp_error_wrap(err, "the plan breaks a law and is not used; nothing was changed");
-    err = gate(pass, approved);
+    err = plan(pass, approved);
+    if (!err)
+        err = gate(pass, approved);
     if (err)
         return err;
     hold_back_failures(pass, approved);

@@ -47,6 +47,17 @@ static struct gp_error *observe_guests(struct gp_pass *pass, struct gp_arena *me
     return err ? err : gp_virt_observe(virt, mem, have);
 }
 
+struct gp_error *gp_pass_observe_job(struct gp_pass *pass, struct gp_vm *vm)
+{
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = NULL;
+    struct gp_error *err;
+
+    if (vm->job_known || vm->power != GP_POWER_RUNNING || !pass->connect)
+        return NULL;
+    err = gp_pass_virt(pass, &virt);
+    return err ? err : gp_virt_observe_job(virt, vm);
+}
+
 /* Whether the CPU says that it runs under a hypervisor. */
 static bool is_nested(struct gp_host *host, struct gp_arena *mem)
 {

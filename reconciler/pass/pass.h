@@ -115,6 +115,9 @@ struct gp_error *gp_pass_virt(struct gp_pass *pass, struct gp_virt **ret) GP_MUS
 struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem,
                                  struct gp_have **ret) GP_MUST_CHECK;
 
+/* Asks whether a job runs on @vm, if it runs and nobody has asked; a capture says what it says. */
+struct gp_error *gp_pass_observe_job(struct gp_pass *pass, struct gp_vm *vm) GP_MUST_CHECK;
+
 /* desire → observe → resolve → plan → check → gate, into the members above. @approved: a plan id that a person
  * named on the command line, which counts as approval of it; NULL: none. */
 struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved) GP_MUST_CHECK;
