@@ -303,15 +303,26 @@ static void running_run(struct gp_job *job)
 }
 
 /* A libvirtd that dies while it starts a guest leaves it paused, with its devices, before its first instruction
- * (QEMU's -S; src/qemu/qemu_process.c, qemuProcessStart()). */
+ * (QEMU's -S; src/qemu/qemu_process.c, qemuProcessStart()). Fact, seen with libvirt 9.0: if it dies before there is a QEMU,
+ * the next libvirtd reads pid 0 from the status file and takes the start to be under way for ever: resume and destroy wait
+ * for it in vain for 30 s, and another restart does not help either. Whether somebody else's start is really under way
+ * cannot be told apart, and the file is libvirt's: a person has to look. */
 static struct gp_error *resume_if_paused(virDomainPtr domain)
 {
-    int state;
+    struct gp_error *err;
+    int state, reason;
 
-    if (virDomainGetState(domain, &state, NULL, 0) < 0 ||
-        (state == VIR_DOMAIN_PAUSED && virDomainResume(domain) < 0))
+    if (virDomainGetState(domain, &state, &reason, 0) < 0)
         return gp_virt_error();
-    return NULL;
+    if (state != VIR_DOMAIN_PAUSED || virDomainResume(domain) == 0)
+        return NULL;
+    err = gp_virt_error();
+    if (err->code != GP_E_TIMEOUT || reason != VIR_DOMAIN_PAUSED_STARTING_UP)
+        return err;
+    return gp_error_wrap(err,
+                         "libvirt has it paused as 'starting up' and does not go on. If no QEMU runs for it, its start was "
+                         "broken off: stop libvirtd, remove /run/libvirt/qemu/%s.xml, start libvirtd",
+                         virDomainGetName(domain));
 }
 
 static void start_run(struct gp_job *job)

@@ -221,6 +221,8 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
         err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
     if (!err && pass->options.change)
         err = gp_pass_forget_owed_units(pass);
+    if (!err && pass->options.change)
+        err = gp_recover_forget_paid(pass);
     if (!err)
         err = resolve(pass, approved);
     if (err)

@@ -72,6 +72,21 @@ struct gp_error *gp_recover_owed(struct gp_pass *pass)
     return err;
 }
 
+struct gp_error *gp_recover_forget_paid(struct gp_pass *pass)
+{
+    const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
+    struct gp_error *err = NULL;
+
+    for (size_t i = 0; !err && i < memory->owed_count; i++) {
+        const struct gp_owed *owed = &memory->owed[i];
+        const struct gp_vm *vm = gp_have_vm(pass->have, owed->vm);
+
+        if (vm && vm->power == GP_POWER_RUNNING && !owed->stop_requested)
+            err = gp_state_clear_owed(pass->state, owed->vm);
+    }
+    return err;
+}
+
 /* The objects of a record with the values that the goal has for them now, as gp_record.goal_values. */
 static const char *goal_values_now(struct gp_pass *pass, const struct gp_record *record)
 {

@@ -196,10 +196,12 @@ static struct gp_error *look_released(struct gp_work *work)
     return err;
 }
 
-/* Whoever ran is paused now: its start was broken off. It goes on, since it could neither be stopped nor used. */
-static void go_on(struct gp_work *work, const struct gp_record *record)
+/* Whoever ran is paused now: its start was broken off. It goes on, since it could neither be stopped nor used. Returns, for
+ * each of the record's VMs, why it does not; NULL: nothing is wrong. */
+static const char **go_on(struct gp_work *work, const struct gp_record *record)
 {
-    enum { RESUME_TIMEOUT_MS = 30000 };
+    enum { RESUME_TIMEOUT_MS = 60000 }; /* libvirt itself waits for 30 s for another job of the guest */
+    const char **why = gp_new_array(work->mem, const char *, record->snapshot->vm_count + 1);
     bool any = false;
 
     for (size_t i = 0; i < record->snapshot->vm_count; i++) {
@@ -212,15 +214,23 @@ static void go_on(struct gp_work *work, const struct gp_record *record)
         if (!was->ran || !vm || vm->power != GP_POWER_PAUSED)
             continue;
         err = gp_pass_virt(work->pass, &virt);
-        gp_error_warn(err ? err : gp_virt_start(virt, was->uuid, RESUME_TIMEOUT_MS));
+        if (!err)
+            err = gp_virt_start(virt, was->uuid, RESUME_TIMEOUT_MS);
+        if (err) {
+            gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+
+            why[i] = gp_strdup(work->mem, line);
+        }
+        gp_error_warn(err);
         any = true;
     }
     if (any)
         gp_error_warn(gp_work_look(work));
+    return why;
 }
 
 /* What a person has to do though all is as it was: units that do not come up, guests that could not be made to go on. */
-static const char *left_to_do(const struct gp_work *work, const struct gp_record *record)
+static const char *left_to_do(const struct gp_work *work, const struct gp_record *record, const char *const *why)
 {
     struct gp_text text = {.mem = work->mem};
 
@@ -230,7 +240,8 @@ static const char *left_to_do(const struct gp_work *work, const struct gp_record
         const struct gp_vm *vm = gp_have_vm(work->have, was->uuid);
 
         if (was->ran && vm && vm->power == GP_POWER_PAUSED)
-            gp_text_addf(&text, "%sVM %s is paused: virsh resume %s", text.size ? "; " : "", vm->name, vm->name);
+            gp_text_addf(&text, "%sVM %s is paused%s%s%s: virsh resume %s", text.size ? "; " : "", vm->name,
+                         why[i] ? " (" : "", why[i] ? why[i] : "", why[i] ? ")" : "", vm->name);
     }
     return gp_text_get(&text);
 }
@@ -241,12 +252,13 @@ int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *m
     struct gp_set set;
     struct gp_work work = {.pass = pass, .host = host, .mem = mem, .set = &set, .commit = record->commit};
     const char *because = why ? why : "an earlier pass did not finish";
+    const char **paused = NULL;
     struct gp_error *err;
 
     objects_of(mem, record, &set);
     err = look_released(&work);
     if (!err)
-        go_on(&work, record);
+        paused = go_on(&work, record);
     gp_error_warn(gp_work_hold(&work, gp_printf(mem, "gpupart brings %s back to what it was (%s)", record->set, because)));
     if (!err) {
         work.goal = gp_goal_of_set(
@@ -259,7 +271,7 @@ int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *m
     if (!err)
         err = gp_work_remove_record(pass, record, work.have);
     if (!err) {
-        const char *down = left_to_do(&work, record);
+        const char *down = left_to_do(&work, record, paused);
 
         gp_work_end(&work);
         gp_work_release(pass, &set);

@@ -57,23 +57,34 @@ static bool is_cancelled(void *data)
     return wave->may_be_cancelled && wave->pass->cancelled && atomic_load(wave->pass->cancelled);
 }
 
-/* Before anybody is asked: the request cannot be recalled, so a start is owed from now on. */
-static struct gp_error *owe(const struct gp_wave *wave, const struct gp_step *step)
+static struct gp_error *set_owed(const struct gp_wave *wave, const struct gp_owed *owed)
 {
     struct gp_pass *pass = wave->pass;
-    const uint64_t wait_ms = (uint64_t)step->stop.timeout_ms + step->stop.late_within_ms;
-    const struct gp_owed owed = {
-        .vm = step->vm,
-        .name = step->vm_name,
-        .until_us = gp_realtime_us() + wait_ms * 1000,
-        .stop_requested = true,
-    };
     struct gp_error *err;
 
     (void)pthread_mutex_lock(&pass->state_lock);
-    err = gp_state_set_owed(pass->state, &owed);
+    err = gp_state_set_owed(pass->state, owed);
     (void)pthread_mutex_unlock(&pass->state_lock);
     return err;
+}
+
+/* Before anybody is asked: the request cannot be recalled, so a start is owed from now on. */
+static struct gp_error *owe(const struct gp_wave *wave, const struct gp_step *step)
+{
+    const uint64_t wait_ms = (uint64_t)step->stop.timeout_ms + step->stop.late_within_ms;
+
+    return set_owed(wave, &(struct gp_owed){
+                              .vm = step->vm,
+                              .name = step->vm_name,
+                              .until_us = gp_realtime_us() + wait_ms * 1000,
+                              .stop_requested = true,
+                          });
+}
+
+/* It went down, and the request with it: its start is owed until it runs, and no longer than that. */
+static struct gp_error *owe_for_good(const struct gp_wave *wave, const struct gp_step *step)
+{
+    return set_owed(wave, &(struct gp_owed){.vm = step->vm, .name = step->vm_name, .until_us = UINT64_MAX});
 }
 
 /* A domain that is off may still have its device open for a moment: nothing is released before the kernel
@@ -122,6 +133,8 @@ static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_ste
     }
     gp_virt_stop(virt, stops, count, is_cancelled, (void *)wave, results);
     for (size_t i = 0; i < count; i++) {
+        if (!results[i])
+            results[i] = owe_for_good(wave, &steps[i]);
         if (!results[i])
             results[i] = wait_released(wave, &steps[i]);
         if (results[i]) {

@@ -93,12 +93,13 @@ void gp_work_release(struct gp_pass *pass, const struct gp_set *set)
         gp_run_release(pass->run, set->vms.items[i]);
 }
 
-/* One that was asked to stop, and runs, may go down yet: it stays owed. */
+/* One that was asked to stop, and runs, may go down yet: it stays owed. So does one that is paused, which could not be made
+ * to go on. */
 static bool is_paid(const struct gp_owed *owed, const struct gp_record *record, const struct gp_have *have)
 {
     const struct gp_vm *vm = gp_have_vm(have, owed->vm);
 
-    if (owed->stop_requested || !vm || vm->power == GP_POWER_OFF)
+    if (owed->stop_requested || !vm || vm->power != GP_POWER_RUNNING)
         return false;
     for (size_t i = 0; i < record->snapshot->vm_count; i++)
         if (gp_streq(record->snapshot->vms[i].uuid, owed->vm))

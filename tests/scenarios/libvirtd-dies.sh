@@ -34,6 +34,24 @@ seen() {
     journal "select(.GPUPART_EVENT == \"$1\" and (.MESSAGE | startswith(\"$2\"))) | .MESSAGE" | sed "1,${already}d" | grep -q .
 }
 
+# as_told VM…: a start that was broken off before there was a QEMU is under way for ever as far as libvirt knows
+# (reconciler/edge/virt.c). What to do is told, and done here; the start is still owed.
+as_told() {
+    local vm stuck=
+    for vm; do
+        [ "$(virsh domstate --reason "$vm" | head -n 1)" = "paused (starting up)" ] || continue
+        grep -Eq "VM $vm is (paused|down) \(.*remove /run/libvirt/qemu/$vm.xml, start libvirtd" out err || fail "what to do for $vm? $(cat out err)"
+        stuck+=" $vm"
+    done
+    [ -n "$stuck" ] || return 0
+    echo "stuck in libvirt:$stuck"
+    bed-libvirtd kill
+    for vm in $stuck; do
+        rm "/run/libvirt/qemu/$vm.xml"
+    done
+    bed-libvirtd start
+}
+
 repository
 declare_count 3
 for n in 1 2 3 4; do
@@ -64,7 +82,10 @@ for moment in "step-start stop-vm" "step-done stop-vm" "step-start set-vf-count"
     # The pass waits for it, and finishes or goes back. A guest whose start was broken off may be left to the next pass.
     case $status in
     0 | 5) ;;
-    6) gp_ends_in "0 5" reconcile ;;
+    6)
+        as_told vdi-1 vdi-2 vdi-3
+        gp_ends_in "0 5" reconcile
+        ;;
     *) fail "$moment: status $status: $(cat out err)" ;;
     esac
     expect "vdi-1 vdi-2 vdi-3" running

@@ -1,0 +1,38 @@
+# A guest that gpupart stopped and could not start again is owed its start, until it runs again by whosever hand: from then on
+# it is its user's, who may shut it down.
+# bed: --mock --proxy --sim ../sim/hosts/two-xe.yaml
+. "$(dirname "$0")/story.bash"
+
+owed() {
+    jq -r '[.owed[].name] | join(" ")' state/owed.json
+}
+
+repository
+desktops 4 5s "vdi-1, vdi-2"
+commit "four partitions"
+for vm in vdi-{1..2}; do
+    bed-domain "$vm" --define
+done
+gp_ends 0 reconcile
+for vm in vdi-{1..2}; do
+    virsh -q start "$vm" >/dev/null
+done
+
+desktops 3 5s "vdi-1, vdi-2"
+commit "three"
+printf '%s\n' 'fail create vdi-2' 'fail create-flags vdi-2' >"$BED/proxy.control"
+gp_ends 6 reconcile
+expect vdi-1 running
+expect vdi-2 owed
+# It is down, so that the request to stop is over: what is owed does not lapse.
+gp reconcile >out 2>err || :
+expect vdi-1 running
+expect false jq '.owed[].stopRequested' state/owed.json
+
+: >"$BED/proxy.control"
+virsh -q start vdi-2 >/dev/null
+gp reconcile >out 2>err || :
+expect "" owed
+virsh -q destroy vdi-2
+gp reconcile >out 2>err || :
+expect vdi-1 running
