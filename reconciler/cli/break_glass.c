@@ -1,6 +1,7 @@
 #include "break_glass.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "table.h"
 #include "text.h"
 
@@ -105,4 +106,44 @@ void gp_break_glass_tell(const struct gp_pass *pass, enum gp_event event, const 
         .vm = vm ? object + strlen("vm/") : NULL,
         .plan = gpu || vm || gp_streq(object, "host") ? NULL : object,
     });
+    (void)printf("%s\n", message);
+}
+
+struct gp_error *gp_break_glass_set(struct gp_pass *pass, const struct gp_break_glass *glass, bool approval,
+                                    const char *object, const char *subject)
+{
+    const uint64_t now_us = gp_realtime_us();
+    const struct gp_pause pause = {
+        .object = object,
+        .user = gp_break_glass_user(pass->mem),
+        .reason = glass->reason,
+        .since_us = now_us,
+        .until_us = now_us + glass->for_us,
+    };
+    struct gp_error *err = gp_state_set_pause(pass->state, approval, &pause);
+
+    if (!err)
+        gp_break_glass_tell(pass, approval ? GP_EVENT_APPROVED : GP_EVENT_PAUSED, object,
+                            gp_printf(pass->mem, "%s is %s until %s by %s: %s", subject, approval ? "approved" : "paused",
+                                      gp_time_text(pass->mem, pause.until_us), pause.user, pause.reason));
+    return err;
+}
+
+int gp_break_glass_run(const struct gp_cli *cli, const struct gp_pass_options *options,
+                       struct gp_error *(*say)(struct gp_pass *pass))
+{
+    static const int formats[] = {GP_FORMAT_TEXT, -1};
+    struct gp_error *err;
+    struct gp_pass pass;
+    int exit = GP_EXIT_OK;
+
+    (void)gp_cli_format(cli, formats);
+    err = gp_pass_open(options, &pass);
+    if (err)
+        return gp_cli_fail(err);
+    err = say(&pass);
+    if (err)
+        exit = gp_cli_fail(err);
+    gp_pass_close(&pass);
+    return exit;
 }

@@ -1,6 +1,7 @@
-/* What pause, resume and approve share: who does it, for how long, why, and on what. */
+/* What pause, resume, approve and trust share: who does it, for how long, why, and on what. */
 #pragma once
 
+#include "command.h"
 #include "journal.h"
 #include "pass.h"
 
@@ -21,5 +22,14 @@ error_t gp_break_glass_parse(int key, char *value, struct argp_state *state, str
 /* Who asks: the user behind sudo, else who logged in, else whose rights these are: a name, else "uid 1000". From @mem. */
 const char *gp_break_glass_user(struct gp_arena *mem);
 
-/* To the journal, with the names of the GPU or VM in @object ("host", "gpu/ID", "vm/NAME" or a plan's id). */
+/* To the journal, with the names of the GPU or VM in @object ("host", "gpu/ID", "vm/NAME" or a plan's id), and to whoever
+ * asks. */
 void gp_break_glass_tell(const struct gp_pass *pass, enum gp_event event, const char *object, const char *message);
+
+/* Pauses @object, or approves it, for the time and the reason of @glass, and tells so: "SUBJECT is paused until …". */
+struct gp_error *gp_break_glass_set(struct gp_pass *pass, const struct gp_break_glass *glass, bool approval,
+                                    const char *object, const char *subject) GP_MUST_CHECK;
+
+/* Runs a command that says something for people about an open pass; what @say returns is told. The exit status. */
+int gp_break_glass_run(const struct gp_cli *cli, const struct gp_pass_options *options,
+                       struct gp_error *(*say)(struct gp_pass *pass));

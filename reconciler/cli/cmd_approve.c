@@ -1,7 +1,6 @@
 /* approve: what a policy wants a person to allow: a plan by its id, or the first reshaping of a GPU that somebody else
  * partitioned. */
 #include "break_glass.h"
-#include "clock.h"
 #include "command.h"
 
 #include "objects.h"
@@ -32,49 +31,19 @@ static error_t parse(int key, char *value, struct argp_state *state)
     }
 }
 
-static struct gp_error *approve_in(struct gp_pass *pass, struct gp_pause *ret)
+static struct gp_error *approve(struct gp_pass *pass)
 {
-    const uint64_t now = gp_realtime_us();
+    const bool gpu = gp_starts_with(id, "gpu/");
     const char *object = id;
-    struct gp_error *err = gp_starts_with(id, "gpu/") ? gp_cli_object(pass, id, &object) : NULL;
+    struct gp_error *err = gpu ? gp_cli_object(pass, id, &object) : NULL;
 
-    if (err)
-        return err;
-    *ret = (struct gp_pause){
-        .object = object,
-        .user = gp_break_glass_user(pass->mem),
-        .reason = glass.reason,
-        .since_us = now,
-        .until_us = now + glass.for_us,
-    };
-    return gp_state_set_pause(pass->state, true, ret);
+    return err ? err
+               : gp_break_glass_set(pass, &glass, true, object, gpu ? object : gp_printf(pass->mem, "plan %s", object));
 }
 
 static int run(struct gp_cli *cli)
 {
-    static const int formats[] = {GP_FORMAT_TEXT, -1};
-    struct gp_pause approval = {0};
-    const char *message;
-    struct gp_pass pass;
-    struct gp_error *err;
-    int exit = GP_EXIT_OK;
-
-    (void)gp_cli_format(cli, formats);
-    err = gp_pass_open(&cli->pass, &pass);
-    if (err)
-        return gp_cli_fail(err);
-    err = approve_in(&pass, &approval);
-    if (err) {
-        exit = gp_cli_fail(err);
-    } else {
-        message = gp_printf(pass.mem, "%s%s is approved until %s by %s: %s",
-                            gp_starts_with(approval.object, "gpu/") ? "" : "plan ", approval.object,
-                            gp_time_text(pass.mem, approval.until_us), approval.user, approval.reason);
-        gp_break_glass_tell(&pass, GP_EVENT_APPROVED, approval.object, message);
-        (void)printf("%s\n", message);
-    }
-    gp_pass_close(&pass);
-    return exit;
+    return gp_break_glass_run(cli, &cli->pass, approve);
 }
 
 const struct gp_command gp_command_approve = {

@@ -1,6 +1,5 @@
 /* pause: no pass changes the host, a VM or a GPU for a while. Guests that gpupart stopped are started all the same. */
 #include "break_glass.h"
-#include "clock.h"
 #include "command.h"
 
 #include "objects.h"
@@ -21,47 +20,17 @@ static error_t parse(int key, char *value, struct argp_state *state)
     return 0;
 }
 
-static struct gp_error *pause_in(struct gp_pass *pass, const char **ret_object, struct gp_pause *ret)
+static struct gp_error *pause_object(struct gp_pass *pass)
 {
-    const uint64_t now = gp_realtime_us();
-    struct gp_error *err = gp_cli_object(pass, what ? what : "host", ret_object);
+    const char *object = NULL;
+    struct gp_error *err = gp_cli_object(pass, what ? what : "host", &object);
 
-    if (err)
-        return err;
-    *ret = (struct gp_pause){
-        .object = *ret_object,
-        .user = gp_break_glass_user(pass->mem),
-        .reason = glass.reason,
-        .since_us = now,
-        .until_us = now + glass.for_us,
-    };
-    return gp_state_set_pause(pass->state, false, ret);
+    return err ? err : gp_break_glass_set(pass, &glass, false, object, object);
 }
 
 static int run(struct gp_cli *cli)
 {
-    static const int formats[] = {GP_FORMAT_TEXT, -1};
-    const char *object = NULL, *message;
-    struct gp_pause pause = {0};
-    struct gp_pass pass;
-    struct gp_error *err;
-    int exit = GP_EXIT_OK;
-
-    (void)gp_cli_format(cli, formats);
-    err = gp_pass_open(&cli->pass, &pass);
-    if (err)
-        return gp_cli_fail(err);
-    err = pause_in(&pass, &object, &pause);
-    if (err) {
-        exit = gp_cli_fail(err);
-    } else {
-        message = gp_printf(pass.mem, "%s is paused until %s by %s: %s", object,
-                            gp_time_text(pass.mem, pause.until_us), pause.user, pause.reason);
-        gp_break_glass_tell(&pass, GP_EVENT_PAUSED, object, message);
-        (void)printf("%s\n", message);
-    }
-    gp_pass_close(&pass);
-    return exit;
+    return gp_break_glass_run(cli, &cli->pass, pause_object);
 }
 
 const struct gp_command gp_command_pause = {

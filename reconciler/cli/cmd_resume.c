@@ -83,19 +83,17 @@ static void tell(struct gp_pass *pass, const char *object, bool was_paused, size
     if (was_paused) {
         message = gp_printf(pass->mem, "%s is no longer paused, says %s", object, user);
         gp_break_glass_tell(pass, GP_EVENT_RESUMED, object, message);
-        (void)printf("%s\n", message);
     }
     if (released) {
         message = gp_printf(pass->mem, "%s: %zu quarantined %s may be used again, says %s", object, released,
                             released == 1 ? "partition" : "partitions", user);
         gp_break_glass_tell(pass, GP_EVENT_RESUMED, object, message);
-        (void)printf("%s\n", message);
     }
     if (!was_paused && !released)
         (void)printf("%s was not paused\n", object);
 }
 
-static struct gp_error *resume_in(struct gp_pass *pass)
+static struct gp_error *resume(struct gp_pass *pass)
 {
     const char *object = NULL;
     bool was_paused = false;
@@ -113,20 +111,7 @@ static struct gp_error *resume_in(struct gp_pass *pass)
 
 static int run(struct gp_cli *cli)
 {
-    static const int formats[] = {GP_FORMAT_TEXT, -1};
-    struct gp_pass pass;
-    struct gp_error *err;
-    int exit = GP_EXIT_OK;
-
-    (void)gp_cli_format(cli, formats);
-    err = gp_pass_open(&cli->pass, &pass);
-    if (err)
-        return gp_cli_fail(err);
-    err = resume_in(&pass);
-    if (err)
-        exit = gp_cli_fail(err);
-    gp_pass_close(&pass);
-    return exit;
+    return gp_break_glass_run(cli, &cli->pass, resume);
 }
 
 const struct gp_command gp_command_resume = {

@@ -73,31 +73,23 @@ static struct gp_error *reset(struct gp_pass *pass)
     message = gp_printf(pass->mem, "the newest verified commit is %.12s now, not %s, says %s: %s", commit,
                         before, gp_break_glass_user(pass->mem), reason);
     gp_break_glass_tell(pass, GP_EVENT_APPROVED, "host", message);
-    (void)printf("%s\n", message);
+    return NULL;
+}
+
+static struct gp_error *say(struct gp_pass *pass)
+{
+    if (commit)
+        return reset(pass);
+    tell(pass);
     return NULL;
 }
 
 static int run(struct gp_cli *cli)
 {
-    static const int formats[] = {GP_FORMAT_TEXT, -1};
     struct gp_pass_options open = cli->pass;
-    struct gp_pass pass;
-    struct gp_error *err;
-    int exit = GP_EXIT_OK;
 
-    (void)gp_cli_format(cli, formats);
     open.change = commit != NULL; /* no pass runs meanwhile */
-    err = gp_pass_open(&open, &pass);
-    if (err)
-        return gp_cli_fail(err);
-    if (commit)
-        err = reset(&pass);
-    else
-        tell(&pass);
-    if (err)
-        exit = gp_cli_fail(err);
-    gp_pass_close(&pass);
-    return exit;
+    return gp_break_glass_run(cli, &open, say);
 }
 
 const struct gp_command gp_command_trust = {
