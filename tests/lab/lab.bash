@@ -61,7 +61,7 @@ END
     commit "$count in each" --allow-empty
 }
 
-# domain NAME: defines a machine without an operating system that obeys the power button.
+# domain NAME [GUEST]: defines a machine whose firmware is all it has, and obeys the power button unless GUEST is guest-ignores.
 domain() {
     local sum
     sum=$(printf %s "$1" | md5sum)
@@ -71,18 +71,13 @@ domain() {
   <uuid>${sum:0:8}-${sum:8:4}-4${sum:13:3}-8${sum:17:3}-${sum:20:12}</uuid>
   <memory unit='MiB'>16</memory>
   <vcpu>1</vcpu>
-  <os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os>
+  <os><type arch='x86_64' machine='q35'>hvm</type>
+    <loader readonly='yes' type='rom'>/usr/lib/gpupart-lab/${2:-guest-obeys}.rom</loader></os>
   <features><acpi/></features>
   <cpu mode='custom'><model>qemu64</model></cpu>
   <on_poweroff>destroy</on_poweroff>
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
-    <disk type='file' device='disk'>
-      <driver name='qemu' type='raw'/>
-      <source file='/usr/lib/gpupart-lab/${2:-guest-obeys}.img'/>
-      <target dev='vda' bus='virtio'/>
-      <readonly/>
-    </disk>
     <serial type='file'><source path='/var/log/libvirt/qemu/$1.serial'/></serial>
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
@@ -96,7 +91,7 @@ is_up() {
     [ -s "/var/log/libvirt/qemu/$1.serial" ] && state_is "$1" running
 }
 
-# start VM…: and waits until each heeds the power button, which before that is ignored by the firmware.
+# start VM…: and waits until each heeds the power button.
 start() {
     local vm
     for vm; do

@@ -131,7 +131,7 @@ may
 # ---- a disk is being copied ----
 truncate -s 1M disk.img
 disk="<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$HOME/disk.img'/><target dev='vdb' bus='virtio'/></disk>"
-redefine_odd "s#</disk>#&$disk#"
+redefine_odd "s#</emulator>#&$disk#"
 virsh -q blockcopy odd vdb --dest "$HOME/copy.img" --format raw --transient-job
 cannot "has a block job running (a disk is being copied or committed)"
 virsh -q blockjob odd vdb --abort
@@ -141,7 +141,7 @@ may
 cat >backup.xml <<END
 <domainbackup mode='pull'>
   <server transport='unix' socket='$HOME/nbd'/>
-  <disks><disk name='vda' backup='no'/><disk name='vdb' backup='yes' type='file'><scratch file='$HOME/scratch'/></disk></disks>
+  <disks><disk name='vdb' backup='yes' type='file'><scratch file='$HOME/scratch'/></disk></disks>
 </domainbackup>
 END
 virsh -q backup-begin odd backup.xml >/dev/null
