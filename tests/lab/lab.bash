@@ -10,6 +10,26 @@ unset GPUPART_SIMULATED_TOOLS
 
 devices=/sys/bus/pci/devices
 
+# soon SECONDS CMD…: as everywhere, but it asks less often: a question to libvirt costs an emulated machine more than what it
+# waits for.
+soon() {
+    local tries=$(($1 * 12 * 4))
+    shift
+    until "$@"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || fail "not in time: $*"
+        sleep .25
+    done
+}
+
+# state_is VM STATE: libvirtd is only asked when there is a process, or none, as there must be.
+state_is() {
+    local has=no want=yes
+    [ ! -e "/run/libvirt/qemu/$1.pid" ] || has=yes
+    [ "$2" != 'shut off' ] || want=no
+    [ $has = $want ] && [ "$(virsh domstate "$1" 2>/dev/null)" = "$2" ]
+}
+
 gp() {
     gpupart "$@"
 }
