@@ -222,11 +222,14 @@ static uint32_t vram_of(const struct gp_catalog_gpu *entry, const struct gp_mdev
 }
 
 /* Drivers other than NVIDIA's only tell how many more there can be now, which is the whole only while all
- * there is is of that type; for other types the catalogue is asked. @live: of each type; @total: of all. */
+ * there is is of that type; for other types the catalogue is asked. What it does not know either is told in @ret_untold,
+ * which is NULL if all is known.
+ * Fact: Linux samples/vfio-mdev/mdpy.c and mbochs.c: with four mdevs of one type the others have 0 available. */
 static void find_valid(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp_mdev_type *types,
-                       size_t type_count)
+                       size_t type_count, const char **ret_untold)
 {
     const struct gp_catalog_gpu *entry = gpu->model ? gp_catalog_find(gpu->model) : NULL;
+    struct gp_text untold = {.mem = mem};
 
     for (size_t i = 0; i < type_count; i++) {
         const struct gp_mdev_type *type = &types[i];
@@ -253,8 +256,16 @@ static void find_valid(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp
                                                  .type_id = type->id,
                                                  .vram_mib = vram_of(entry, type),
                                                  .source = TYPES});
+        else if (other)
+            gp_text_addf(&untold, "%s%s", untold.size ? ", " : "", type->name);
     }
     gp_valid_sort(gpu);
+    *ret_untold = NULL;
+    if (untold.size)
+        *ret_untold = gp_printf(mem,
+                                "while it has partitions of another profile its driver does not tell how many it could "
+                                "have of %s",
+                                gp_text_get(&untold));
 }
 
 static void valid_from_catalogue(struct gp_arena *mem, struct gp_gpu *gpu)
@@ -303,7 +314,8 @@ static void number_mdevs(struct gp_host *host, struct gp_arena *mem, struct gp_g
     }
 }
 
-static struct gp_error *observe_on_gpu(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
+static struct gp_error *observe_on_gpu(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu,
+                                       const char **ret_untold)
 {
     const char *parent = gp_sysfs_pci(mem, gpu->address, NULL);
     struct gp_mdev_type *types;
@@ -318,7 +330,7 @@ static struct gp_error *observe_on_gpu(struct gp_host *host, struct gp_arena *me
         return err;
     /* First as they come, so that valid counts know what there is; then with as many slots as can be. */
     number_mdevs(host, mem, gpu, types, type_count, mdevs, count, 0);
-    find_valid(mem, gpu, types, type_count);
+    find_valid(mem, gpu, types, type_count, ret_untold);
     for (size_t i = 0; i < gpu->valid_count; i++)
         slots = gpu->valid[i].count > slots ? gpu->valid[i].count : slots;
     gpu->partitions = NULL;
@@ -327,7 +339,8 @@ static struct gp_error *observe_on_gpu(struct gp_host *host, struct gp_arena *me
     return NULL;
 }
 
-static struct gp_error *observe_on_vfs(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
+static struct gp_error *observe_on_vfs(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu,
+                                       const char **ret_untold)
 {
     struct gp_mdev_type *types = NULL;
     size_t type_count = 0;
@@ -350,7 +363,7 @@ static struct gp_error *observe_on_vfs(struct gp_host *host, struct gp_arena *me
             take(host, mem, types, type_count, &mdevs[0], slot);
     }
     if (!err)
-        find_valid(mem, gpu, types, type_count);
+        find_valid(mem, gpu, types, type_count, ret_untold);
     return err;
 }
 
@@ -358,19 +371,20 @@ static struct gp_error *observe(struct gp_host *host, struct gp_arena *mem, stru
 {
     bool on_gpu = gp_host_exists(host, gp_sysfs_pci(mem, gpu->address, TYPES));
     struct gp_error *err = gp_whole_observe(host, mem, gpu);
-    const char *gap = NULL;
+    const char *gap = NULL, *untold = NULL;
 
     if (!err && on_gpu)
-        err = observe_on_gpu(host, mem, gpu);
+        err = observe_on_gpu(host, mem, gpu, &untold);
     if (!err && !on_gpu && gpu->vf_count)
         err = gp_nvidia_vfs_have(host, mem, gpu, TYPES, &gap);
     if (!err && !on_gpu && gpu->vf_count && !gap)
-        err = observe_on_vfs(host, mem, gpu);
+        err = observe_on_vfs(host, mem, gpu, &untold);
     if (err)
         return err;
     if (!on_gpu && (!gpu->vf_count || gap))
         valid_from_catalogue(mem, gpu);
     gp_gpu_settle(gpu);
+    gpu->reason = gpu->reason ? gpu->reason : untold;
     if (!on_gpu && gp_nvidia_has_vfs(gpu) && gp_nvidia_vfs_observe(host, mem, gpu))
         return NULL;
     if (gap || (!gpu->valid_count && gpu->mode == GP_MODE_NONE)) {

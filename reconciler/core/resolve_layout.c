@@ -157,8 +157,9 @@ static const struct gp_valid_count *by_profile(struct gp_resolve *r, size_t n)
     if (way)
         return way;
     if (!named)
-        gp_resolve_block_gpu(r, goal, "GP-E211", at, "%s has no profile '%s'; it has: %s", gpu->id,
-                             pool->profile, list_profiles(r->mem, gpu, 0));
+        gp_resolve_block_gpu(r, goal, "GP-E211", at, "%s has no profile '%s'; it has: %s%s%s", gpu->id,
+                             pool->profile, list_profiles(r->mem, gpu, 0), gpu->reason ? "; " : "",
+                             gpu->reason ? gpu->reason : "");
     else if (!has_count(gpu, pool->count))
         return by_count(r, n);
     else

@@ -22,6 +22,12 @@ static void profile_unknown(struct world *world)
     world->have.gpus[0].valid_count = 3;
 }
 
+static void profile_untold(struct world *world)
+{
+    profile_unknown(world);
+    world->have.gpus[0].reason = "its driver does not tell how many it could have of A2-9Q";
+}
+
 static void profile_against_count(struct world *world)
 {
     world->cluster.pools[0].profile = "NVIDIA A2-8Q";
@@ -98,6 +104,15 @@ static const struct resolve_row rows[] = {
      "b: GP-E211 slot3 has no profile 'A2-9Q'; it has: NVIDIA A2-1A, NVIDIA A2-1C, NVIDIA A2-1Q\n",
      "error GP-E211 gpu/slot3: slot3 has no profile 'A2-9Q'; it has: NVIDIA A2-1A, NVIDIA A2-1C, NVIDIA "
      "A2-1Q\n"},
+    {"profile whose number is not told now", profile_untold,
+     "slot3: GP-E211 slot3 has no profile 'A2-9Q'; it has: NVIDIA A2-1A, NVIDIA A2-1C, NVIDIA A2-1Q; "
+     "its driver does not tell how many it could have of A2-9Q\n"
+     "a: GP-E211 slot3 has no profile 'A2-9Q'; it has: NVIDIA A2-1A, NVIDIA A2-1C, NVIDIA A2-1Q; "
+     "its driver does not tell how many it could have of A2-9Q\n"
+     "b: GP-E211 slot3 has no profile 'A2-9Q'; it has: NVIDIA A2-1A, NVIDIA A2-1C, NVIDIA A2-1Q; "
+     "its driver does not tell how many it could have of A2-9Q\n",
+     "error GP-E211 gpu/slot3: slot3 has no profile 'A2-9Q'; it has: NVIDIA A2-1A, NVIDIA A2-1C, NVIDIA "
+     "A2-1Q; its driver does not tell how many it could have of A2-9Q\n"},
     {"profile does not give the count", profile_against_count,
      "slot3: GP-E211 profile 'NVIDIA A2-8Q' gives 2 partitions of slot3, not 4; profiles that give 4: NVIDIA "
      "A2-4A, NVIDIA A2-4C, NVIDIA A2-4Q\n"

@@ -114,6 +114,24 @@ Test(mdev, other_drivers_tell_how_many_more_there_can_be)
     cr_assert(eq(sz, gpu->partition_count, 2));
 }
 
+/* Beside one of the larger type nobody knows how many of the smaller there could be; as they are tried there is none left. */
+Test(mdev, what_is_not_told_beside_another_type_is_said)
+{
+    struct gp_gpu *gpu;
+
+    gvt();
+    mdev_type(IGPU, "i915-small", NULL, NULL, "2\n");
+    mdev_type(IGPU, "i915-large", NULL, NULL, "1\n");
+    mdev(IGPU, "11111111-2222-3333-4444-555555555555", "i915-large", 21);
+    gpu = tree_gpu(&tree);
+    cr_assert(eq(int, gpu->status, GP_GPU_PARTITIONED));
+    cr_assert(eq(sz, gpu->valid_count, 1));
+    cr_assert(eq(str, (char *)gpu->valid[0].profile, "i915-large"));
+    cr_assert(eq(u32, gpu->valid[0].count, 2));
+    cr_assert(eq(str, (char *)gpu->reason, "while it has partitions of another profile its driver does not tell how many it "
+                                           "could have of i915-small"));
+}
+
 Test(mdev, ours_have_their_number_and_others_the_rest)
 {
     const char *other = "11111111-2222-3333-4444-555555555555", *ours;
