@@ -138,12 +138,35 @@ given() {
         sed -n "s/.*domain=\"0x\([0-9a-f]*\)\" bus=\"0x\([0-9a-f]*\)\" slot=\"0x\([0-9a-f]*\)\" function=\"0x\([0-9a-f]*\)\".*/\1:\2:\3.\4/p"
 }
 
+# mdevs: UUID, parent and type of each, sorted.
+mdevs() {
+    local mdev
+    for mdev in /sys/bus/mdev/devices/*; do
+        [ -e "$mdev" ] || continue
+        echo "$(basename "$mdev") $(basename "$(dirname "$(realpath "$mdev")")") $(basename "$(readlink "$mdev/mdev_type")")"
+    done | sort
+}
+
+# uuid VM: of the mdev that it is given.
+uuid() {
+    virsh dumpxml --inactive "$1" --xpath "//hostdev/source/address" | sed -n 's/.*uuid="\([0-9a-f-]*\)".*/\1/p'
+}
+
+# holds_mdev VM: its QEMU has the group of its mdev open, and no other.
+holds_mdev() {
+    [ "$(groups "$1")" = "/dev/vfio/$(basename "$(readlink "/sys/bus/mdev/devices/$(uuid "$1")/iommu_group")")" ]
+}
+
 # gpus MODEL MODEL: what the two devices are from now on; every partition is gone.
 gpus() {
+    local file sample address
     # Fact: a PF that is removed while its driver leaves VFs on leaves them behind, and the kernel stumbles over them.
     /usr/lib/nvidia/sriov-manage -d ALL >/dev/null || :
-    for address in 0000:01:00.0 0000:02:00.0; do
-        [ "$(cat "$devices/$address/sriov_numvfs")" = 0 ] || echo 0 >"$devices/$address/sriov_numvfs"
+    for file in "$devices"/0000:0[12]:00.0/sriov_numvfs; do
+        [ ! -e "$file" ] || [ "$(cat "$file")" = 0 ] || echo 0 >"$file"
+    done
+    for sample in mdpy mbochs; do
+        [ ! -e "/sys/module/$sample" ] || rmmod "$sample"
     done
     rmmod labgpu
     # So that it is the same after a reboot.
@@ -153,6 +176,10 @@ gpus() {
     done
     echo 1 >/sys/bus/pci/rescan
     insmod /usr/lib/gpupart-lab/labgpu.ko "gpus=0000:01:00.0=$1,0000:02:00.0=$2"
+    # Those that have a driver of their own.
+    for sample; do
+        [ ! -e "/usr/lib/gpupart-lab/$sample.ko" ] || insmod "/usr/lib/gpupart-lab/$sample.ko"
+    done
     udevadm settle
 }
 
@@ -176,7 +203,7 @@ fresh() {
     done
     rm -rf /var/lib/gpupart /run/gpupart "${HOME:?}"/* /etc/gpupart
     if [ "$(cat /sys/module/labgpu/parameters/gpus)" != "0000:01:00.0=$1,0000:02:00.0=$2" ] ||
-        [ "$(cat "$devices"/0000:0[12]:00.0/sriov_numvfs | xargs)" != "0 0" ]; then
+        [ "$(cat "$devices"/0000:0[12]:00.0/sriov_numvfs 2>/dev/null | xargs)" != "0 0" ]; then
         gpus "$1" "$2"
     fi
 }

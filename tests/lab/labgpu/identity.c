@@ -51,6 +51,9 @@ static int filtered_read(struct pci_bus *bus, unsigned int devfn, int where, int
         /* A VF has the vendor's id and no board's. */
         replace(value, where, size, PCI_SUBSYSTEM_VENDOR_ID, 4,
                 model->subsystem_vendor | (is_pf ? (u32)model->subsystem_device << 16 : 0));
+    } else if (is_pf && model->kind == LAB_SAMPLE) {
+        /* A capability of nobody's. */
+        replace(value, where, size, gpu->sriov, 2, PCI_EXT_CAP_ID_VNDR);
     } else if (is_pf && gpu->sriov) {
         replace(value, where, size, gpu->sriov + PCI_SRIOV_VF_DID, 2, model->device);
     }

@@ -18,6 +18,7 @@ enum lab_kind {
     LAB_XE,   /* driver xe: sriov_numvfs is written by hand, VFs are for vfio-pci */
     LAB_VFIO, /* driver nvidia: VFs are VFIO devices with nvidia/current_vgpu_type */
     LAB_MDEV, /* driver nvidia: VFs are parents of mdevs */
+    LAB_SAMPLE, /* no SR-IOV, and no driver from here: it is the parent of a kernel sample's mdevs (sample.h) */
 };
 
 struct lab_profile {

@@ -9,7 +9,8 @@
 
 static char *gpus = "0000:01:00.0=b50";
 module_param(gpus, charp, 0444);
-MODULE_PARM_DESC(gpus, "ADDRESS=MODEL,...; models: b50 (Intel, xe), a2 (NVIDIA, VFIO), a2-mdev (NVIDIA, mdev)");
+MODULE_PARM_DESC(gpus, "ADDRESS=MODEL,...; models: b50 (Intel, xe), a2 (NVIDIA, VFIO), a2-mdev (NVIDIA, mdev), mdpy and mbochs (parents "
+                       "of the kernel's sample mdevs)");
 
 unsigned int lab_teardown_ms = 1000;
 module_param_named(teardown_ms, lab_teardown_ms, uint, 0644);
@@ -33,6 +34,9 @@ static const struct lab_model models[] = {
     {"b50", LAB_XE, 0x8086, 0xe212, 0x8086, 0x1114, 0x030000, 16},
     {"a2", LAB_VFIO, 0x10de, 0x25b6, 0x10de, 0x157e, 0x030200, 16},
     {"a2-mdev", LAB_MDEV, 0x10de, 0x25b6, 0x10de, 0x157e, 0x030200, 16},
+    /* What the samples' guests see, the host has. */
+    {"mdpy", LAB_SAMPLE, 0x1b36, 0x000f, 0x1b36, 0x0001, 0x038000, 0},
+    {"mbochs", LAB_SAMPLE, 0x1234, 0x1111, 0x1af4, 0x1100, 0x038000, 0},
 };
 
 struct lab_gpu *lab_gpu_of(struct pci_dev *pdev)
@@ -95,7 +99,7 @@ static int nvidia_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
     struct lab_gpu *gpu = lab_gpu_of(pdev);
 
-    if (!gpu || gpu->model->kind == LAB_XE)
+    if (!gpu || gpu->model->vendor != PCI_VENDOR_ID_NVIDIA)
         return -ENODEV;
     if (pdev->is_virtfn)
         return gpu->model->kind == LAB_MDEV ? lab_mdev_probe(pdev, gpu) : lab_vfio_probe(pdev, gpu);
