@@ -1,7 +1,10 @@
-# The demo's story, told inside a throwaway machine (see contrib/demo).
-here=$(dirname "$(realpath "$0")")
-# shellcheck source=tests/scenarios/story.bash
-. "$here/../../tests/scenarios/story.bash"
+# The demo's story, told in a machine that can be thrown away: a bed (demo-bed.bash) or a lab (tests/lab/scenarios/demo.sh). Whoever
+# sources it has what tests/scenarios/story.bash has, gpupart with this machine's options, and
+#
+#   domain NAME      defines a VM
+#   start NAME…      starts VMs, and waits until they heed the power button
+#   allow            what this machine wants of the declaration in ~/fleet besides
+here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
     bold=$(printf '\033[1m') plain=$(printf '\033[0m')
@@ -19,22 +22,16 @@ show() {
     "$@"
 }
 
-gpupart_here=(gpupart --root "$GPUPART_ROOT" --simulate --connect "$LIBVIRT_URI" --config agent.yaml --state "$HOME/state")
-gpupart() {
-    command "${gpupart_here[@]}" "$@"
-}
-
 say "A git repository declares: two NVIDIA A2 in four partitions each, and a partition for each of eight VMs."
 repository demo demo
 cp -r "$here/../../examples/demo/." fleet/
+allow
 commit "two A2 in four partitions each"
 show git -C fleet log --oneline
 for vm in vdi-0{1..8}; do
-    bed-domain "$vm" --define
+    domain "$vm"
 done
-for vm in vdi-0{1,2,3,4,5}; do
-    virsh -q start "$vm" >/dev/null
-done
+start vdi-0{1..5}
 virsh list --all
 
 say "What a laptop or CI says of it, with no host at all."
@@ -58,7 +55,7 @@ gpupart plan --detailed-exitcode >/dev/null || fail "the second pass has somethi
 
 say "Somebody takes a partition away by hand; no running VM uses it. The timer's next pass says so in the journal."
 vf=$(gpupart inventory --format json | jq -r '[.gpus[].partitions[] | select(.vm == "vdi-08")][0].address')
-echo 0 >"$GPUPART_ROOT/sys/bus/pci/devices/$vf/nvidia/current_vgpu_type"
+echo 0 >"${GPUPART_ROOT:-}/sys/bus/pci/devices/$vf/nvidia/current_vgpu_type"
 drifted=0
 show gpupart drift || drifted=$?
 [ "$drifted" = 2 ] || fail "the drift was not found (status $drifted)"

@@ -34,16 +34,18 @@ gp() {
     gpupart "$@"
 }
 
-# repository: an empty one in ~/fleet, and the host's GpuAgent, which follows it as host lab of cluster demo.
+# repository [CLUSTER HOST]: an empty one in ~/fleet, and the host's GpuAgent, which follows it as host lab of cluster demo unless
+# told otherwise.
 repository() {
+    local cluster=${1:-demo} host=${2:-lab}
     git init -q -b main fleet
     mkdir -p fleet/clusters /etc/gpupart
     cat >/etc/gpupart/agent.yaml <<END
 apiVersion: gpupart/v1
 kind: GpuAgent
-metadata: {name: lab}
+metadata: {name: $host}
 spec:
-  cluster: demo
+  cluster: $cluster
   git:
     remotes: [{url: "file://$HOME/fleet"}]
     ref: refs/heads/main
