@@ -1,5 +1,7 @@
 #include "below.h"
 
+#include "walk.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -7,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define RESOLVE_TRIES 1000
+#define RESOLVE_TRIES 10
 
 /* A capture comes from elsewhere, and its links are not to be believed. */
 int gp_below_open(int root_fd, bool confined, const char *path, int flags, uint64_t resolve)
@@ -24,7 +26,7 @@ int gp_below_open(int root_fd, bool confined, const char *path, int flags, uint6
     do
         fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof how);
     while (fd < 0 && errno == EAGAIN && ++tries < RESOLVE_TRIES);
-    return fd;
+    return fd < 0 && errno == EAGAIN ? gp_walk_open(root_fd, path, flags | more, resolve & RESOLVE_NO_XDEV) : fd;
 }
 
 static void do_read(struct gp_io *io, int fd)
