@@ -108,6 +108,21 @@ static struct gp_error *destroy(virDomainPtr domain)
     return gp_virt_error();
 }
 
+/* It may have gone down on the way, and with it the monitor that was to answer ("Connection reset by peer", seen with a
+ * guest that needs a millisecond): libvirt then hears of its end a moment later. */
+static bool is_going(const struct gp_job *job, virDomainPtr domain)
+{
+    enum { WAIT_MS = 5000, POLL_MS = 50 };
+    const uint64_t deadline_ms = gp_monotonic_ms() + WAIT_MS;
+
+    while (virDomainIsActive(domain) != 0) {
+        if (job->err->code != GP_E_IO || gp_monotonic_ms() >= deadline_ms || atomic_load(&job->given_up))
+            return false;
+        gp_sleep_ms(POLL_MS);
+    }
+    return true;
+}
+
 static void ask_run(struct gp_job *job)
 {
     gp_cleanup(gp_virt_domain_free_p) virDomainPtr domain = NULL;
@@ -121,8 +136,7 @@ static void ask_run(struct gp_job *job)
     if (job->err || atomic_load(&job->given_up))
         return;
     job->err = asked->how == FORCE ? destroy(domain) : ask_in_turn(domain, asked->method);
-    /* It may have gone down on the way. */
-    if (job->err && virDomainIsActive(domain) == 0) {
+    if (job->err && is_going(job, domain)) {
         gp_error_free(job->err);
         job->err = NULL;
     }
