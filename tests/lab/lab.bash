@@ -1,4 +1,4 @@
-# lab.bash SCENARIO: runs one scenario in the lab, with what scenarios share. The program, its units, the hook and the
+# lab.bash [SCENARIO]: runs one scenario in the lab, with what scenarios share, or is only that (other). The program, its units, the hook and the
 # journal are the installed ones in their real places; libvirtd, the kernel and systemd are the machine's own.
 # $LAB_PHASE is empty, or what the scenario gave to reboot_lab.
 lab=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
@@ -34,25 +34,32 @@ gp() {
     gpupart "$@"
 }
 
-# repository [CLUSTER HOST]: an empty one in ~/fleet, and the host's GpuAgent, which follows it as host lab of cluster demo unless
-# told otherwise.
-repository() {
-    local cluster=${1:-demo} host=${2:-lab}
-    git init -q -b main fleet
-    mkdir -p fleet/clusters /etc/gpupart
+# follow INTERVAL REMOTE…: this host's GpuAgent, which follows these remotes, each as YAML has it. It is host $host of cluster
+# $cluster; where these are not set, of this lab's name, in cluster demo.
+follow() {
+    mkdir -p /etc/gpupart
     cat >/etc/gpupart/agent.yaml <<END
 apiVersion: gpupart/v1
 kind: GpuAgent
-metadata: {name: $host}
+metadata: {name: ${host:-$HOSTNAME}}
 spec:
-  cluster: $cluster
+  cluster: ${cluster:-demo}
   git:
-    remotes: [{url: "file://$HOME/fleet"}]
+    remotes:
+$(printf '      - %s\n' "${@:2}")
     ref: refs/heads/main
-    interval: 10m
+    interval: $1
   trust: {mode: none}
   nvidia: {sriovManage: /usr/lib/nvidia/sriov-manage}
 END
+}
+
+# repository [CLUSTER HOST]: an empty one in ~/fleet, which this host follows.
+repository() {
+    local cluster=${1:-} host=${2:-}
+    git init -q -b main fleet
+    mkdir -p fleet/clusters
+    follow 10m "{url: 'file://$HOME/fleet'}"
 }
 
 # pool COUNT SLOTS VM…: commits a declaration of the Intel GPUs in SLOTS ("1,2") in COUNT partitions each, for these VMs, which have
@@ -185,6 +192,25 @@ gpus() {
     udevadm settle
 }
 
+# on LAB COMMAND…: in one of the other labs that the scenario asks for by "# with:"; what it prints and its status are the
+# command's here. The first time waits until that lab is up.
+on() {
+    local at=/lab/others/$1 until=$((SECONDS + 3600)) status
+    shift
+    touch /lab/others/wanted
+    printf '%q ' "$@" >"$at/asked"
+    mv "$at/asked" "$at/job"
+    until [ -e "$at/status" ]; do
+        [ $SECONDS -lt $until ] || fail "not in time: $*"
+        sleep .2
+    done
+    cat "$at/output"
+    cat "$at/errors" >&2
+    status=$(cat "$at/status")
+    rm "$at/status"
+    return "$status"
+}
+
 # reboot_lab PHASE: restarts the machine in good order; the scenario begins anew with LAB_PHASE=PHASE.
 reboot_lab() {
     echo "$1" >/lab/phase
@@ -210,6 +236,7 @@ fresh() {
     fi
 }
 
+[ $# -gt 0 ] || return 0
 if [ -z "$LAB_PHASE" ]; then
     # shellcheck disable=SC2046
     fresh $(sed -n 's/^# gpus: //p' "$lab/scenarios/$1.sh")
