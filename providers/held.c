@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OWN_RETRIES  20
-#define UNNAMED_RETRIES 4
-#define OWN_RETRY_MS 5
+/* Half a second: on a busy machine even a close takes its time to be counted. */
+#define RETRIES  100
+#define RETRY_MS 5
 
 /* Looks through proc for who has dev/vfio/@group open. NULL: cannot be told. */
 static const char *find_holder(struct gp_host *host, struct gp_arena *mem, int32_t group)
@@ -122,10 +122,9 @@ static enum gp_held look(struct gp_host *host, struct gp_arena *mem, const char 
         if (errnum != EBUSY)
             return GP_HELD_UNKNOWN;
         *ret_holder = find_holder(host, mem, group);
-        if (!is_look(*ret_holder) ||
-            attempt >= (*ret_holder ? OWN_RETRIES : UNNAMED_RETRIES))
+        if (!is_look(*ret_holder) || attempt >= RETRIES)
             return GP_HELD_YES;
-        gp_sleep_ms(OWN_RETRY_MS);
+        gp_sleep_ms(RETRY_MS);
     }
 }
 
