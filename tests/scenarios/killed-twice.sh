@@ -108,6 +108,7 @@ expect "" ls state/records
 # It was asked, and may go down yet.
 expect "vdi-2 true" jq -r '.owed[] | "\(.name) \(.stopRequested)"' state/owed.json
 virsh -q destroy vdi-2
+in_use 1
 ends 0 4
 
 echo "on the way back somebody still has a partition open: it is waited for"

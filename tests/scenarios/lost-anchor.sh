@@ -96,6 +96,7 @@ rm -rf state
 cp -r whole state
 rm "$file"
 virsh -q destroy vdi-02 >/dev/null
+in_use 4
 jq -n --arg id "$(virsh domuuid vdi-02 | head -n 1)" \
     '{formatVersion: 1, owed: {($id): {name: "vdi-02", untilUs: 9007199254740991}}}' >state/owed.json
 gp_ends 4 reconcile

@@ -34,5 +34,6 @@ virsh -q start vdi-2 >/dev/null
 gp reconcile >out 2>err || :
 expect "" owed
 virsh -q destroy vdi-2
+in_use 1
 gp reconcile >out 2>err || :
 expect vdi-1 running

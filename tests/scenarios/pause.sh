@@ -89,6 +89,7 @@ gp_ends 5 reconcile
 : >"$BED/proxy.control"
 gp_ends 0 pause --for 1h --reason "nobody may touch it"
 virsh -q destroy vdi-2 >/dev/null
+in_use 1
 echo "# again" >>fleet/clusters/demo.yaml
 commit "once more, so that it would be tried again"
 gp_ends 8 reconcile
