@@ -109,6 +109,7 @@ crash_story() {
     for vm in $ran; do
         virsh -q start "$vm" >/dev/null
     done
+    in_use 5
     before=$(canonical "${guests[@]}")
 
     todo[2]=$(count_points "$kind" 2)

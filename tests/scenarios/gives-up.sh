@@ -48,6 +48,7 @@ done
 gp_ends 0 reconcile
 virsh -q start vdi-1
 virsh -q start vdi-2
+in_use 2
 converged
 
 echo "a step fails: no guest is stopped for it again in the next pass"

@@ -47,6 +47,7 @@ before=$(canonical "${vms[@]}")
 gp_ends 0 reconcile
 virsh -q start vdi-1
 virsh -q start vdi-2
+in_use 2
 converged
 
 echo "killed once: the next pass finishes"

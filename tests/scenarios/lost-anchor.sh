@@ -13,6 +13,7 @@ gp_ends 0 reconcile
 for vm in vdi-0{1..5}; do
     virsh -q start "$vm" >/dev/null
 done
+in_use 5
 converged
 head=$(git -C fleet rev-parse HEAD)
 cp -r state whole

@@ -17,6 +17,7 @@ gp_ends 0 reconcile
 for vm in vdi-{1..2}; do
     virsh -q start "$vm" >/dev/null
 done
+in_use 2
 
 desktops 3 5s "vdi-1, vdi-2"
 commit "three"
@@ -31,6 +32,7 @@ expect false jq '.owed[].stopRequested' state/owed.json
 
 : >"$BED/proxy.control"
 virsh -q start vdi-2 >/dev/null
+in_use 2
 gp reconcile >out 2>err || :
 expect "" owed
 virsh -q destroy vdi-2

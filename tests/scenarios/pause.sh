@@ -26,6 +26,7 @@ gp_ends 0 reconcile
 for vm in vdi-{1..3}; do
     virsh -q start "$vm" >/dev/null
 done
+in_use 3
 
 # ---- what is no pause ----
 gp_ends 64 pause

@@ -14,6 +14,7 @@ gp_ends 0 reconcile
 for vm in vdi-{1..3}; do
     virsh -q start "$vm" >/dev/null
 done
+in_use 3
 
 desktops 3 5s "$vms"
 commit "three"
