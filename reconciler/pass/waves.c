@@ -59,7 +59,8 @@ static const bool *due_steps(struct gp_work *work, const struct gp_plan *planned
     *ret_any = false;
     for (size_t i = 0; i < fresh->step_count; i++) {
         due[i] = is_due(planned, wave, &fresh->steps[i]);
-        *ret_any = *ret_any || due[i];
+        /* A step behind one that is not due moves nothing on. */
+        *ret_any = *ret_any || (due[i] && fresh->steps[i].wave == 0);
     }
     return due;
 }
