@@ -61,9 +61,9 @@ static struct gp_error *take_lost(struct gp_work *work, struct gp_virt *virt, co
     if (!lost)
         return NULL;
     err = gp_virt_edit(virt, &(struct gp_edit){.kind = GP_EDIT_DETACH,
-                                                           .uuid = uuid,
-                                                           .before = lost->device,
-                                                           .mark = {.host = work->pass->machine_id}});
+                                               .uuid = uuid,
+                                               .before = lost->device,
+                                               .mark = {.host = work->pass->machine_id}});
     if (err)
         return err;
     *ret_taken = true;
@@ -207,7 +207,6 @@ static const char **go_on(struct gp_work *work, const struct gp_record *record)
     for (size_t i = 0; i < record->snapshot->vm_count; i++) {
         const struct gp_snapshot_vm *was = &record->snapshot->vms[i];
         const struct gp_vm *vm = gp_have_vm(work->have, was->uuid);
-
         gp_cleanup(gp_virt_close_p) struct gp_virt *virt = NULL;
         struct gp_error *err;
 
