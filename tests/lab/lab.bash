@@ -10,17 +10,8 @@ unset GPUPART_SIMULATED_TOOLS
 
 devices=/sys/bus/pci/devices
 
-# soon SECONDS CMD…: as everywhere, but it asks less often: a question to libvirt costs an emulated machine more than what it
-# waits for.
-soon() {
-    local tries=$(($1 * 12 * 4))
-    shift
-    until "$@"; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || fail "not in time: $*"
-        sleep .25
-    done
-}
+# A question to libvirt costs an emulated machine more than what it waits for.
+SOON_EVERY_MS=250
 
 # state_is VM STATE: libvirtd is only asked when there is a process, or none, as there must be.
 state_is() {
