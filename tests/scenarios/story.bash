@@ -123,7 +123,7 @@ held() {
     find "$GPUPART_ROOT/proc" -path '*/fd/*' -lname '/dev/vfio/*' | wc -l
 }
 
-# in_use COUNT: so many partitions are in use; with the mock it takes a moment after a guest was started, or ended by hand.
+# in_use COUNT: so many partitions are in use; it takes a moment only where libvirtd was killed.
 in_use() {
     soon 20 eval "[ \"\$(held)\" -eq $1 ]"
 }

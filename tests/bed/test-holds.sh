@@ -1,4 +1,5 @@
-# The keeper holds what running domains have, and lets go when they stop, or when it dies.
+# A mock's domain holds its partitions from the answer to its start until before the answer to its end, and while nothing
+# came of either; nobody's are held once the hypervisor is dead.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/expect.bash"
 
@@ -21,12 +22,17 @@ free() {
 
 bed-domain vm1 --hostdev $vf --start
 bed-domain vm2 --hostdev $mdev --define
-took "held after start" soon 2 held 91
+held 91 || fail "what was started holds nothing"
 held 106 && fail "a domain that does not run holds its partition"
 virsh start vm2
-soon 2 held 106
+held 106 || fail "what was started holds nothing"
+expect_status 1 virsh shutdown vm2 --mode agent
+held 106 || fail "a shutdown that was refused took the partition away"
 virsh shutdown vm1
-took "free after shutdown" soon 2 free 91
+held 91 && fail "what was shut down holds its partition"
 held 106 || fail "vm2 lost its partition with vm1"
+virsh destroy vm2
+held 106 && fail "what was destroyed holds its partition"
+virsh start vm2
 bed-libvirtd kill
 took "free after the hypervisor died" soon 2 free 106
