@@ -15,11 +15,13 @@
 #include <libxml/parser.h>
 #include <libxml/xpath.h>
 #include <limits.h>
+#include <linux/vfio.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -123,10 +125,13 @@ static void hold_group(struct hold hold)
 
     snprintf(path, sizeof(path), "%s/dev/vfio/%s", root, hold.group);
     hold.fd = count < HOLDS_MAX ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    if (hold.fd < 0)
+    if (hold.fd < 0) {
         complain("cannot hold", path, count < HOLDS_MAX ? strerror(errno) : "too many");
-    else
-        holds[count++] = hold;
+        return;
+    }
+    /* Before that, whoever has a group open may only have looked. Where the root is a plain folder nobody answers. */
+    (void)ioctl(hold.fd, VFIO_GROUP_SET_CONTAINER, 0);
+    holds[count++] = hold;
 }
 
 static void hold_device(const unsigned char domain[VIR_UUID_BUFLEN], const char *device)

@@ -127,7 +127,6 @@ static int hold_command(const char *verb, const char *arg, const char *pid, cons
         return -ENODEV;
     if (!strcmp(verb, "hold"))
         return sim_group_hold(group, *pid ? atoi(pid) : 4711, *holder ? holder : "qemu-system-x86");
-    group->held_ms = 0; /* however short, it stands for a guest */
     sim_group_release(group);
     return 0;
 }

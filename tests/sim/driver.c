@@ -66,7 +66,7 @@ void sim_unbind(struct device *dev)
     if (!dev->driver)
         return;
     /* "blocked until released by user"; sriov-core.md section 1. */
-    while (sim_is_vfio(dev) && dev->group->held && !dev->gone)
+    while (sim_is_vfio(dev) && dev->group->used && !dev->gone)
         sim_wait();
     /* "with non-zero usage count"; nvidia-vgpu.md section 8. */
     while (!dev->pf && sim_nvidia_driver(dev) && *dev->client && !dev->gone)

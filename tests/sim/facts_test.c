@@ -183,15 +183,16 @@ static const struct {
         "/nvidia/current_vgpu_type\n"
         "748 > @0000:08:00.6/nvidia/current_vgpu_type ! EIO"},
     {"not cleared while it is held, nor for a while after", "N4", "two-a2",
-     ON ": teardown-ms 40000\n746 > " VF "/nvidia/current_vgpu_type\nhold dev/vfio/90\nsleep 60\n0 > " VF
+     ON ": teardown-ms 40000\n746 > " VF "/nvidia/current_vgpu_type\nhold dev/vfio/90\n0 > " VF
         "/nvidia/current_vgpu_type ! EPERM\ndrop\nsleep 10\n0 > " VF
         "/nvidia/current_vgpu_type ! EPERM\n"
         "sleep 2100\n0 > " VF "/nvidia/current_vgpu_type"},
     {"a look is not a guest", "N4", "two-a2",
      ON
      "746 > " VF
-     "/nvidia/current_vgpu_type\nhold dev/vfio/90\ndrop\nhold dev/vfio/90\ndrop\nsleep 5\n0 > " VF
-     "/nvidia/current_vgpu_type"},
+     "/nvidia/current_vgpu_type\nlook dev/vfio/90\n0 > " VF
+     "/nvidia/current_vgpu_type\n746 > " VF
+     "/nvidia/current_vgpu_type\ndrop\nsleep 5\n0 > " VF "/nvidia/current_vgpu_type"},
     {"never to vfio-pci", "N4", "two-a2",
      ON "0000:08:00.4 > " VF "/driver/unbind\nvfio-pci > " VF
         "/driver_override\n0000:08:00.4 > sys/bus/pci/drivers/vfio-pci/bind ! EINVAL\n"
@@ -263,11 +264,11 @@ static const struct {
           "\nno dev/vfio/109\n" TYPE "nvidia-746/available_instances = 1\n" UUID " > " TYPE
           "nvidia-746/create\nyes dev/vfio/110"},
     {"the driver may take it away itself", "S4, mechanics.md L2", "two-a2-mdev",
-     ": self-remove-ms 400\nhold dev/vfio/106\nsleep 60\ndrop\nsleep 500\n"
+     ": self-remove-ms 400\nhold dev/vfio/106\ndrop\nsleep 500\n"
      "no sys/bus/mdev/devices/f715f63c-0d00-4007-9c5a-b07b0c6c05de\n" VF
      "/mdev_supported_types/nvidia-754/available_instances = 1"},
     {"and who does it first loses the vGPU until a reboot", "S4, mechanics.md L2", "two-a2-mdev",
-     ": self-remove-ms 40000\nhold dev/vfio/106\nsleep 60\ndrop\nsleep 5\n"
+     ": self-remove-ms 40000\nhold dev/vfio/106\ndrop\nsleep 5\n"
      "1 > sys/bus/mdev/devices/f715f63c-0d00-4007-9c5a-b07b0c6c05de/remove\nsleep 2100\n" UUID
      " > " TYPE "nvidia-746/create\n11234567-89ab-cdef-0123-456789abcdef > " VF
      "/mdev_supported_types/nvidia-746/create ! ENOSPC"},
@@ -295,7 +296,7 @@ static const struct {
      "0000:03:00.1 > @0000:03:00.1/driver/unbind\n0000:03:00.1 > sys/bus/pci/drivers_probe\nhold "
      "dev/vfio/90\n"
      "0 > @0000:03:00.0/sriov_numvfs ! EPERM\n@0000:03:00.0/sriov_numvfs = 2\ndrop\nsleep 5\n"
-     "0 > @0000:03:00.0/sriov_numvfs"},
+     "look dev/vfio/90\n0 > @0000:03:00.0/sriov_numvfs"},
     /* ---- AMD: the count is fixed when the driver loads ---- */
     {"gim takes no count", "amd-sriov.md sections 1 and 5", "amd",
      "@0000:c6:00.0/sriov_numvfs = 8\n0 > @0000:c6:00.0/sriov_numvfs ! ENOENT\n"

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -284,6 +285,23 @@ static void fs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     fuse_reply_err(req, 0);
 }
 
+/* What an emulator asks first of a group that it opened for a guest. The container that it names is its own. */
+static void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int command, void *arg, struct fuse_file_info *fi,
+                     unsigned flags, const void *in, size_t in_size, size_t out_size)
+{
+    struct file *file = (struct file *)(uintptr_t)fi->fh;
+
+    (void)ino, (void)arg, (void)flags, (void)in, (void)in_size, (void)out_size;
+    if (!file->holds || command != VFIO_GROUP_SET_CONTAINER) {
+        fuse_reply_err(req, ENOTTY);
+        return;
+    }
+    sim_lock();
+    sim_group_use(file->holds);
+    sim_unlock();
+    fuse_reply_ioctl(req, 0, NULL, 0);
+}
+
 static void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct file *file = (struct file *)(uintptr_t)fi->fh;
@@ -399,6 +417,7 @@ static const struct fuse_lowlevel_ops ops = {
     .releasedir = fs_releasedir,
     .open = fs_open,
     .flush = fs_flush,
+    .ioctl = fs_ioctl,
     .release = fs_release,
     .read = fs_read,
     .write = fs_write,

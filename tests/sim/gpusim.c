@@ -136,9 +136,10 @@ static void usage(FILE *out)
     sim_commands_print(out);
     fputs("\n"
           "Opening dev/vfio/N holds the group until the file is closed, and a second open is "
-          "EBUSY. Opened for\n"
-          "less than 50 ms it was a look: no vGPU winds up afterwards. proc/PID shows whoever "
-          "holds something.\n",
+          "EBUSY. A guest\n"
+          "has it once VFIO_GROUP_SET_CONTAINER was asked of it; before, somebody looked: a driver "
+          "refuses nothing\n"
+          "for that, and no vGPU winds up afterwards. proc/PID shows whoever has it open.\n",
           out);
 }
 

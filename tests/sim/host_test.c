@@ -3,11 +3,13 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vfio.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -143,13 +145,16 @@ static void same(const char *line, const char *have, const char *want)
     cr_assert_str_eq(have, want, "%s: is '%s'", line, have);
 }
 
-static void check_hold(const char *line, char *path, const char *want)
+/* For a guest, or only to look. */
+static void check_open(const char *line, char *path, const char *want, bool for_guest)
 {
     int fd = open(sim_host_path(path), O_RDWR | O_CLOEXEC);
 
     same(line, errno_name(fd < 0 ? errno : 0), want ? want : "ok");
     if (fd >= 0)
         held[held_count++] = fd;
+    if (fd >= 0 && for_guest)
+        cr_assert(!ioctl(fd, VFIO_GROUP_SET_CONTAINER, 0), "%s: %s", line, strerror(errno));
 }
 
 static void check_link(const char *line, const char *path, const char *want)
@@ -197,7 +202,10 @@ static void check(char *rest)
                   line);
     } else if (!strncmp(rest, "hold ", 5)) {
         want = cut(rest, " ! ");
-        check_hold(line, rest + 5, want);
+        check_open(line, rest + 5, want, true);
+    } else if (!strncmp(rest, "look ", 5)) {
+        want = cut(rest, " ! ");
+        check_open(line, rest + 5, want, false);
     } else if (!strncmp(rest, "manage ", 7)) {
         char status[8];
 

@@ -202,7 +202,7 @@ void sim_mdev_remove(struct mdev *mdev)
         return;
     mdev->removing = true;
     sim_remove_name(mdev->dir, "remove"); /* takes itself away, so that of two only one succeeds */
-    while (mdev->group->held && mdev->live && !mdev->parent->gone)
+    while (mdev->group->used && mdev->live && !mdev->parent->gone)
         sim_wait(); /* VFIO waits for the last user */
     if (mdev->live)
         destroy(mdev);
@@ -227,7 +227,7 @@ static void *self_remove(void *arg)
 
     sim_lock();
     sim_delay((unsigned)sim_self_remove_ms);
-    if (mdev->live && !mdev->group->held)
+    if (mdev->live && !mdev->group->used)
         sim_mdev_remove(mdev);
     else if (!mdev->live && mdev->parent->present)
         mdev->wedged = true;

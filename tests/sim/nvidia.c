@@ -23,10 +23,10 @@ bool sim_nvidia_busy(const struct device *pf)
     if (*pf->client)
         return true;
     for (unsigned i = 0; pf->vfs && i < pf->totalvfs; i++)
-        if (pf->vfs[i].present && pf->vfs[i].group && pf->vfs[i].group->held)
+        if (pf->vfs[i].present && pf->vfs[i].group && pf->vfs[i].group->used)
             return true;
     for (struct mdev *mdev = sim_mdevs; mdev; mdev = mdev->next)
-        if (mdev->live && gpu_of(mdev->parent) == pf && mdev->group->held)
+        if (mdev->live && gpu_of(mdev->parent) == pf && mdev->group->used)
             return true;
     return false;
 }
@@ -158,7 +158,7 @@ int sim_vgpu_set(struct device *vf, unsigned id)
 
     if (!id) {
         /* "Operation not permitted" while a guest has it and while the plugin winds up after it. */
-        if (vf->group->held ||
+        if (vf->group->used ||
             (vf->type && vf->group->released_ms &&
              sim_now_ms() < vf->group->released_ms + sim_scaled(sim_teardown_ms)))
             return -EPERM;

@@ -130,12 +130,13 @@ struct group {
     int number;
     unsigned members, vfio; /* devices in it; of these, with a VFIO driver */
     struct node *dir, *dev;
-    bool held;
+    bool held;              /* its node is open */
+    bool used;              /* and not only to see whether it can be: a guest has what is in it */
     pid_t pid;
     char holder[64];
     struct node *proc, *proc_fd;
-    uint64_t held_ms, closing_ms; /* since when; when its holder last called close() */
-    uint64_t released_ms;         /* when the last guest went; 0: none did */
+    uint64_t closing_ms;    /* when its holder last called close() */
+    uint64_t released_ms;   /* when the last guest went; 0: none did */
 };
 
 struct group *sim_group(int number); /* made if need be */
@@ -143,13 +144,15 @@ int sim_group_fresh(void);           /* a number that nothing has had */
 void sim_group_add(struct group *group, const char *name, struct node *device);
 void sim_group_del(struct group *group, const char *name);
 void sim_group_vfio(struct group *group, int change); /* a member got or lost a VFIO driver */
-/* EBUSY if somebody holds it. @holder NULL: the name of @pid. */
+/* A guest that nobody sees comes to have it. EBUSY if somebody holds it. */
 int sim_group_hold(struct group *group, pid_t pid, const char *holder);
 void sim_group_release(struct group *group);
 void sim_groups_free(void); /* at reboot: nothing is held */
 void sim_groups_print(FILE *out);
 /* As open() of the node does: shortly waits for a close() that FUSE has not told yet. */
 int sim_group_open(struct group *group, pid_t pid);
+/* Whoever has it open takes what is in it. */
+void sim_group_use(struct group *group);
 extern int sim_next_group;
 
 /* ---- pci.c, driver.c: devices and drivers ---- */

@@ -118,7 +118,7 @@ void sim_sriov_lose(struct device *pf)
 static bool assigned(const struct device *pf)
 {
     for (unsigned i = 0; i < pf->totalvfs; i++)
-        if (pf->vfs[i].present && pf->vfs[i].group && pf->vfs[i].group->held)
+        if (pf->vfs[i].present && pf->vfs[i].group && pf->vfs[i].group->used)
             return true;
     return false;
 }

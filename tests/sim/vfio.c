@@ -6,8 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-/* Opened and closed within this: somebody looked, no guest ran. */
-#define LOOK_MS  50
 #define CLOSE_MS 2000
 
 static struct group *groups;
@@ -112,14 +110,10 @@ int sim_group_hold(struct group *group, pid_t pid, const char *holder)
 {
     if (group->held)
         return -EBUSY;
-    group->held = true;
-    group->held_ms = sim_now_ms();
+    group->held = group->used = true;
     group->closing_ms = 0;
     group->pid = pid;
-    if (holder)
-        snprintf(group->holder, sizeof group->holder, "%s", holder);
-    else
-        name_of(pid, group->holder, sizeof group->holder);
+    snprintf(group->holder, sizeof group->holder, "%s", holder);
     show_holder(group);
     sim_changed();
     return 0;
@@ -128,6 +122,8 @@ int sim_group_hold(struct group *group, pid_t pid, const char *holder)
 int sim_group_open(struct group *group, pid_t pid)
 {
     uint64_t until = group->closing_ms + CLOSE_MS;
+    char holder[sizeof group->holder];
+    int err;
 
     /* close() returns before FUSE's release arrives: who closed and opens again must not find
      * himself. */
@@ -136,18 +132,27 @@ int sim_group_open(struct group *group, pid_t pid)
         nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
         sim_lock();
     }
-    return sim_group_hold(group, pid, NULL);
+    name_of(pid, holder, sizeof holder);
+    err = sim_group_hold(group, pid, holder);
+    if (!err)
+        group->used = false;
+    return err;
+}
+
+void sim_group_use(struct group *group)
+{
+    group->used = true;
+    sim_changed();
 }
 
 void sim_group_release(struct group *group)
 {
     struct node *fds;
-    bool guest;
+    const bool guest = group->used;
 
     if (!group->held)
         return;
-    group->held = false;
-    guest = sim_now_ms() - group->held_ms >= LOOK_MS;
+    group->held = group->used = false;
     if (guest)
         group->released_ms = sim_now_ms();
     fds = group->proc_fd->parent;
