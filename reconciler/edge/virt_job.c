@@ -144,6 +144,11 @@ void gp_job_wait_any(uint64_t before, uint64_t deadline_ms)
     pthread_mutex_unlock(&lock);
 }
 
+void gp_job_free(struct gp_job *job)
+{
+    free(job);
+}
+
 void gp_job_put(struct gp_job *job)
 {
     atomic_store(&job->given_up, true);

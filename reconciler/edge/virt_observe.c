@@ -268,11 +268,6 @@ static void ask_run(struct gp_job *job)
         ask->found = gp_virt_has_job(domain);
 }
 
-static void ask_free(struct gp_job *job)
-{
-    free(job);
-}
-
 struct gp_error *gp_virt_observe_job(struct gp_virt *virt, struct gp_vm *vm)
 {
     struct gp_error *err = gp_virt_usable(virt, false);
@@ -283,7 +278,7 @@ struct gp_error *gp_virt_observe_job(struct gp_virt *virt, struct gp_vm *vm)
     ask = calloc(1, sizeof *ask);
     if (!ask)
         abort();
-    ask->job = (struct gp_job){.run = ask_run, .free = ask_free};
+    ask->job = (struct gp_job){.run = ask_run, .free = gp_job_free};
     (void)snprintf(ask->uuid, sizeof ask->uuid, "%s", vm->uuid);
     if (gp_job_do(&ask->job, virt, GP_VIRT_CALL_MS, "whether a job runs on a vm", &err))
         err = gp_steal(ask->job.err);

@@ -60,6 +60,8 @@ bool gp_job_wait_more(struct gp_job *job, size_t before, uint64_t deadline_ms, s
 /* Waits until more jobs of the process have ended than @before, or the deadline. */
 void gp_job_wait_any(uint64_t before, uint64_t deadline_ms);
 void gp_job_endings(uint64_t *ret);
+/* For free, of a job that owns nothing. */
+void gp_job_free(struct gp_job *job);
 /* Lets go of it: a job that is not done is given up and frees itself. */
 void gp_job_put(struct gp_job *job);
 
@@ -72,6 +74,9 @@ struct gp_error *gp_job_timeout(struct gp_virt *virt, uint32_t timeout_ms, const
 
 /* gp_virt_close() without a deadline: only from a job or with a live libvirtd. */
 void gp_virt_unref(struct gp_virt *virt);
+/* The two halves of it. True: nobody else has it, destroy it. */
+bool gp_virt_let_go(struct gp_virt *virt);
+void gp_virt_destroy(struct gp_virt *virt);
 
 /* GP_E_IO if @virt has hung, GP_E_PERM if a change is asked of a read-only one. */
 struct gp_error *gp_virt_usable(struct gp_virt *virt, bool change) GP_MUST_CHECK;

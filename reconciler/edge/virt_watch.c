@@ -322,11 +322,6 @@ static void disconnect_run(struct gp_job *job)
     disconnect(leaving->conn, leaving->callback);
 }
 
-static void plain_free(struct gp_job *job)
-{
-    free(job);
-}
-
 void gp_virt_watch_free(struct gp_virt_watch *watch)
 {
     if (!watch)
@@ -341,7 +336,7 @@ void gp_virt_watch_free(struct gp_virt_watch *watch)
 
         if (!leaving)
             abort();
-        *leaving = (struct disconnect_job){.job = {.run = disconnect_run, .free = plain_free},
+        *leaving = (struct disconnect_job){.job = {.run = disconnect_run, .free = gp_job_free},
                                            .conn = watch->conn,
                                            .callback = watch->callback};
         gp_job_start(&leaving->job, NULL);
