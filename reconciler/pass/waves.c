@@ -106,6 +106,17 @@ static void give_up_units(struct gp_work *work)
                 work->goal->units[n].run = false;
 }
 
+/* What is planned again and again says which effect is not seen. */
+static struct gp_error *no_end(const struct gp_plan *fresh, uint32_t waves)
+{
+    const struct gp_step *step = &fresh->steps[0];
+
+    return gp_error_new(GP_E_BUG, "the plan did not end after %u waves; next would be step %s %s%s%s -> %s", waves,
+                        gp_step_kind_name(step->kind), step->vm_name ? step->vm_name : "",
+                        step->vm_name && step->gpu ? " on " : "", step->gpu ? step->gpu : "",
+                        step->after ? step->after : "nothing");
+}
+
 /* Each wave is planned from a fresh look and must be the rest of what was allowed, or of the first plan. */
 struct gp_error *gp_waves_run(struct gp_work *work)
 {
@@ -144,7 +155,7 @@ struct gp_error *gp_waves_run(struct gp_work *work)
         if (!fresh->step_count)
             break;
         if (wave >= WAVES_AT_MOST)
-            return gp_error_new(GP_E_BUG, "the plan did not end after %u waves", wave);
+            return no_end(fresh, wave);
         run.due = due_steps(work, planned, wave - first, fresh, &any);
         if (!any && !work->allowed) {
             /* On the way back something else turned up, or went: whatever is needed now is the plan. */
