@@ -328,6 +328,7 @@ struct gp_snapshot_gpu {
     const char *id;
     const char *identity; /* gp_gpu_identity(); NULL: was not written down */
     struct gp_layout layout; /* with exactly */
+    uint32_t vf_count; /* 0: none, or it was not written down */
 };
 struct gp_snapshot_vm {
     const char *uuid, *name;

@@ -75,7 +75,7 @@ struct gp_snapshot *gp_snapshot_take(struct gp_arena *mem, const struct gp_have 
         if (gp_strings_have(&set->gpus, have->gpus[n].id))
             *gp_push(mem, snapshot->gpus, snapshot->gpu_count) =
                 (struct gp_snapshot_gpu){have->gpus[n].id, gp_gpu_identity(mem, &have->gpus[n]),
-                                         layout_of(mem, &have->gpus[n])};
+                                         layout_of(mem, &have->gpus[n]), have->gpus[n].vf_count};
     for (size_t n = 0; n < have->vm_count; n++)
         if (gp_strings_have(&set->vms, have->vms[n].uuid))
             take_vm(mem, have, &have->vms[n], gp_push(mem, snapshot->vms, snapshot->vm_count));

@@ -322,6 +322,7 @@ json_t *gp_json_of_snapshot(const struct gp_snapshot *snapshot)
         gp_json_put_text(gpu, "id", snapshot->gpus[i].id);
         gp_json_put_text(gpu, "identity", snapshot->gpus[i].identity);
         gp_json_put(gpu, "layout", gp_json_of_layout(&snapshot->gpus[i].layout));
+        gp_json_put(gpu, "vfs", made(json_integer(snapshot->gpus[i].vf_count)));
         if (json_array_append_new(gpus, gpu) < 0)
             abort();
     }
@@ -354,6 +355,7 @@ struct gp_snapshot *gp_json_snapshot(struct gp_json_reader *reader, const json_t
         snapshot->gpus[i].id = gp_json_need_text(reader, gpu, "id");
         snapshot->gpus[i].identity = gp_json_text(reader, gpu, "identity");
         gp_json_layout(reader, gp_json_member(reader, gpu, "layout"), &snapshot->gpus[i].layout);
+        snapshot->gpus[i].vf_count = (uint32_t)gp_json_number(reader, gpu, "vfs", UINT32_MAX);
     }
     for (size_t i = 0; i < snapshot->vm_count; i++)
         snapshot_vm_of(reader, json_array_get(vms, i), &snapshot->vms[i]);

@@ -245,6 +245,22 @@ static const char *left_to_do(const struct gp_work *work, const struct gp_record
     return gp_text_get(&text);
 }
 
+/* The way back takes no VFs away that are nobody's: that would stop their GPU's VMs once more. It is said. */
+static const char *left_over(const struct gp_work *work, const struct gp_snapshot *before)
+{
+    struct gp_text text = {.mem = work->mem};
+
+    for (size_t i = 0; i < before->gpu_count; i++) {
+        const struct gp_snapshot_gpu *was = &before->gpus[i];
+        const struct gp_gpu *gpu = gp_have_gpu(work->have, was->id);
+
+        if (gpu && was->vf_count && gpu->vf_count > was->vf_count)
+            gp_text_addf(&text, ". GPU %s keeps %u VFs, of which there were %u: fewer of them would stop its VMs once more",
+                         was->id, gpu->vf_count, was->vf_count);
+    }
+    return gp_text_get(&text);
+}
+
 int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem,
                       const struct gp_record *record, const char *why)
 {
@@ -275,8 +291,8 @@ int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *m
         gp_work_end(&work);
         gp_work_release(pass, &set);
         gp_result_tell(&work, GP_EVENT_RESTORED, record->plan,
-                       gp_printf(mem, "%s is as it was before: %s%s%s", record->set, because,
-                                 *down ? ". Left to do by hand: " : "", down));
+                       gp_printf(mem, "%s is as it was before: %s%s%s%s", record->set, because,
+                                 left_over(&work, record->snapshot), *down ? ". Left to do by hand: " : "", down));
         if (*down)
             (void)fprintf(stderr, "gpupart: left to do by hand: %s\n", down);
         return *down ? GP_EXIT_NOT_RESTORED : GP_EXIT_RESTORED;

@@ -39,3 +39,13 @@ virsh -q destroy vdi-2
 in_use 1
 gp reconcile >out 2>err || :
 expect vdi-1 running
+
+# What the way back leaves is said: VFs that are nobody's, which only another stop of the VMs would take away.
+desktops 5 5s "vdi-1, vdi-2"
+commit "five"
+echo "fail-at create-flags/$(($(grep -c ' create-flags$' "$BED/proxy.log") + 1))" >"$BED/proxy.control"
+gp_ends 5 reconcile
+expect vdi-1 running
+expect 5 cat "$GPUPART_ROOT/sys/bus/pci/devices/$(inventory '.gpus[] | select(.id == "slot5") | .address')/sriov_numvfs"
+journalctl -q -o cat GPUPART_EVENT=restored >events
+grep -q 'slot5 keeps 5 VFs, of which there were 4' events || fail "it is not said that there are more: $(cat events)"

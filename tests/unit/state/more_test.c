@@ -19,6 +19,7 @@ enum { SETS = sizeof sets / sizeof *sets };
 Test(state_more, a_record_for_any_name_is_read_back_and_removed)
 {
     struct gp_snapshot_gpu gpu = {.id = "slot3",
+                                  .vf_count = 7,
                                   .layout = {.mode = GP_MODE_PARTITIONED, .count = 4}};
     struct gp_snapshot_vm vms[] = {
         {.uuid = "11",
@@ -63,6 +64,7 @@ Test(state_more, a_record_for_any_name_is_read_back_and_removed)
         cr_assert(i == 0 || strcmp(back[i - 1].set, back[i].set) < 0, "not sorted");
         cr_assert(eq(str, (char *)back[i].goal_values, "gpu/slot3 partitioned 4\nvm/11 -\n"));
         cr_assert(eq(sz, back[i].snapshot->gpu_count, 1));
+        cr_assert(eq(u32, back[i].snapshot->gpus[0].vf_count, 7));
         cr_assert(eq(sz, back[i].snapshot->vm_count, 2));
         cr_assert(eq(str, (char *)back[i].snapshot->vms[0].pool, "p"));
         cr_assert(gp_device_eq(back[i].snapshot->vms[0].device, vms[0].device));
