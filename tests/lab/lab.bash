@@ -53,32 +53,38 @@ repository() {
     follow 10m "{url: 'file://$HOME/fleet'}"
 }
 
-# pool COUNT SLOTS VM…: commits a declaration of the Intel GPUs in SLOTS ("1,2") in COUNT partitions each, for these VMs, which have
-# an hour to stop.
-pool() {
-    local count=$1 slots=$2 vms
-    shift 2
-    vms=$(printf '{name: "%s", host: lab}, ' "$@")
-    cat >fleet/clusters/demo.yaml <<END
+# declare_pools BINDING…: what git says of this host: the pools that stand on standard input, each a line of YAML, and for each
+# BINDING, "POOL VM…", the VMs that are bound to a pool. Guests have an hour to stop. Nothing is committed yet.
+declare_pools() {
+    local binding words
+    {
+        cat <<'END'
 apiVersion: gpupart/v1
 kind: GpuCluster
 metadata: {name: demo}
 spec:
   hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {vendor: intel}, select: {slots: ["${slots//,/\", \"}"]}, partitions: {count: $count}}
+  homogeneity: ignore
   acceptRisk: [boot-display, nested]
   policy:
     stop: {timeout: 1h, method: [acpi]}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [${vms%, }]
+  pools:
 END
-    commit "$count in each" --allow-empty
+        sed 's/^/    - /'
+        for binding; do
+            read -ra words <<<"$binding"
+            printf -- '---\napiVersion: gpupart/v1\nkind: GpuBinding\nmetadata: {name: %s, cluster: demo}\nspec:\n  pool: %s\n  vms:\n' \
+                "${words[0]}" "${words[0]}"
+            printf '    - {name: "%s", host: lab}\n' "${words[@]:1}"
+        done
+    } >fleet/clusters/demo.yaml
+}
+
+# pool COUNT SLOTS VM…: commits a declaration of the Intel GPUs in SLOTS ("1,2") in COUNT partitions each, for these VMs.
+pool() {
+    declare_pools "vdi ${*:3}" \
+        <<<"{name: vdi, mode: partitioned, match: {vendor: intel}, select: {slots: [\"${2//,/\", \"}\"]}, partitions: {count: $1}}"
+    commit "$1 in each" --allow-empty
 }
 
 # domain NAME [GUEST]: defines a machine whose firmware is all it has, and obeys the power button unless GUEST is guest-ignores.

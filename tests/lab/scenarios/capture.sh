@@ -1,6 +1,6 @@
 # What is captured of the lab is the lab again, in it and outside it (capture.outside): the same inventory and the same plan, for
 # a guest that runs with its partition and one that is off, and beside them a GPU of another vendor that was partitioned by hand.
-# lab: trixie bookworm
+# lab: trixie
 # gpus: b50 a2
 
 repository

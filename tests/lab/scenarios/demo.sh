@@ -1,5 +1,5 @@
 # The demo's story on two A2 of the lab, as contrib/demo --lab tells it.
-# lab: trixie
+# lab: only by name, as contrib/demo --lab does
 # gpus: a2 a2
 
 # The lab is a virtual machine itself, and slow.

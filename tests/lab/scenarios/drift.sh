@@ -1,20 +1,8 @@
 # Drift made by hand. The daemon hears of it: VFs that are taken away, a definition that is replaced or edited, with an event of
 # libvirt's or without one. Of what no event tells it hears at its next interval, and the timer's next run of everything at once. A
 # guest that somebody destroyed is neither drift nor started again.
-# lab: trixie bookworm
+# lab: bookworm
 # gpus: b50 a2
-
-# declare_pools: as pool, and the vendor's types of another GPU beside it.
-declare_pools() {
-    pool 2 1 "vdi-*"
-    python3 - <<'END'
-path = "fleet/clusters/demo.yaml"
-text = open(path).read()
-cad = "    - {name: cad, mode: partitioned, match: {model: NVIDIA A2}, partitions: {profile: NVIDIA A2-4Q}}\n"
-open(path, "w").write(text.replace("  acceptRisk:", cad + "  homogeneity: ignore\n  acceptRisk:"))
-END
-    commit "and the other GPU"
-}
 
 types() {
     cat "$devices"/0000:02:00.0/virtfn*/nvidia/current_vgpu_type | xargs
@@ -94,7 +82,11 @@ every() {
 }
 
 repository
-declare_pools
+declare_pools "vdi vdi-*" <<'END'
+{name: vdi, mode: partitioned, match: {vendor: intel}, select: {slots: ["1"]}, partitions: {count: 2}}
+{name: cad, mode: partitioned, match: {model: NVIDIA A2}, partitions: {profile: NVIDIA A2-4Q}}
+END
+commit "a GPU of each vendor"
 domain vdi-1
 domain vdi-2
 gp_ends 0 reconcile

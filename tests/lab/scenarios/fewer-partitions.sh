@@ -1,46 +1,18 @@
 # From four partitions to two on one GPU with guests running: exactly those that have one of its partitions stop, all of them run
 # again, and the other GPU's guest keeps its QEMU. VFs and groups are what the plan said.
-# lab: trixie bookworm
+# lab: bookworm
 # gpus: b50 b50
 
-# declare_pools COUNT VM…: pool vdi in slot 1 with COUNT partitions for these VMs, pool other in slot 2.
-declare_pools() {
-    local count=$1 vm
-    shift
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {vendor: intel}, select: {slots: ["1"]}, partitions: {count: $count}}
-    - {name: other, mode: partitioned, match: {vendor: intel}, select: {slots: ["2"]}, partitions: {count: 2}}
-  acceptRisk: [boot-display, nested]
-  policy:
-    stop: {timeout: 300s, method: [acpi]}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: others, cluster: demo}
-spec:
-  pool: other
-  vms: [{name: other-1, host: lab}]
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms:
+# declare_counts COUNT VM…: pool vdi in slot 1 with COUNT partitions for these VMs, pool other in slot 2.
+declare_counts() {
+    declare_pools "vdi ${*:2}" "other other-1" <<END
+{name: vdi, mode: partitioned, match: {vendor: intel}, select: {slots: ["1"]}, partitions: {count: $1}}
+{name: other, mode: partitioned, match: {vendor: intel}, select: {slots: ["2"]}, partitions: {count: 2}}
 END
-    for vm; do
-        echo "    - {name: $vm, host: lab}" >>fleet/clusters/demo.yaml
-    done
 }
 
 repository
-declare_pools 4 vdi-{1..4}
+declare_counts 4 vdi-{1..4}
 commit "four partitions"
 for vm in vdi-{1..4} other-1; do
     domain "$vm"
@@ -51,7 +23,7 @@ start vdi-{1..3} other-1
 before=$(cat /run/libvirt/qemu/other-1.pid)
 others=$(canonical other-1 vdi-{1..4})
 
-declare_pools 2 vdi-{1,2}
+declare_counts 2 vdi-{1,2}
 commit "two larger ones, and two desktops less
 
 Gpupart-Allow-Removal: 2"

@@ -10,16 +10,8 @@ driver() {
 }
 
 repository
-cat >fleet/clusters/demo.yaml <<'END'
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {model: NVIDIA A2}, select: {slots: ["1"]}, partitions: {profile: NVIDIA A2-4Q}}
-  acceptRisk: [nested]
-END
+declare_pools \
+    <<<'{name: vdi, mode: partitioned, match: {model: NVIDIA A2}, select: {slots: ["1"]}, partitions: {profile: NVIDIA A2-4Q}}'
 commit "one A2"
 # again: a new commit, for which nothing has failed yet.
 again() {

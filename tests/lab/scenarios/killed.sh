@@ -1,6 +1,6 @@
 # kill -9 of gpupart, and of libvirtd, in the middle of a repartition: the next pass converges, no VM that ran stays down, and
 # QEMU outlives libvirtd.
-# lab: trixie bookworm
+# lab: bookworm
 # gpus: b50 b50
 
 # at EVENT STEP COUNT: a pass to COUNT partitions in the background, in $pass, when it is there. Followed and not asked again and

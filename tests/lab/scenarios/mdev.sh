@@ -1,29 +1,11 @@
 # vGPUs as mediated devices: made by the pool, held by guests, refused by the start hook while a pass works on their VM and
 # when they are not what they were, and back after a reboot with the same UUIDs before libvirtd starts the guests.
-# lab: trixie bookworm
+# lab: bookworm
 # gpus: a2-mdev a2-mdev
 
-# declare_profile PROFILE
 declare_profile() {
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {model: NVIDIA A2}, select: {slots: ["1"]}, partitions: {profile: $1}}
-  acceptRisk: [nested]
-  policy:
-    stop: {timeout: 600s, method: [acpi]}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: "vdi-*", host: lab}]
-END
+    declare_pools "vdi vdi-*" \
+        <<<"{name: vdi, mode: partitioned, match: {model: NVIDIA A2}, select: {slots: [\"1\"]}, partitions: {profile: $1}}"
     commit "$1"
 }
 

@@ -1,7 +1,7 @@
 # A reboot takes every VF away. The boot unit makes them again from what was recorded, without git, though the network is not up
 # and the repository is behind it; libvirtd, which waits for that, starts the guests with autostart: each has the partition that it
 # had. A pass then says that git cannot be reached, and changes nothing.
-# lab: trixie bookworm
+# lab: bookworm
 # gpus: b50 b50
 
 # vm_facts: the VF of each VM.

@@ -1,38 +1,14 @@
 # Mediated devices of drivers that nobody here wrote: the kernel's samples mdpy and mbochs, each on a GPU of its own that has no
 # SR-IOV, so that the GPU itself is their parent. A pool makes them, guests hold them, what cannot be known of them is not guessed,
 # and after a reboot each has the UUID that it had.
-# lab: trixie bookworm
+# lab: trixie
 # gpus: mdpy mbochs
 
 # declare_profile PROFILE: mdpy's; mbochs keeps its own.
 declare_profile() {
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {device: "1b36:000f"}, partitions: {profile: $1}}
-    - {name: desks, mode: partitioned, match: {device: "1234:1111"}, partitions: {profile: mbochs-large}}
-  acceptRisk: [nested]
-  homogeneity: ignore
-  policy:
-    stop: {timeout: 1h, method: [acpi]}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: vdi, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: "vdi-*", host: lab}]
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desks, cluster: demo}
-spec:
-  pool: desks
-  vms: [{name: desk-1, host: lab}]
+    declare_pools "vdi vdi-*" "desks desk-1" <<END
+{name: vdi, mode: partitioned, match: {device: "1b36:000f"}, partitions: {profile: $1}}
+{name: desks, mode: partitioned, match: {device: "1234:1111"}, partitions: {profile: mbochs-large}}
 END
     commit "$1"
 }

@@ -4,27 +4,8 @@
 # lab: trixie bookworm
 # gpus: a2 a2
 
-# declare_profile PROFILE
 declare_profile() {
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {model: NVIDIA A2}, partitions: {profile: $1}}
-  acceptRisk: [nested]
-  policy:
-    stop: {timeout: 300s, method: [acpi]}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: vdi-1, host: lab}, {name: vdi-2, host: lab}]
-END
+    declare_pools "vdi vdi-1 vdi-2" <<<"{name: vdi, mode: partitioned, match: {model: NVIDIA A2}, partitions: {profile: $1}}"
     commit "$1"
 }
 
