@@ -32,39 +32,6 @@ static struct gp_error *check_fresh(struct gp_work *work, const struct gp_plan_i
     return work->allowed ? gp_plan_compare_rest(planned, fresh, work->set->id, wave) : NULL;
 }
 
-/* What is left of a set may have fallen apart since it was planned, and a part that needs less would be done too soon:
- * a step is due when its turn has come in what was planned. */
-static bool is_due(const struct gp_plan *planned, uint32_t wave, const struct gp_step *fresh)
-{
-    for (size_t i = 0; i < planned->step_count; i++) {
-        const struct gp_step *step = &planned->steps[i];
-
-        /* A partition made anew may have the device that it had, and its VM needs the mark alone. */
-        const bool alike = step->kind == fresh->kind ||
-                           (step->kind == GP_STEP_REBIND && fresh->kind == GP_STEP_MARK);
-
-        if (step->wave <= wave && alike && step->partition == fresh->partition &&
-            gp_streq(step->gpu, fresh->gpu) && gp_streq(step->vm, fresh->vm) && gp_streq(step->unit, fresh->unit) &&
-            gp_streq(step->after, fresh->after))
-            return true;
-    }
-    return false;
-}
-
-static const bool *due_steps(struct gp_work *work, const struct gp_plan *planned, uint32_t wave,
-                             const struct gp_plan *fresh, bool *ret_any)
-{
-    bool *due = gp_new_array(work->mem, bool, fresh->step_count + 1);
-
-    *ret_any = false;
-    for (size_t i = 0; i < fresh->step_count; i++) {
-        due[i] = is_due(planned, wave, &fresh->steps[i]);
-        /* A step behind one that is not due moves nothing on. */
-        *ret_any = *ret_any || (due[i] && fresh->steps[i].wave == 0);
-    }
-    return due;
-}
-
 /* GPUPART_TRACE=plan: what is planned before each wave. */
 static void trace_plan(struct gp_work *work, const struct gp_plan *plan, uint32_t wave)
 {
@@ -156,12 +123,12 @@ struct gp_error *gp_waves_run(struct gp_work *work)
             break;
         if (wave >= WAVES_AT_MOST)
             return no_end(fresh, wave);
-        run.due = due_steps(work, planned, wave - first, fresh, &any);
+        run.due = gp_plan_due(work->mem, planned, wave - first, fresh, &any);
         if (!any && !work->allowed) {
             /* On the way back something else turned up, or went: whatever is needed now is the plan. */
             planned = fresh;
             first = wave;
-            run.due = due_steps(work, planned, 0, fresh, &any);
+            run.due = gp_plan_due(work->mem, planned, 0, fresh, &any);
         }
         err = gp_wave_run(&run);
         give_up_units(work);
