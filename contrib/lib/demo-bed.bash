@@ -11,13 +11,6 @@ domain() {
     bed-domain "$1" --define
 }
 
-start() {
-    local vm
-    for vm; do
-        virsh -q start "$vm"
-    done
-}
-
 allow() {
     :
 }

@@ -141,13 +141,12 @@ declare_all 0 bound "${working[@]}"
 commit "what works" --allow-empty
 gp_ends 0 reconcile
 converged
-ran='' already=$(held)
+ran=''
 for id in "${working[@]}"; do
     virsh -q start "vm-$id-1" >/dev/null
     ran+=" vm-$id-1"
 done
 ran=$(printf '%s\n' $ran | sort | xargs)
-in_use $((already + ${#working[@]}))
 converged
 
 # Fewer, under those that run.

@@ -21,9 +21,7 @@ for vm in one two off; do
     bed-domain "$vm" --define
 done
 gp_ends 0 reconcile
-for vm in one two; do
-    virsh -q start "$vm" >/dev/null
-done
+start one two
 converged
 expect 5 asked get-xml reconcile
 expect 0 asked get-job-info reconcile

@@ -12,9 +12,7 @@ for vm in vdi-{1..3}; do
 done
 captured before
 gp_ends 0 reconcile
-for vm in vdi-1 vdi-2; do
-    virsh -q start "$vm" >/dev/null
-done
+start vdi-1 vdi-2
 captured at-rest
 [ "$(gpupart --root at-rest --state "$HOME/none" inventory | grep -c 'in use')" -eq 2 ] ||
     fail "QEMU holds two partitions, the capture says otherwise"

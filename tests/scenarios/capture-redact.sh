@@ -41,9 +41,7 @@ done
 gp_ends 0 reconcile
 # Somebody's own device, called by a name of their own.
 bed-domain guest-of-kvm-berlin --define --hostdev f715f63c-0d00-4007-9c5a-b07b0c6c05de,ua-for-ada-pc
-for vm in ada-pc bystander payroll-9; do
-    virsh -q start "$vm" >/dev/null
-done
+start ada-pc bystander payroll-9
 virsh -q suspend bystander >/dev/null
 virsh -q autostart payroll-10 >/dev/null
 

@@ -106,10 +106,7 @@ crash_story() {
     done
     declare_count 4 begin
     gp_ends 0 reconcile
-    for vm in $ran; do
-        virsh -q start "$vm" >/dev/null
-    done
-    in_use 5
+    start $ran
     before=$(canonical "${guests[@]}")
 
     todo[2]=$(count_points "$kind" 2)

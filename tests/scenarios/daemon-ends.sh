@@ -25,9 +25,7 @@ every 1h
 bed-domain vdi-1 --define
 bed-domain vdi-2 --define
 gp_ends 0 reconcile
-virsh -q start vdi-1 >/dev/null
-virsh -q start vdi-2 >/dev/null
-in_use 2
+start vdi-1 vdi-2
 listen_as_service_manager
 
 # TERM while it waits for a guest that does not stop, the other having stopped.

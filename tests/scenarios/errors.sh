@@ -33,10 +33,7 @@ git -C fleet revert -n HEAD
 commit "valid"
 gp_ends 0 reconcile
 good=$(git -C fleet rev-parse HEAD)
-for n in 1 2 3; do
-    virsh -q start "vdi-0$n" >/dev/null
-done
-in_use 3
+start vdi-0{1,2,3}
 converged
 writes=$(wc -l <"$GPUPART_ROOT/gpusim-log")
 definitions=$(for vm in "${guests[@]}"; do virsh dumpxml --inactive --security-info "$vm"; done)
@@ -101,7 +98,6 @@ commit "two"
 gp_ends 0 plan --format json
 id=$(jq -r .id out)
 virsh -q start vdi-05 >/dev/null
-in_use 4
 ran=$(running)
 gp_ends 4 apply --plan "$id"
 cat out err | grep -q 'GP-E504' || fail "the rule is not named: $(cat out err)"

@@ -69,9 +69,7 @@ done
 gp_ends 0 reconcile
 expect "8" inventory '.gpus[] | select(.id == "slot3") | .count'
 converged
-for vm in vdi-{1..5} other-{1..2}; do
-    virsh -q start "$vm" >/dev/null
-done
+start vdi-{1..5} other-{1..2}
 heed vdi-{1..5} other-{1..2}
 gp_ends 0 plan --detailed-exitcode
 before=$(pids other-{1..2})

@@ -46,9 +46,7 @@ for vm in vdi-{1..3}; do
     bed-domain "$vm" --define
 done
 gp_ends 0 reconcile
-virsh -q start vdi-1
-virsh -q start vdi-2
-in_use 2
+start vdi-1 vdi-2
 converged
 
 echo "a step fails: no guest is stopped for it again in the next pass"

@@ -49,9 +49,7 @@ bed-domain vdi-1 --define
 bed-domain vdi-2 --ignores --define
 bed-domain vdi-3 --define
 gp_ends 0 reconcile
-for vm in plain vdi-1 vdi-2; do
-    virsh -q start "$vm"
-done
+start plain vdi-1 vdi-2
 heed plain vdi-1 vdi-2
 
 # ---- in the middle of a pass, which waits for a guest that does not stop ----

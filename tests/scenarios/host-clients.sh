@@ -41,7 +41,6 @@ count 4 "four, from none"
 gp_ends 0 reconcile
 is active active ""
 virsh -q start vdi-01 >/dev/null
-in_use 1
 converged
 
 echo "the plan shows them, in their place, and has them in its id"

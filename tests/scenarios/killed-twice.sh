@@ -45,9 +45,7 @@ for vm in "${vms[@]}"; do
 done
 before=$(canonical "${vms[@]}")
 gp_ends 0 reconcile
-virsh -q start vdi-1
-virsh -q start vdi-2
-in_use 2
+start vdi-1 vdi-2
 converged
 
 echo "killed once: the next pass finishes"
@@ -109,7 +107,6 @@ expect "" ls state/records
 # It was asked, and may go down yet.
 expect "vdi-2 true" jq -r '.owed[] | "\(.name) \(.stopRequested)"' state/owed.json
 virsh -q destroy vdi-2
-in_use 1
 ends 0 4
 
 echo "on the way back somebody still has a partition open: it is waited for"

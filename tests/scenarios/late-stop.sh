@@ -19,9 +19,7 @@ commit "four partitions"
 bed-domain vdi-1 --define
 bed-domain vdi-2 --late --define
 gp_ends 0 reconcile
-for vm in vdi-1 vdi-2; do
-    virsh -q start "$vm" >/dev/null
-done
+start vdi-1 vdi-2
 for vm in vdi-1 vdi-2; do
     soon 20 test -s "/var/log/$vm.serial"
 done

@@ -10,10 +10,7 @@ for vm in vdi-0{1..8}; do
     bed-domain "$vm" --define
 done
 gp_ends 0 reconcile
-for vm in vdi-0{1..5}; do
-    virsh -q start "$vm" >/dev/null
-done
-in_use 5
+start vdi-0{1..5}
 converged
 head=$(git -C fleet rev-parse HEAD)
 cp -r state whole
@@ -97,7 +94,6 @@ rm -rf state
 cp -r whole state
 rm "$file"
 virsh -q destroy vdi-02 >/dev/null
-in_use 4
 jq -n --arg id "$(virsh domuuid vdi-02 | head -n 1)" \
     '{formatVersion: 1, owed: {($id): {name: "vdi-02", untilUs: 9007199254740991}}}' >state/owed.json
 gp_ends 4 reconcile

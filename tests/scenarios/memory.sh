@@ -21,7 +21,6 @@ expect "vdi-1" running
 
 # Who has gone makes room.
 virsh -q destroy vdi-1 >/dev/null
-in_use 0
 gp_ends 0 reconcile
 expect "vdi-1 vdi-2 vdi-3" inventory '[.gpus[].partitions[].vm | values] | sort | join(" ")'
 converged

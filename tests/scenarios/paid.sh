@@ -14,10 +14,7 @@ for vm in vdi-{1..2}; do
     bed-domain "$vm" --define
 done
 gp_ends 0 reconcile
-for vm in vdi-{1..2}; do
-    virsh -q start "$vm" >/dev/null
-done
-in_use 2
+start vdi-{1..2}
 
 desktops 3 5s "vdi-1, vdi-2"
 commit "three"
@@ -32,11 +29,9 @@ expect false jq '.owed[].stopRequested' state/owed.json
 
 : >"$BED/proxy.control"
 virsh -q start vdi-2 >/dev/null
-in_use 2
 gp reconcile >out 2>err || :
 expect "" owed
 virsh -q destroy vdi-2
-in_use 1
 gp reconcile >out 2>err || :
 expect vdi-1 running
 

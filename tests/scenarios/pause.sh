@@ -23,10 +23,7 @@ for vm in vdi-{1..3}; do
     bed-domain "$vm" --define
 done
 gp_ends 0 reconcile
-for vm in vdi-{1..3}; do
-    virsh -q start "$vm" >/dev/null
-done
-in_use 3
+start vdi-{1..3}
 
 # ---- what is no pause ----
 gp_ends 64 pause
@@ -90,7 +87,6 @@ gp_ends 5 reconcile
 : >"$BED/proxy.control"
 gp_ends 0 pause --for 1h --reason "nobody may touch it"
 virsh -q destroy vdi-2 >/dev/null
-in_use 1
 echo "# again" >>fleet/clusters/demo.yaml
 commit "once more, so that it would be tried again"
 gp_ends 8 reconcile

@@ -11,10 +11,7 @@ for vm in vdi-{1..3}; do
     bed-domain "$vm" --define
 done
 gp_ends 0 reconcile
-for vm in vdi-{1..3}; do
-    virsh -q start "$vm" >/dev/null
-done
-in_use 3
+start vdi-{1..3}
 
 desktops 3 5s "$vms"
 commit "three"

@@ -110,22 +110,20 @@ running() {
     virsh list --name --state-running | sed '/^$/d' | sort | tr '\n' ' ' | sed 's/ $//'
 }
 
+# start VM…: who is started has its partition from then on.
+start() {
+    local vm
+    for vm; do
+        virsh -q start "$vm"
+    done
+}
+
 # heed VM…: these guests were started, and now they heed the power button, which their firmware does not.
 heed() {
     local vm
     for vm; do
         soon 20 test -s "$BED/log/$vm.serial"
     done
-}
-
-# held: how many groups somebody has open, as the simulated kernel shows it.
-held() {
-    find "$GPUPART_ROOT/proc" -path '*/fd/*' -lname '/dev/vfio/*' | wc -l
-}
-
-# in_use COUNT: so many partitions are in use; it takes a moment only where libvirtd was killed.
-in_use() {
-    soon 20 eval "[ \"\$(held)\" -eq $1 ]"
 }
 
 # partition VM: the sources of its persistent hostdevs that are ours, on one line; empty: it has none.

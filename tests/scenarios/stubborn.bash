@@ -13,11 +13,8 @@ stubborn_story() {
     bed-domain vdi-2 --define
     $1
     gp_ends 0 reconcile
-    for vm in vdi-{1..3}; do
-        virsh -q start "$vm" >/dev/null
-    done
+    start vdi-{1..3}
     [ "$BED_MODE" != qemu ] || heed vdi-{1..3}
-    in_use 3
     gp_ends 0 plan --detailed-exitcode
     local before kernel
     before=$(canonical vdi-{1..3})

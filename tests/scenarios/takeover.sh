@@ -66,7 +66,6 @@ expect "hand-made vdi-1" running
 # Its owner gives it up.
 virsh -q destroy hand-made >/dev/null
 virsh -q undefine hand-made
-in_use 1
 gp_ends 0 reconcile
 expect "4 4" counts
 converged

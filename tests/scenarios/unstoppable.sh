@@ -91,9 +91,7 @@ for vm in odd plain other; do
     bed-domain "$vm" --define
 done
 gp_ends 0 reconcile
-for vm in odd plain other; do
-    virsh -q start "$vm" >/dev/null
-done
+start odd plain other
 for vm in odd plain other; do
     wait_ready "$vm"
 done
