@@ -26,25 +26,28 @@ waits() {
     [ "$(passes)" -eq "$first" ] && systemctl show -p StatusText --value gpupart.service | grep -q '^waiting'
 }
 
-# last QUERY: when (microseconds since the machine began) the last such entry of the journal was made.
-last() {
-    journalctl -b -o json --no-pager | jq -r "select($1) | .__MONOTONIC_TIMESTAMP" | tail -n 1
-}
-
-# found WHAT OBJECT COMMAND…: COMMAND makes OBJECT drift, and the daemon finds it. How soon is told and not asserted, for an emulator
-# takes what its machine leaves it; but half of the 10 minutes after which the daemon would look anyway is an event's doing.
+# found WHAT OBJECT COMMAND…: COMMAND makes OBJECT drift; the daemon sees it, which is when it begins a pass, and tells it. How soon is
+# told and not asserted, for an emulator takes what its machine leaves it; but half of the 10 minutes after which the daemon would look
+# anyway is an event's doing.
 found() {
-    local what=$1 object=$2 before begin took
+    local what=$1 object=$2 before begin daemon tracer seen told
     shift 2
     soon 300 waits
     before=$(drifts "$object")
+    daemon=$(systemctl show -p MainPID --value gpupart.service)
+    strace -qq -ttt -e trace=fork,vfork,clone,clone3 -o begun -p "$daemon" &
+    tracer=$!
+    soon 30 grep -q '^TracerPid:.*[1-9]' "/proc/$daemon/status"
+    begin=$EPOCHREALTIME
     "$@"
-    logger -t lab "$what"
     soon 300 eval '[ "$(drifts "$object")" -gt "$before" ]'
-    begin=$(last '.SYSLOG_IDENTIFIER == "lab"')
-    took=$((($(last '.GPUPART_EVENT == "drift-found"') - begin) / 1000))
-    echo "time: $what was found after $took ms"
-    [ $took -lt 300000 ] || fail "$what was found after $took ms: nothing told the daemon"
+    kill "$tracer"
+    wait "$tracer" || :
+    seen=$(awk -v begin="$begin" '{printf "%d", ($1 - begin) * 1000; exit}' begun)
+    told=$(journal 'select(.GPUPART_EVENT == "drift-found") | .__REALTIME_TIMESTAMP' | tail -n 1)
+    told=$(((told - ${begin/./}) / 1000))
+    echo "time: $what was seen after $seen ms and told after $told ms"
+    [ $told -lt 300000 ] || fail "$what was told after $told ms: nothing told the daemon"
 }
 
 take_vfs() {
