@@ -300,22 +300,29 @@ static void tell_plan(struct gp_pass *pass)
                    });
 }
 
-/* A guest that was asked to stop, did not in time, and did later: the start is owed and comes now. */
-static void tell_late_stops(struct gp_pass *pass)
+/* A guest that was asked to stop, did not in time, and did later: the start is owed and comes now. It is told once, and the
+ * request is over: from now on the start is owed until it runs, by whosever hand. */
+static struct gp_error *late_stops(struct gp_pass *pass)
 {
     const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
+    struct gp_error *err = NULL;
 
-    for (size_t i = 0; i < memory->owed_count; i++) {
-        const struct gp_vm *vm = gp_have_vm(pass->have, memory->owed[i].vm);
+    for (size_t i = 0; !err && i < memory->owed_count; i++) {
+        const struct gp_owed *owed = &memory->owed[i];
+        const struct gp_vm *vm = gp_have_vm(pass->have, owed->vm);
 
-        if (memory->owed[i].stop_requested && vm && vm->power == GP_POWER_OFF)
-            tell(pass, (struct gp_entry){
-                           .event = GP_EVENT_LATE_STOP,
-                           .message = gp_printf(pass->mem, "VM %s stopped after its time was over; it is started again",
-                                                vm->name),
-                           .vm = vm->name,
-                       });
+        if (!vm || vm->power != GP_POWER_OFF || !owed->stop_requested)
+            continue;
+        tell(pass, (struct gp_entry){
+                       .event = GP_EVENT_LATE_STOP,
+                       .message = gp_printf(pass->mem, "VM %s stopped after its time was over; it is started again",
+                                            vm->name),
+                       .vm = vm->name,
+                   });
+        err = gp_state_set_owed(pass->state,
+                                &(struct gp_owed){.vm = owed->vm, .name = owed->name, .until_us = UINT64_MAX});
     }
+    return err;
 }
 
 struct gp_error *gp_pass_tell(struct gp_pass *pass)
@@ -323,8 +330,9 @@ struct gp_error *gp_pass_tell(struct gp_pass *pass)
     struct gp_error *err;
 
     tell_plan(pass);
-    tell_late_stops(pass);
-    err = pass->unknown ? NULL : drift(pass); /* none was looked for */
+    err = late_stops(pass);
+    if (!err && !pass->unknown) /* else no drift was looked for */
+        err = drift(pass);
     if (!err)
         err = adopt_all(pass);
     if (!err)
