@@ -33,6 +33,7 @@ enum {
 struct hold {
     unsigned char domain[VIR_UUID_BUFLEN];
     char group[16];
+    pid_t opener; /* the thread, which is what FUSE takes for the holder */
     int fd;
 };
 
@@ -52,14 +53,14 @@ static void complain(const char *what, const char *which, const char *why)
     fprintf(stderr, "holds: %s %s: %s\n", what, which, why);
 }
 
-/* Whether /proc still shows that this process has that group open. */
-static bool is_shown(const char *group)
+/* Whether the simulated /proc still shows that it is open. */
+static bool is_shown(const struct hold *hold)
 {
     char path[PATH_MAX], target[PATH_MAX], wanted[32];
     bool found = false;
 
-    snprintf(path, sizeof(path), "%s/proc/%d/fd", root, (int)getpid());
-    snprintf(wanted, sizeof(wanted), "/dev/vfio/%s", group);
+    snprintf(path, sizeof(path), "%s/proc/%d/fd", root, (int)hold->opener);
+    snprintf(wanted, sizeof(wanted), "/dev/vfio/%s", hold->group);
     DIR *fds = opendir(path);
     for (struct dirent *entry; fds && !found && (entry = readdir(fds));) {
         ssize_t length = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
@@ -72,9 +73,9 @@ static bool is_shown(const char *group)
 }
 
 /* FUSE learns of a close() after it has returned. Who was told that a guest is off must not find its partition held. */
-static void await_closed(const char *group)
+static void await_closed(const struct hold *hold)
 {
-    for (int ms = 0; is_shown(group) && ms < CLOSED_WITHIN_MS; ms++)
+    for (int ms = 0; is_shown(hold) && ms < CLOSED_WITHIN_MS; ms++)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
@@ -93,7 +94,7 @@ static size_t let_go(virDomainPtr domain, struct hold *gone)
             continue;
         }
         close(holds[i].fd);
-        await_closed(holds[i].group);
+        await_closed(&holds[i]);
         gone[many++] = holds[i];
         holds[i] = holds[--count];
     }
@@ -124,6 +125,7 @@ static void hold_group(struct hold hold)
     char path[PATH_MAX];
 
     snprintf(path, sizeof(path), "%s/dev/vfio/%s", root, hold.group);
+    hold.opener = gettid();
     hold.fd = count < HOLDS_MAX ? open(path, O_RDWR | O_CLOEXEC) : -1;
     if (hold.fd < 0) {
         complain("cannot hold", path, count < HOLDS_MAX ? strerror(errno) : "too many");
