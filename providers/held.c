@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "host.h"
 #include "text.h"
+#include "worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,17 +107,22 @@ static enum gp_held look(struct gp_host *host, struct gp_arena *mem, const char 
     int fd, errnum;
 
     for (int attempt = 0;; attempt++) {
+        enum gp_held held = GP_HELD_NO;
+
+        /* A process that is made now would hold the group for as long as it writes. */
+        gp_worker_hold_back();
         fd = open_node(host, path);
         errnum = errno;
+        if (fd >= 0) {
+            held = read_captured(mem, fd, ret_holder);
+            (void)close(fd);
+        }
+        gp_worker_go_on();
         if (host->trace)
             host->trace(gp_printf(mem, "sysfs open %s: %s", path,
                                   fd < 0 ? strerrordesc_np(errnum) : "not held"));
-        if (fd >= 0) {
-            enum gp_held held = read_captured(mem, fd, ret_holder);
-
-            (void)close(fd);
+        if (fd >= 0)
             return held;
-        }
         if (errnum == ENOENT || errnum == ENOTDIR)
             return GP_HELD_NO;
         if (errnum != EBUSY)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,18 @@ __attribute__((noreturn)) static void be_writer(int fd, struct gp_io *io)
 
 /* Forks; in the parent, @ret_fd is the child's socket. -1: errno says why not. In the child: 0. It has all signals
  * blocked: those are for the parent to decide on, and a terminal or a service manager sends them to both. */
+static pthread_rwlock_t making = PTHREAD_RWLOCK_INITIALIZER;
+
+void gp_worker_hold_back(void)
+{
+    (void)pthread_rwlock_rdlock(&making);
+}
+
+void gp_worker_go_on(void)
+{
+    (void)pthread_rwlock_unlock(&making);
+}
+
 static pid_t make(int *ret_fd)
 {
     sigset_t all, before;
@@ -147,8 +160,11 @@ static pid_t make(int *ret_fd)
         return -1;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    (void)pthread_rwlock_wrlock(&making);
     pid = fork();
     errnum = errno;
+    if (pid != 0)
+        (void)pthread_rwlock_unlock(&making);
     if (pid != 0)
         (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)close(ends[pid != 0]);

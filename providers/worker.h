@@ -12,5 +12,9 @@ bool gp_worker_read(struct gp_worker **worker, struct gp_io *io, uint32_t timeou
 /* Does @io, a write, in a process of its own and waits at most @timeout_ms. False: it did not come back. That process
  * has all files of this one still open until it does, and so keeps the locks of whoever began the write. */
 bool gp_worker_write(struct gp_io *io, uint32_t timeout_ms);
+/* Between these no such process is made: what this one opens and closes here is in nobody else's hands for as long as a
+ * write takes. Any number of threads at once; for moments. */
+void gp_worker_hold_back(void);
+void gp_worker_go_on(void);
 /* Takes NULL. Ends the reader. */
 void gp_worker_free(struct gp_worker *worker);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -322,6 +323,38 @@ Test(worker, a_reader_ends_with_its_process)
     cr_assert(eq(int, waitpid(pass, NULL, 0), pass));
     cr_expect(gone_soon(pids[0]));
     cr_expect(zero(int, kill(pids[1], SIGKILL)));
+}
+
+static void *write_that_hangs(void *io)
+{
+    return gp_worker_write(io, 200) ? io : NULL;
+}
+
+/* Else a group that was looked at while a slow write began would be held, by nobody's guest, for as long as that takes. */
+Test(worker, no_writer_has_what_was_open_while_it_was_held_back)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET}, seen = lock;
+    struct gp_io hangs = read_of(a_pipe());
+    const char *path;
+    pthread_t thread;
+    void *written;
+    int mine, other;
+
+    tree_file(&tree, "group", "");
+    path = gp_printf(tree.mem, "%s/group", tree.root);
+    hangs.text = "4";
+    gp_worker_hold_back();
+    mine = open(path, O_RDWR | O_CLOEXEC);
+    other = open(path, O_RDWR | O_CLOEXEC);
+    cr_assert(zero(int, fcntl(mine, F_OFD_SETLK, &lock)));
+    cr_assert(zero(int, pthread_create(&thread, NULL, write_that_hangs, &hangs)));
+    gp_sleep_ms(100); /* until it would begin */
+    (void)close(mine);
+    gp_worker_go_on();
+    cr_assert(zero(int, pthread_join(thread, &written)));
+    cr_assert(zero(ptr, written), "the write did not hang");
+    cr_assert(zero(int, fcntl(other, F_OFD_GETLK, &seen)));
+    cr_expect(eq(int, seen.l_type, F_UNLCK), "the writer has it open");
 }
 
 /* What was not written in time may still be: until it is, nobody else gets what the writer had locked. */
