@@ -136,8 +136,6 @@ __attribute__((noreturn)) static void be_writer(int fd, struct gp_io *io)
 
 /* ---- in the parent ---- */
 
-/* Forks; in the parent, @ret_fd is the child's socket. -1: errno says why not. In the child: 0. It has all signals
- * blocked: those are for the parent to decide on, and a terminal or a service manager sends them to both. */
 static pthread_rwlock_t making = PTHREAD_RWLOCK_INITIALIZER;
 
 void gp_worker_hold_back(void)
@@ -150,6 +148,8 @@ void gp_worker_go_on(void)
     (void)pthread_rwlock_unlock(&making);
 }
 
+/* Forks; in the parent, @ret_fd is the child's socket. -1: errno says why not. In the child: 0. It has all signals
+ * blocked: those are for the parent to decide on, and a terminal or a service manager sends them to both. */
 static pid_t make(int *ret_fd)
 {
     sigset_t all, before;
@@ -163,10 +163,10 @@ static pid_t make(int *ret_fd)
     (void)pthread_rwlock_wrlock(&making);
     pid = fork();
     errnum = errno;
-    if (pid != 0)
+    if (pid != 0) {
         (void)pthread_rwlock_unlock(&making);
-    if (pid != 0)
         (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
     (void)close(ends[pid != 0]);
     *ret_fd = ends[pid == 0];
     if (pid < 0)
