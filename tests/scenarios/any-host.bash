@@ -141,12 +141,13 @@ declare_all 0 bound "${working[@]}"
 commit "what works" --allow-empty
 gp_ends 0 reconcile
 converged
-ran=''
+ran='' already=$(held)
 for id in "${working[@]}"; do
     virsh -q start "vm-$id-1" >/dev/null
     ran+=" vm-$id-1"
 done
 ran=$(printf '%s\n' $ran | sort | xargs)
+expect $((already + ${#working[@]})) held
 converged
 
 # Fewer, under those that run.

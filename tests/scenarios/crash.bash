@@ -107,6 +107,7 @@ crash_story() {
     declare_count 4 begin
     gp_ends 0 reconcile
     start $ran
+    expect 5 held
     before=$(canonical "${guests[@]}")
 
     todo[2]=$(count_points "$kind" 2)

@@ -26,6 +26,7 @@ bed-domain vdi-1 --define
 bed-domain vdi-2 --define
 gp_ends 0 reconcile
 start vdi-1 vdi-2
+expect 2 held
 listen_as_service_manager
 
 # TERM while it waits for a guest that does not stop, the other having stopped.

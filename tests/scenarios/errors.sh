@@ -34,6 +34,7 @@ commit "valid"
 gp_ends 0 reconcile
 good=$(git -C fleet rev-parse HEAD)
 start vdi-0{1,2,3}
+expect 3 held
 converged
 writes=$(wc -l <"$GPUPART_ROOT/gpusim-log")
 definitions=$(for vm in "${guests[@]}"; do virsh dumpxml --inactive --security-info "$vm"; done)
@@ -98,6 +99,7 @@ commit "two"
 gp_ends 0 plan --format json
 id=$(jq -r .id out)
 virsh -q start vdi-05 >/dev/null
+expect 4 held
 ran=$(running)
 gp_ends 4 apply --plan "$id"
 cat out err | grep -q 'GP-E504' || fail "the rule is not named: $(cat out err)"

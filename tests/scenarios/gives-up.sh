@@ -47,6 +47,7 @@ for vm in vdi-{1..3}; do
 done
 gp_ends 0 reconcile
 start vdi-1 vdi-2
+expect 2 held
 converged
 
 echo "a step fails: no guest is stopped for it again in the next pass"

@@ -41,6 +41,7 @@ count 4 "four, from none"
 gp_ends 0 reconcile
 is active active ""
 virsh -q start vdi-01 >/dev/null
+expect 1 held
 converged
 
 echo "the plan shows them, in their place, and has them in its id"

@@ -46,6 +46,7 @@ done
 before=$(canonical "${vms[@]}")
 gp_ends 0 reconcile
 start vdi-1 vdi-2
+expect 2 held
 converged
 
 echo "killed once: the next pass finishes"
@@ -107,6 +108,7 @@ expect "" ls state/records
 # It was asked, and may go down yet.
 expect "vdi-2 true" jq -r '.owed[] | "\(.name) \(.stopRequested)"' state/owed.json
 virsh -q destroy vdi-2
+expect 1 held
 ends 0 4
 
 echo "on the way back somebody still has a partition open: it is waited for"

@@ -11,6 +11,7 @@ for vm in vdi-0{1..8}; do
 done
 gp_ends 0 reconcile
 start vdi-0{1..5}
+expect 5 held
 converged
 head=$(git -C fleet rev-parse HEAD)
 cp -r state whole
@@ -94,6 +95,7 @@ rm -rf state
 cp -r whole state
 rm "$file"
 virsh -q destroy vdi-02 >/dev/null
+expect 4 held
 jq -n --arg id "$(virsh domuuid vdi-02 | head -n 1)" \
     '{formatVersion: 1, owed: {($id): {name: "vdi-02", untilUs: 9007199254740991}}}' >state/owed.json
 gp_ends 4 reconcile

@@ -21,6 +21,7 @@ expect "vdi-1" running
 
 # Who has gone makes room.
 virsh -q destroy vdi-1 >/dev/null
+expect 0 held
 gp_ends 0 reconcile
 expect "vdi-1 vdi-2 vdi-3" inventory '[.gpus[].partitions[].vm | values] | sort | join(" ")'
 converged

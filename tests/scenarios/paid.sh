@@ -15,6 +15,7 @@ for vm in vdi-{1..2}; do
 done
 gp_ends 0 reconcile
 start vdi-{1..2}
+expect 2 held
 
 desktops 3 5s "vdi-1, vdi-2"
 commit "three"
@@ -30,9 +31,11 @@ expect vdi-2 owed
 
 : >"$BED/proxy.control"
 virsh -q start vdi-2 >/dev/null
+expect 2 held
 gp reconcile >out 2>err || :
 expect "" owed
 virsh -q destroy vdi-2
+expect 1 held
 gp reconcile >out 2>err || :
 expect vdi-1 running
 

@@ -24,6 +24,7 @@ for vm in vdi-{1..3}; do
 done
 gp_ends 0 reconcile
 start vdi-{1..3}
+expect 3 held
 
 # ---- what is no pause ----
 gp_ends 64 pause
@@ -87,6 +88,7 @@ gp_ends 5 reconcile
 : >"$BED/proxy.control"
 gp_ends 0 pause --for 1h --reason "nobody may touch it"
 virsh -q destroy vdi-2 >/dev/null
+expect 1 held
 echo "# again" >>fleet/clusters/demo.yaml
 commit "once more, so that it would be tried again"
 gp_ends 8 reconcile

@@ -12,6 +12,7 @@ for vm in vdi-{1..3}; do
 done
 gp_ends 0 reconcile
 start vdi-{1..3}
+expect 3 held
 
 desktops 3 5s "$vms"
 commit "three"

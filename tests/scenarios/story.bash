@@ -126,6 +126,11 @@ heed() {
     done
 }
 
+# held: how many groups somebody has open, as the simulated kernel shows it.
+held() {
+    find "$GPUPART_ROOT/proc" -path '*/fd/*' -lname '/dev/vfio/*' | wc -l
+}
+
 # partition VM: the sources of its persistent hostdevs that are ours, on one line; empty: it has none.
 partition() {
     virsh dumpxml --inactive "$1" --xpath "//hostdev[starts-with(alias/@name,'ua-gpupart-')]/source/address" |

@@ -15,6 +15,7 @@ stubborn_story() {
     gp_ends 0 reconcile
     start vdi-{1..3}
     [ "$BED_MODE" != qemu ] || heed vdi-{1..3}
+    expect 3 held
     gp_ends 0 plan --detailed-exitcode
     local before kernel
     before=$(canonical vdi-{1..3})

@@ -66,6 +66,7 @@ expect "hand-made vdi-1" running
 # Its owner gives it up.
 virsh -q destroy hand-made >/dev/null
 virsh -q undefine hand-made
+expect 1 held
 gp_ends 0 reconcile
 expect "4 4" counts
 converged
