@@ -48,6 +48,12 @@ static const char *step_text(struct gp_arena *mem, const struct gp_step *step)
                      step->before ? step->before : "-", step->after ? step->after : "-");
 }
 
+/* What began and what is done are told apart by whoever reads the messages alone. */
+static void tell_done(const struct gp_wave *wave, const struct gp_step *step)
+{
+    tell(wave, step, GP_EVENT_STEP_DONE, gp_printf(wave->mem, "%s: done", step_text(wave->mem, step)));
+}
+
 /* ---- stopping ---- */
 
 static bool is_cancelled(void *data)
@@ -143,7 +149,7 @@ static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_ste
             tell(wave, &steps[i], GP_EVENT_STEP_FAILED,
                  gp_printf(wave->mem, "%s failed: %s", step_text(wave->mem, &steps[i]), line));
         } else {
-            tell(wave, &steps[i], GP_EVENT_STEP_DONE, step_text(wave->mem, &steps[i]));
+            tell_done(wave, &steps[i]);
         }
         if (!first)
             first = results[i];
@@ -250,7 +256,7 @@ static struct gp_error *run_one(const struct gp_wave *wave, const struct gp_step
              gp_printf(wave->mem, "%s failed: %s%s%s", text, line, also ? ". " : "", also ? also : ""));
         return also ? gp_error_wrap(err, "%s; step %s", also, text) : gp_error_wrap(err, "step %s", text);
     }
-    tell(wave, step, GP_EVENT_STEP_DONE, text);
+    tell_done(wave, step);
     return gp_quarantine_end(wave, step);
 }
 

@@ -107,14 +107,14 @@ pid=$(pgrep -f /lib/systemd/systemd-journald | head -n 1)
 kill -STOP "$pid"
 gp_ends 0 reconcile
 kill -CONT "$pid"
-grep -qx 'gpupart: step-done: create-partition slot3/1: none -> NVIDIA A2-8Q' err || grep -q . <(journal .MESSAGE) ||
+grep -qx 'gpupart: step-done: create-partition slot3/1: none -> NVIDIA A2-8Q: done' err || grep -q . <(journal .MESSAGE) ||
     fail "what was done is told nowhere: $(cat err)"
 converged
 mv /run/systemd/journal/socket /run/systemd/journal/away
 git -C fleet revert -n HEAD
 commit "four again"
 gp_ends 0 reconcile
-grep -qx 'gpupart: step-done: create-partition slot3/3: none -> NVIDIA A2-4Q' err || fail "what was done is told nowhere: $(cat err)"
+grep -qx 'gpupart: step-done: create-partition slot3/3: none -> NVIDIA A2-4Q: done' err || fail "what was done is told nowhere: $(cat err)"
 mv /run/systemd/journal/away /run/systemd/journal/socket
 converged
 before=$(writes)

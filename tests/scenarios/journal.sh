@@ -23,6 +23,7 @@ gp_ends 0 drift
 # Each entry of that pass says who, where and why.
 expect "" journal 'select(.GPUPART_EVENT == null or .GPUPART_HOST != "demo" or .PRIORITY == null or .MESSAGE_ID == null)'
 expect "$commit" sort -u < <(journal 'select(.GPUPART_EVENT == "step-done") | .GPUPART_COMMIT')
+expect "" uniq -d < <(journal .MESSAGE | sort)
 [ "$(journal 'select(.GPUPART_EVENT | startswith("step")) | .GPUPART_PLAN' | sort -u | wc -l)" = 1 ] ||
     fail "the steps of one pass have several plans"
 
