@@ -1,7 +1,7 @@
 # Drift made by hand. The daemon hears of it: VFs that are taken away, a definition that is replaced or edited, with an event of
 # libvirt's or without one. Of what no event tells it hears at its next interval, and the timer's next run of everything at once. A
 # guest that somebody destroyed is neither drift nor started again.
-# lab: bookworm
+# lab: trixie
 # gpus: b50 a2
 
 types() {
