@@ -220,7 +220,7 @@ reboot_lab() {
 # fresh: as if nothing had been here before; GPUs of these models.
 fresh() {
     local vm
-    systemctl stop gpupart.service gpupart-reconcile.timer gpupart-reconcile.service
+    systemctl stop gpupart.service gpupart-reconcile.timer gpupart-reconcile.service gpupart-boot.service
     systemctl disable -q gpupart.service gpupart-reconcile.timer gpupart-boot.service
     for vm in $(virsh list --all --name); do
         virsh -q destroy "$vm" 2>/dev/null || :

@@ -26,8 +26,7 @@ if [ -z "$LAB_PHASE" ]; then
     # From now on the repository is one that is only reached by network.
     mv fleet fleet-away
     cp /etc/gpupart/agent.yaml agent.near
-    sed -i 's|url: "file:.*"|url: "https://git.example.org/fleet.git"|' /etc/gpupart/agent.yaml
-    grep -q https://git.example.org /etc/gpupart/agent.yaml || fail "the repository is still a near one"
+    follow 10m "{url: 'https://git.example.org/fleet.git'}"
     systemctl enable -q gpupart-boot.service
     reboot_lab booted
 fi
