@@ -34,7 +34,7 @@ static const char *find_holder(struct gp_host *host, struct gp_arena *mem, int32
         if (err)
             continue;
         for (size_t n = 0; n < fds.count; n++) {
-            const char *target = NULL, *comm = "?";
+            const char *target = NULL, *comm = NULL;
             size_t size;
 
             gp_error_free_p(&err);
@@ -45,7 +45,10 @@ static const char *find_holder(struct gp_host *host, struct gp_arena *mem, int32
                 continue;
             gp_error_free_p(&err);
             err = gp_host_read(host, mem, gp_printf(mem, "proc/%s/comm", pids.items[i]), &comm);
-            return gp_text_plain(gp_printf(mem, "pid %s (%s)", pids.items[i], comm));
+            /* It let go in between, or has ended. */
+            if (err && err->code == GP_E_GONE)
+                return NULL;
+            return gp_text_plain(gp_printf(mem, "pid %s (%s)", pids.items[i], comm ? comm : "?"));
         }
     }
     return NULL;

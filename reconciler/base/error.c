@@ -91,6 +91,7 @@ enum gp_errc gp_errc_of_errno(int errnum)
     case ENOENT:
     case ENODEV:
     case ENXIO:
+    case ESRCH:
         return GP_E_GONE;
     case EPERM:
     case EACCES:

@@ -184,6 +184,24 @@ Test(sim, who_holds_a_partition_is_named)
     cr_assert(eq(int, gpu_now("slot3")->partitions[1].held, GP_HELD_NO));
 }
 
+/* Whoever opens a group for a moment, as another set's look does, may be gone between its link in proc and its name there. */
+Test(sim, who_is_gone_before_it_is_named_holds_nothing)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q");
+    const char *holder;
+    int32_t group;
+
+    SIMULATE("two-a2");
+    tree_ok(go("slot3", &want));
+    group = gpu_now("slot3")->partitions[0].group;
+    control("hold 0000:08:00.4 4711 gpupart");
+    control("hang-read comm");
+    run("(sleep .3; echo 'release 0000:08:00.4' >%s/gpusim-control; echo unhang >%s/gpusim-control) 2>/dev/null &",
+        sim.root, sim.root);
+    cr_expect(eq(int, gp_host_held(&sim.host, sim.mem, group, &holder), GP_HELD_NO),
+              "held by %s", holder);
+}
+
 /* Clearing a type is refused for a while after its guest is gone. */
 Test(sim, clearing_is_tried_until_the_guest_is_wound_up)
 {
