@@ -83,7 +83,7 @@ static bool block_taken(struct gp_planner *planner, struct gp_work_vm *vm)
 {
     const bool only_mark = vm->edit_count == 1 && vm->edits[0].kind == GP_STEP_MARK;
     struct gp_place place;
-    const char *name;
+    const char *name, *stranger;
 
     if (!gives(vm))
         return false;
@@ -107,10 +107,10 @@ static bool block_taken(struct gp_planner *planner, struct gp_work_vm *vm)
                          gp_printf(planner->mem, "%s is in use by VM %s until that is started anew",
                                    name, other->vm->name));
     }
-    if (!only_mark && planner->goal->cluster && place.gpu >= 0 &&
-        gp_planner_held_by_stranger(planner, place))
+    stranger = !only_mark && planner->goal->cluster && place.gpu >= 0 ? gp_planner_stranger(planner, place) : NULL;
+    if (stranger)
         return block(planner, vm, "GP-E506",
-                     gp_printf(planner->mem, "%s is held by no VM that is known here", name));
+                     gp_printf(planner->mem, "%s is held by no VM that is known here: %s", name, stranger));
     return false;
 }
 

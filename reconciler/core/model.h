@@ -277,6 +277,8 @@ struct gp_gpu {
 
 enum gp_power { GP_POWER_OFF, GP_POWER_RUNNING, GP_POWER_PAUSED, GP_POWER_OTHER };
 const char *gp_power_name(enum gp_power power);
+/* For a message: who has open what is held or may be; @holder as in gp_partition. */
+const char *gp_holder_text(enum gp_held held, const char *holder);
 
 struct gp_hostdev {
     struct gp_device device;

@@ -68,6 +68,13 @@ static const char *const powers[] = {
 };
 NAME_TABLE(powers, GP_POWER_OTHER + 1);
 
+const char *gp_holder_text(enum gp_held held, const char *holder)
+{
+    if (held == GP_HELD_UNKNOWN)
+        return "whether anybody holds it cannot be told";
+    return holder ? holder : "somebody who cannot be named";
+}
+
 const char *gp_power_name(enum gp_power power)
 {
     return powers[power];

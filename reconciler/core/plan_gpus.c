@@ -248,13 +248,6 @@ bool gp_work_gpu_is_in_vm(const struct gp_work_gpu *gpu, int32_t part)
     return group >= 0 && group == gpu->gpu->group && gpu->whole_users;
 }
 
-static const char *holder_text(enum gp_held held, const char *holder)
-{
-    if (held == GP_HELD_UNKNOWN)
-        return "whether anybody holds it cannot be told";
-    return holder ? holder : "somebody who cannot be named";
-}
-
 static bool block_held(struct gp_planner *planner, struct gp_work_gpu *gpu,
                        struct gp_work_gpu *there)
 {
@@ -271,7 +264,7 @@ static bool block_held(struct gp_planner *planner, struct gp_work_gpu *gpu,
             planner, gpu, "GP-E506",
             gp_printf(planner->mem, "%s is held by no VM that is known here: %s",
                       gp_partition_symbol(planner->mem, real->id, partition->index),
-                      holder_text(partition->held, partition->holder)),
+                      gp_holder_text(partition->held, partition->holder)),
             false);
         return true;
     }
@@ -280,7 +273,7 @@ static bool block_held(struct gp_planner *planner, struct gp_work_gpu *gpu,
         gp_planner_block_gpu(planner, gpu, "GP-E506",
                              gp_printf(planner->mem,
                                        "GPU %s is held by no VM that is known here: %s", real->id,
-                                       holder_text(real->held, real->holder)),
+                                       gp_holder_text(real->held, real->holder)),
                              false);
         return true;
     }

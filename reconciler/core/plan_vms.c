@@ -350,18 +350,18 @@ bool gp_work_vm_ends_holding(const struct gp_work_vm *vm, struct gp_device devic
 
 /* ---- whether what it is defined with will be there ---- */
 
-bool gp_planner_held_by_stranger(const struct gp_planner *planner, struct gp_place place)
+const char *gp_planner_stranger(const struct gp_planner *planner, struct gp_place place)
 {
     const struct gp_work_gpu *gpu = &planner->gpus[place.gpu];
+    const struct gp_partition *partition = place.part < 0 ? NULL : &gpu->gpu->partitions[place.part];
+    const enum gp_held held = partition ? partition->held : gpu->gpu->held;
 
-    if (gp_work_gpu_is_in_vm(gpu, place.part))
-        return false;
-    if (place.part < 0)
-        return gpu->gpu->held != GP_HELD_NO;
+    if (held == GP_HELD_NO || gp_work_gpu_is_in_vm(gpu, place.part))
+        return NULL;
     /* Where the GPU's own steps need it free, that was asked of them. */
-    if (gp_work_gpu_acts(gpu) && gpu->disturbed[place.part])
-        return false;
-    return gpu->gpu->partitions[place.part].held != GP_HELD_NO;
+    if (partition && gp_work_gpu_acts(gpu) && gpu->disturbed[place.part])
+        return NULL;
+    return gp_holder_text(held, partition ? partition->holder : gpu->gpu->holder);
 }
 
 /* The place of @device at the end of the plan, or NULL. */
@@ -405,6 +405,7 @@ const char *gp_planner_unstartable(const struct gp_planner *planner, const struc
         const struct gp_place before = gp_planner_place(planner, vm->final[n]);
         const struct gp_partition *after;
         const struct gp_work_vm *holder;
+        const char *stranger;
         bool whole, ours = false;
 
         if (gp_device_is_placeholder(vm->final[n]))
@@ -419,8 +420,10 @@ const char *gp_planner_unstartable(const struct gp_planner *planner, const struc
             continue; /* no GPU of this host: not ours to judge */
         if (after && !after->live)
             return defined_with(planner, vm->final[n], "is no partition");
-        if (before.gpu >= 0 && gp_planner_held_by_stranger(planner, before))
-            return defined_with(planner, vm->final[n], "is held by no known VM");
+        stranger = before.gpu >= 0 ? gp_planner_stranger(planner, before) : NULL;
+        if (stranger)
+            return defined_with(planner, vm->final[n],
+                                gp_printf(planner->mem, "is held by no VM that is known here: %s", stranger));
         holder = other_holder(planner, vm, vm->final[n]);
         if (holder)
             return defined_with(planner, vm->final[n],

@@ -116,8 +116,8 @@ bool gp_work_vm_ends_holding(const struct gp_work_vm *vm, struct gp_device devic
 bool gp_work_vm_ends_defined_with(const struct gp_work_vm *vm, struct gp_device device);
 /* Whether its definition at the end names something that @gpu will have, though it may not have it yet. */
 bool gp_work_vm_ends_on(const struct gp_work_vm *vm, const struct gp_work_gpu *gpu);
-/* Whether @place is held, and by no VM that is known. */
-bool gp_planner_held_by_stranger(const struct gp_planner *planner, struct gp_place place);
+/* Who holds @place and is no VM that is known, for a message; NULL: nobody. */
+const char *gp_planner_stranger(const struct gp_planner *planner, struct gp_place place);
 /* Why @vm, defined as it will be, would not come up; NULL: nothing is known against it. */
 const char *gp_planner_unstartable(const struct gp_planner *planner, const struct gp_work_vm *vm);
 /* Starts that are owed but cannot be done. */

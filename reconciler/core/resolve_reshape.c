@@ -98,9 +98,7 @@ static bool block_by_stranger(struct gp_resolve *r, size_t gpu)
         gp_resolve_block_gpu(r, goal, "GP-E506", goal->cause,
                              "%s is not changed: %s is held by no VM that is known here (%s)", goal->id,
                              gp_spot_text(r, spot),
-                             partition->holder                       ? partition->holder
-                             : partition->held == GP_HELD_UNKNOWN ? "unknown"
-                                                                     : "somebody");
+                             gp_holder_text(partition->held, partition->holder));
         return true;
     }
     return false;

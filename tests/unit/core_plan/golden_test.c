@@ -214,7 +214,7 @@ static void not_ours(struct stage *stage)
 }
 
 /* It was stopped by us and a crash came: it is started though nothing else is to be done; one whose
- * partition is not there waits. */
+ * partition is not there, or is somebody else's, waits. */
 static void owed(struct stage *stage)
 {
     struct gp_vm *vm;
@@ -227,6 +227,12 @@ static void owed(struct stage *stage)
     vm = stage_vm(stage, "b");
     stage_give(stage, vm, 1, 6, true);
     stage_goal_vm(stage, "b")->run = true;
+    vm = stage_vm(stage, "c");
+    stage_give(stage, vm, 1, 1, true);
+    stage_bind(stage, "c", 1, 1);
+    stage_goal_vm(stage, "c")->run = true;
+    stage_have_gpu(stage, 1)->partitions[1].held = GP_HELD_YES;
+    stage_have_gpu(stage, 1)->partitions[1].holder = "pid 812 (dpdk-testpmd)";
 }
 
 /* After a reboot VFs and types are gone, definitions are not. */
