@@ -134,8 +134,7 @@ static struct gp_error *plan(struct work *work, struct gp_goal *goal, struct gp_
             gpu.want = work->want->layout;
         *gp_push(work->mem, goal->gpus, goal->gpu_count) = gpu;
     }
-    input = gp_pass_plan_input(work->pass, goal, work->have);
-    input.memory = gp_pass_memory(work->pass, work->mem);
+    input = gp_pass_plan_input(work->pass, work->mem, goal, work->have);
     *ret = gp_plan(work->mem, &input);
     err = gp_plan_check(&input, *ret);
     for (size_t i = 0; !err && i < (*ret)->set_count; i++)

@@ -94,18 +94,6 @@ static void hold_back_failures(struct gp_pass *pass, const char *approved)
     }
 }
 
-struct gp_plan_input gp_pass_plan_input(const struct gp_pass *pass, const struct gp_goal *goal,
-                                        const struct gp_have *have)
-{
-    return (struct gp_plan_input){
-        .goal = goal,
-        .have = have,
-        .mechanism = gp_registry_mechanism,
-        .reserve_memory = pass->agent->reserve_memory,
-        .host_memory = have->memory,
-    };
-}
-
 /* Approvals that are live: of a plan, or of an object ("gpu/slot3"). */
 static struct gp_error *live_approvals(struct gp_pass *pass, struct gp_strings *ret)
 {
@@ -190,8 +178,7 @@ static struct gp_error *plan(struct gp_pass *pass, const char *approved)
     bool found;
 
     for (;;) {
-        input = gp_pass_plan_input(pass, pass->goal, pass->have);
-        input.memory = gp_pass_memory(pass, pass->mem);
+        input = gp_pass_plan_input(pass, pass->mem, pass->goal, pass->have);
         pass->plan = gp_plan(pass->mem, &input);
         err = observe_jobs(pass, &found);
         if (!err && found)

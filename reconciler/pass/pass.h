@@ -125,8 +125,8 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved) GP_MUS
 /* A copy of what the state directory remembers, in @mem: sets that run side by side change the original. */
 const struct gp_memory *gp_pass_memory(struct gp_pass *pass, struct gp_arena *mem);
 
-/* What gp_plan() takes, for @goal and @have; the caller sets the memory. */
-struct gp_plan_input gp_pass_plan_input(const struct gp_pass *pass, const struct gp_goal *goal,
+/* What gp_plan() takes for @goal and @have, with what is remembered now, in @mem. */
+struct gp_plan_input gp_pass_plan_input(struct gp_pass *pass, struct gp_arena *mem, const struct gp_goal *goal,
                                         const struct gp_have *have);
 
 /* Does every set of pass->plan with verdict RUN, side by side, and restores those that fail; finishes or

@@ -115,13 +115,13 @@ void gp_pauses_start_owed(struct gp_pass *pass)
 {
     size_t count = 0;
     struct gp_goal *goal = only_starts(pass, &count);
-    struct gp_plan_input input = gp_pass_plan_input(pass, goal, pass->have);
+    struct gp_plan_input input;
     struct gp_error *err;
     struct gp_plan *plan;
 
     if (!count)
         return;
-    input.memory = gp_pass_memory(pass, pass->mem);
+    input = gp_pass_plan_input(pass, pass->mem, goal, pass->have);
     plan = gp_plan(pass->mem, &input);
     err = gp_plan_check(&input, plan);
     if (err) {

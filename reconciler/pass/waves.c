@@ -8,9 +8,8 @@ enum { WAVES_AT_MOST = 16 };
 
 static struct gp_plan_input input_now(struct gp_work *work)
 {
-    struct gp_plan_input input = gp_pass_plan_input(work->pass, work->goal, work->have);
+    struct gp_plan_input input = gp_pass_plan_input(work->pass, work->mem, work->goal, work->have);
 
-    input.memory = gp_pass_memory(work->pass, work->mem);
     input.within = work->set;
     return input;
 }

@@ -1,5 +1,7 @@
+/* What the planner is given of a pass: what is wanted, what is there, and what earlier passes left. */
 #include "pass.h"
 
+#include "registry.h"
 #include "text.h"
 
 const struct gp_memory *gp_pass_memory(struct gp_pass *pass, struct gp_arena *mem)
@@ -31,4 +33,17 @@ const struct gp_memory *gp_pass_memory(struct gp_pass *pass, struct gp_arena *me
             gp_strdup(mem, memory->quarantined.items[i]);
     (void)pthread_mutex_unlock(&pass->state_lock);
     return copy;
+}
+
+struct gp_plan_input gp_pass_plan_input(struct gp_pass *pass, struct gp_arena *mem, const struct gp_goal *goal,
+                                        const struct gp_have *have)
+{
+    return (struct gp_plan_input){
+        .goal = goal,
+        .have = have,
+        .memory = gp_pass_memory(pass, mem),
+        .mechanism = gp_registry_mechanism,
+        .reserve_memory = pass->agent->reserve_memory,
+        .host_memory = have->memory,
+    };
 }
