@@ -108,7 +108,10 @@ static struct gp_error *change(struct gp_state *state, enum gp_state_doc doc, co
         gp_json_put(body, key, gp_steal(mine));
     else
         (void)json_object_del(body, key);
-    return gp_state_doc_write(state, doc, body);
+    err = gp_state_doc_write(state, doc, body);
+    if (!err)
+        gp_state_rebuild(state);
+    return err;
 }
 
 /* The "sinceUs" of what is there under @key if its member @same says @value, else now. */

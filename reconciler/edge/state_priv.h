@@ -52,7 +52,9 @@ struct gp_error *gp_state_doc_read(struct gp_state *state, enum gp_state_doc doc
 /* Writes @body (taken, also on failure) and, once that is durable, keeps it as state->docs[doc]. */
 struct gp_error *gp_state_doc_write(struct gp_state *state, enum gp_state_doc doc,
                                     json_t *body) GP_MUST_CHECK;
-/* Reads memory and verified anew from the documents, after one of them changed. */
+/* Why no head is believed though there was one. */
+void gp_state_set_lost(struct gp_state *state, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Reads memory and verified anew from the documents, after one of those that they come from changed. */
 void gp_state_rebuild(struct gp_state *state);
 /* GP_E_BUG if the state was opened without the lock. */
 struct gp_error *gp_state_writable(const struct gp_state *state) GP_MUST_CHECK;
@@ -63,8 +65,11 @@ char *gp_state_dump(const char *name, const json_t *body);
 struct gp_error *gp_state_parse(const char *what, const char *text, size_t size, const char *name,
                                 json_t **ret, char **ret_why) GP_MUST_CHECK;
 
+/* Takes the lock, for which a process of a pass that is gone is given a moment to go too. GP_E_LOCKED: another pass has it. */
+struct gp_error *gp_state_lock(struct gp_state *state) GP_MUST_CHECK;
+/* Lets it go, if it was taken. */
+void gp_state_unlock(struct gp_state *state);
+
 /* Looks at every record: as gp_state_doc_read() for those that are corrupt. */
 struct gp_error *gp_state_check_records(struct gp_state *state, bool own,
                                         struct gp_text *warning) GP_MUST_CHECK;
-
-/* The clock that people read, in microseconds. */
