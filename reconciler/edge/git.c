@@ -1,63 +1,10 @@
+/* The branch at the remotes, and whether it may be believed. */
+#include "cleanup.h"
+#include "clock.h"
 #include "git_priv.h"
 
-#include "cleanup.h"
-
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
-#include <time.h>
-
-/* Whenever the first of its users begins, libgit2 reads all CA certificates of the host, which takes milliseconds: this one
- * never ends. */
-static void stay(void)
-{
-    (void)git_libgit2_init();
-}
-
-void gp_git_begin(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    (void)pthread_once(&once, stay);
-    (void)git_libgit2_init();
-    for (int level = GIT_CONFIG_LEVEL_PROGRAMDATA; level <= GIT_CONFIG_LEVEL_GLOBAL; level++)
-        /* What some user's or the host's gitconfig says (url.*.insteadOf, http.proxy) is not for
-         * us. */
-        (void)git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, "");
-    /* libgit2 refuses a repository that belongs to another user, since git would run what its
-     * configuration names. libgit2 runs nothing, and root reads a remote of user git's, and anybody
-     * the mirror that root keeps. */
-    (void)git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
-    (void)git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
-}
-
-void gp_git_end(void)
-{
-    (void)git_libgit2_shutdown();
-}
-
-struct gp_error *gp_git_fail(enum gp_errc code, const char *format, ...)
-{
-    const git_error *last = git_error_last();
-    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
-    va_list args;
-    const char *message;
-
-    va_start(args, format);
-    message = gp_vprintf(mem, format, args);
-    va_end(args);
-    return gp_error_wrap(
-        gp_error_new(code, "%s", last && last->message ? last->message : "no reason told"), "%s",
-        message);
-}
-
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static uint32_t timeout_of(const struct gp_git_options *options)
 {
@@ -71,7 +18,7 @@ static uint32_t timeout_of(const struct gp_git_options *options)
 static uint32_t share(uint64_t deadline_ms, size_t remotes_left)
 {
     enum { LEAST_MS = 100 };
-    uint64_t now = monotonic_ms(),
+    uint64_t now = gp_monotonic_ms(),
              left = deadline_ms > now ? (deadline_ms - now) / remotes_left : 0;
 
     return left > LEAST_MS ? (uint32_t)left : LEAST_MS;
@@ -330,7 +277,7 @@ struct gp_error *gp_git_sync(const struct gp_git_options *options, struct gp_are
                              const char **ret_why)
 {
     GP_GIT_SCOPE;
-    const uint64_t deadline = monotonic_ms() + timeout_of(options);
+    const uint64_t deadline = gp_monotonic_ms() + timeout_of(options);
     bool damaged;
     struct gp_error *err, *again;
 
@@ -353,7 +300,7 @@ struct gp_error *gp_git_moved(const struct gp_git_options *options, const char *
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
     struct round round = {.options = options, .mem = mem, .why = {.mem = mem}};
-    const uint64_t deadline = monotonic_ms() + timeout_of(options);
+    const uint64_t deadline = gp_monotonic_ms() + timeout_of(options);
 
     for (size_t i = 0; i < options->remote_count; i++) {
         gp_cleanup(gp_free_p) char *line = NULL;

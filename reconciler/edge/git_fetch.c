@@ -1,6 +1,7 @@
 #include "git_priv.h"
 
 #include "cleanup.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,6 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 
 const char *gp_git_full_ref(struct gp_arena *mem, const char *ref)
 {
@@ -180,14 +180,6 @@ static void child(const struct gp_git_options *options, size_t index, bool fetch
 
 /* ---- in the parent ---- */
 
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Until the end of the file or @deadline_ms; false then. */
 static bool read_answer(int in, char *line, size_t size, uint64_t deadline_ms)
 {
@@ -195,7 +187,7 @@ static bool read_answer(int in, char *line, size_t size, uint64_t deadline_ms)
 
     for (;;) {
         struct pollfd poll_fd = {.fd = in, .events = POLLIN};
-        uint64_t now = monotonic_ms();
+        uint64_t now = gp_monotonic_ms();
         ssize_t n;
 
         if (now >= deadline_ms)
@@ -218,13 +210,13 @@ static bool read_answer(int in, char *line, size_t size, uint64_t deadline_ms)
 static bool reap(pid_t pid, int *ret_status)
 {
     enum { WAIT_MS = 2000 };
-    const uint64_t deadline = monotonic_ms() + WAIT_MS;
+    const uint64_t deadline = gp_monotonic_ms() + WAIT_MS;
     gp_cleanup(gp_close_p) int fd = pidfd_open(pid, 0);
     struct pollfd end = {.fd = fd, .events = POLLIN};
 
     for (;;) {
         pid_t got = waitpid(pid, ret_status, WNOHANG);
-        uint64_t now = monotonic_ms();
+        uint64_t now = gp_monotonic_ms();
 
         if (got == pid || (got < 0 && errno != EINTR))
             return true;
@@ -286,7 +278,7 @@ struct gp_error *gp_git_ask(const struct gp_git_options *options, size_t index, 
     }
     (void)close(ends[1]);
     in = ends[0];
-    answered = read_answer(in, line, sizeof line, monotonic_ms() + timeout_ms);
+    answered = read_answer(in, line, sizeof line, gp_monotonic_ms() + timeout_ms);
     (void)kill(pid, SIGKILL);
     if (!reap(pid, &status))
         return gp_error_new(GP_E_HUNG, "the process %d that asks it cannot be killed", (int)pid);

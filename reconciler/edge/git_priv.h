@@ -11,7 +11,7 @@
 #include <git2/sys/errors.h>
 #endif
 
-/* ---- git.c ---- */
+/* ---- git_library.c ---- */
 
 /* Counted; every gp_git_begin() has its gp_git_end(). No configuration of the host or its users is
  * read. */

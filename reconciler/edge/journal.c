@@ -1,6 +1,7 @@
 #include "journal.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "text.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <syslog.h>
-#include <time.h>
 
 /* The ids are ours for ever: one that changes takes its catalogue entry and everybody's filters
  * with it. */
@@ -102,14 +102,6 @@ static void add_entry(struct gp_text *text, const struct gp_entry *entry)
     add_field(text, "GPUPART_CLASS", entry->class);
 }
 
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Sends without waiting; while the receiver's queue is full, waits for room until @deadline_ms. */
 static bool send_until(int fd, const char *data, size_t size, uint64_t deadline_ms)
 {
@@ -121,7 +113,7 @@ static bool send_until(int fd, const char *data, size_t size, uint64_t deadline_
             return true;
         if (errno != EAGAIN && errno != EINTR)
             return false;
-        now = monotonic_ms();
+        now = gp_monotonic_ms();
         if (now >= deadline_ms) {
             errno = ETIMEDOUT;
             return false;
@@ -140,7 +132,7 @@ bool gp_journal_send(const char *socket_path, const struct gp_entry *entry)
     gp_cleanup(gp_close_p) int fd = -1;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct gp_text text = {.mem = mem};
-    uint64_t now = monotonic_ms();
+    uint64_t now = gp_monotonic_ms();
     int room = ROOM;
     bool sent;
 
@@ -156,7 +148,7 @@ bool gp_journal_send(const char *socket_path, const struct gp_entry *entry)
     add_entry(&text, entry);
     sent = send_until(fd, gp_text_get(&text), text.size, now < full_until_ms ? now : now + WAIT_MS);
     if (!sent && errno == ETIMEDOUT)
-        full_until_ms = monotonic_ms() + GIVE_UP_MS;
+        full_until_ms = gp_monotonic_ms() + GIVE_UP_MS;
     else
         full_until_ms = 0;
     return sent;
