@@ -90,8 +90,9 @@ void gp_planner_look_at_gpus(struct gp_planner *planner);
 bool gp_work_gpu_acts(const struct gp_work_gpu *gpu);
 /* The GPU as it is at the end of the plan. */
 const struct gp_gpu *gp_work_gpu_world(const struct gp_work_gpu *gpu);
-/* Whether the steps of @gpu need @place free (@gpu having reach host: everything of its mechanism).
- */
+/* Whether the steps of @gpu go to its whole driver, and @there is that driver's too. */
+bool gp_work_gpu_reaches(const struct gp_work_gpu *gpu, const struct gp_work_gpu *there);
+/* Whether the steps of @gpu need @place free. */
 bool gp_work_gpu_disturbs(const struct gp_planner *planner, const struct gp_work_gpu *gpu,
                           struct gp_place place);
 bool gp_work_gpu_destroys(const struct gp_planner *planner, const struct gp_work_gpu *gpu,
