@@ -1,93 +1,30 @@
+/* Reading and writing below a root, with what was seen told to whoever records it. */
 #include "host.h"
 
 #include "cleanup.h"
-#include "scan.h"
 #include "text.h"
-#include "vpd.h"
 #include "worker.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #define READ_MAX          ((size_t)64 * 1024)
-#define IO_TIMEOUT_MS     10000
 #define TRACED_VALUE_SIZE 120
 
-static void trace_to_stderr(const char *line)
-{
-    (void)fprintf(stderr, "%s\n", line);
-}
-
-/* A capture lies in plain files: reading one waits for nobody's lock and comes back, so that no process and no deadline
- * is needed. What is mounted from a process (the simulator, FUSE) or from another machine, and sysfs itself, may keep a
- * reader for ever; they are not in this list. */
-static bool has_plain_files(int fd)
-{
-    enum { XFS = 0x58465342 }; /* Fact: Linux fs/xfs/libxfs/xfs_format.h, XFS_SB_MAGIC; not in linux/magic.h */
-    static const long plain[] = {TMPFS_MAGIC, RAMFS_MAGIC, EXT4_SUPER_MAGIC, BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, XFS};
-    struct statfs fs;
-
-    if (fstatfs(fd, &fs) < 0)
-        return false;
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-        if ((unsigned long)fs.f_type == (unsigned long)plain[i])
-            return true;
-    return false;
-}
-
-struct gp_error *gp_host_open(const char *root, bool may_change, struct gp_host *ret)
-{
-    const char *trace = getenv("GPUPART_TRACE");
-    gp_cleanup(gp_free_p) char *real = realpath(root, NULL);
-    int fd = real ? open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    bool plain;
-
-    if (fd < 0)
-        return gp_error_errno(errno, "the root '%s' cannot be opened", root);
-    plain = strcmp(real, "/") != 0 && has_plain_files(fd);
-    *ret = (struct gp_host){
-        .root_fd = fd,
-        .root = gp_steal(real),
-        .may_change = may_change,
-        .plain = plain,
-        .io_timeout_ms = IO_TIMEOUT_MS,
-        .trace = trace && strstr(trace, "sysfs") ? trace_to_stderr : NULL,
-    };
-    return NULL;
-}
-
-static void forget_parent(struct gp_host *host)
+void gp_host_forget_parent(struct gp_host *host)
 {
     if (!host->parent.path)
         return;
     (void)close(host->parent.fd);
     free(host->parent.path);
     host->parent.path = NULL;
-}
-
-void gp_host_close(struct gp_host *host)
-{
-    gp_worker_free(host->worker);
-    host->worker = NULL;
-    forget_parent(host);
-    gp_scan_forget(host);
-    gp_vpd_forget(host);
-    free(host->room);
-    host->room = NULL;
-    if (host->root_fd >= 0)
-        (void)close(host->root_fd);
-    host->root_fd = -1;
-    free((char *)host->root);
-    host->root = NULL;
 }
 
 static void trace(struct gp_host *host, const char *verb, const char *path, const char *value, int errnum)
@@ -269,7 +206,7 @@ static int open_parent(struct gp_host *host, const char *path, const char **ret_
     fd = gp_below_open(host->root_fd, confined(host), parent, O_PATH | O_DIRECTORY, 0);
     if (fd < 0)
         return -1;
-    forget_parent(host);
+    gp_host_forget_parent(host);
     host->parent.path = strdup(parent);
     if (!host->parent.path)
         abort();

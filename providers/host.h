@@ -87,6 +87,8 @@ struct gp_error *gp_host_readlink_full(struct gp_host *host, struct gp_arena *me
 struct gp_error *gp_host_list(struct gp_host *host, struct gp_arena *mem, const char *path,
                               struct gp_strings *ret) GP_MUST_CHECK;
 bool gp_host_exists(struct gp_host *host, const char *path);
+/* Closes the folder that was looked into last, which is kept open in a capture. For gp_host_close(). */
+void gp_host_forget_parent(struct gp_host *host);
 /* A descriptor of @path for providers/ themselves, -1 and errno if there is none; the caller closes. Does not wait. */
 int gp_host_open_path(const struct gp_host *host, const char *path, int flags);
 
