@@ -7,6 +7,7 @@ mkdir -p "$HOME"
 # shellcheck source=../scenarios/story.bash
 . "$lab/../scenarios/story.bash"
 unset GPUPART_SIMULATED_TOOLS
+DECLARED_HOST=lab DECLARED_TIMEOUT=1h DECLARED_SPEC=$'homogeneity: ignore\nacceptRisk: [boot-display, nested]'
 
 devices=/sys/bus/pci/devices
 
@@ -51,33 +52,6 @@ repository() {
     git init -q -b main fleet
     mkdir -p fleet/clusters
     follow 10m "{url: 'file://$HOME/fleet'}"
-}
-
-# declare_pools BINDING…: what git says of this host: the pools that stand on standard input, each a line of YAML, and for each
-# BINDING, "POOL VM…", the VMs that are bound to a pool. Guests have an hour to stop. Nothing is committed yet.
-declare_pools() {
-    local binding words
-    {
-        cat <<'END'
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: lab}]
-  homogeneity: ignore
-  acceptRisk: [boot-display, nested]
-  policy:
-    stop: {timeout: 1h, method: [acpi]}
-  pools:
-END
-        sed 's/^/    - /'
-        for binding; do
-            read -ra words <<<"$binding"
-            printf -- '---\napiVersion: gpupart/v1\nkind: GpuBinding\nmetadata: {name: %s, cluster: demo}\nspec:\n  pool: %s\n  vms:\n' \
-                "${words[0]}" "${words[0]}"
-            printf '    - {name: "%s", host: lab}\n' "${words[@]:1}"
-        done
-    } >fleet/clusters/demo.yaml
 }
 
 # pool COUNT SLOTS VM…: commits a declaration of the Intel GPUs in SLOTS ("1,2") in COUNT partitions each, for these VMs.

@@ -1,16 +1,7 @@
 # A reboot of a host whose partitions have types; sourced by the stories of both of NVIDIA's frameworks.
 
 declare_slot5() {
-    mkdir -p fleet/clusters
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: demo}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {model: NVIDIA A2}, select: {slots: ["5"]}, partitions: {count: $1}}
-END
+    declare_pools <<<"{name: vdi, mode: partitioned, match: {model: NVIDIA A2}, select: {slots: [\"5\"]}, partitions: {count: $1}}"
     commit "$1 partitions"
 }
 

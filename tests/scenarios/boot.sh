@@ -5,33 +5,13 @@
 
 # declare_count COUNT [3]: partitions in slot 3; with 3, nothing else is declared.
 declare_count() {
-    local slot slots="3 5"
-    [ "${2:-}" != 3 ] || slots=3
-    mkdir -p fleet/clusters
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: demo}]
-  pools:
-    - {name: slot3, mode: partitioned, match: {vendor: intel}, select: {slots: ["3"]}, partitions: {count: $1}}
-$([ "${2:-}" = 3 ] || echo '    - {name: slot5, mode: partitioned, match: {vendor: intel}, select: {slots: ["5"]}, partitions: {count: 2}}')
-  acceptRisk: [boot-display]
-  policy:
-    stop: {timeout: 20s, method: [acpi]}
-END
-    for slot in $slots; do
-        cat >>fleet/clusters/demo.yaml <<END
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: vms-$slot, cluster: demo}
-spec:
-  pool: slot$slot
-  vms: [{name: "vm$slot-*", host: demo}]
-END
-    done
+    local other=("slot5 vm5-*")
+    [ "${2:-}" != 3 ] || other=()
+    {
+        echo "{name: slot3, mode: partitioned, match: {vendor: intel}, select: {slots: [\"3\"]}, partitions: {count: $1}}"
+        [ "${2:-}" = 3 ] ||
+            echo '{name: slot5, mode: partitioned, match: {vendor: intel}, select: {slots: ["5"]}, partitions: {count: 2}}'
+    } | DECLARED_SPEC='acceptRisk: [boot-display]' declare_pools "slot3 vm3-*" "${other[@]}"
 }
 
 counts() {

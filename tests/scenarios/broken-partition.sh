@@ -3,26 +3,12 @@
 # bed: --mock --sim ../sim/hosts/two-a2.yaml --sim-option --time-scale=0.01
 . "$(dirname "$0")/story.bash"
 
-declare_count() {
-    mkdir -p fleet/clusters
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: demo}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {model: NVIDIA A2}, select: {slots: ["3"]}, partitions: {profile: $1}}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: "vdi-*", host: demo}]
-END
+declare_profile() {
+    declare_pools "vdi vdi-*" \
+        <<<"{name: vdi, mode: partitioned, match: {model: NVIDIA A2}, select: {slots: [\"3\"]}, partitions: {profile: $1}}"
     commit "${@:2}"
 }
+
 quarantined() {
     jq -c '.quarantined | keys' state/quarantined.json 2>/dev/null || echo '[]'
 }
@@ -33,7 +19,7 @@ for vm in vdi-{1..4}; do
 done
 
 # ---- the whole GPU refuses ----
-declare_count "NVIDIA A2-4Q" "four"
+declare_profile "NVIDIA A2-4Q" "four"
 echo 'fail *current_vgpu_type all EIO' >"$GPUPART_ROOT/gpusim-control"
 gp_ends 5 reconcile
 expect '[]' quarantined
@@ -43,7 +29,7 @@ grep -q 'quarantined' err && fail "a partition is blamed for its GPU: $(cat err)
 echo 'clear' >"$GPUPART_ROOT/gpusim-control"
 broken=$(inventory '.gpus[] | select(.id == "slot3") | .address' | sed 's/\.0$/.6/')
 echo "fail *$broken/*current_vgpu_type all EIO" >"$GPUPART_ROOT/gpusim-control"
-declare_count "NVIDIA A2-4Q" "once more" --allow-empty
+declare_profile "NVIDIA A2-4Q" "once more" --allow-empty
 gp_ends 5 reconcile
 expect '["slot3/2"]' quarantined
 grep -q 'slot3/2 is quarantined.*gpupart resume gpu/slot3' err || fail "nobody is told of it: $(cat err)"
@@ -53,7 +39,7 @@ gp_ends 0 inventory
 grep -q 'slot3/2 .*given to nobody, quarantined' out || fail "the inventory does not show it: $(cat out)"
 
 # ---- the next pass does without it ----
-declare_count "NVIDIA A2-4Q" "and again" --allow-empty
+declare_profile "NVIDIA A2-4Q" "and again" --allow-empty
 gp_ends 0 reconcile
 expect '4' inventory '[.gpus[] | select(.id == "slot3") | .partitions[] | select(.vm)] | length'
 expect '' inventory ".gpus[] | select(.id == \"slot3\") | .partitions[] | select(.address == \"$broken\") | .profile // \"\""

@@ -55,15 +55,6 @@ END
     done
 }
 
-# pids VM…: the QEMU process of each.
-pids() {
-    local vm
-    for vm; do
-        cat "/run/libvirt/qemu/$vm.pid"
-        echo
-    done
-}
-
 # definitions VM…: whole and with secrets.
 definitions() {
     local vm

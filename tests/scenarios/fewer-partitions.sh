@@ -3,65 +3,16 @@
 # bed: --qemu --sim ../sim/hosts/two-xe.yaml
 . "$(dirname "$0")/story.bash"
 
-# declare COUNT VM…: pool vdi in slot 3 with COUNT partitions for these VMs, pool other in slot 5.
-declare_pools() {
-    local count=$1 vm
-    shift
-    mkdir -p fleet/clusters
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: demo}]
-  pools:
-    - name: vdi
-      mode: partitioned
-      match: {vendor: intel}
-      select: {slots: ["3"]}
-      partitions: {count: $count}
-    - name: other
-      mode: partitioned
-      match: {vendor: intel}
-      select: {slots: ["5"]}
-      partitions: {count: 2}
-  policy:
-    stop: {timeout: 20s, method: [acpi]}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms:
+# declare_desktops COUNT VM…: pool vdi in slot 3 with COUNT partitions for these VMs, pool other in slot 5.
+declare_desktops() {
+    declare_pools "vdi ${*:2}" "other other-1 other-2" <<END
+{name: vdi, mode: partitioned, match: {vendor: intel}, select: {slots: ["3"]}, partitions: {count: $1}}
+{name: other, mode: partitioned, match: {vendor: intel}, select: {slots: ["5"]}, partitions: {count: 2}}
 END
-    for vm; do
-        echo "    - {name: $vm, host: demo}" >>fleet/clusters/demo.yaml
-    done
-    cat >>fleet/clusters/demo.yaml <<END
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: others, cluster: demo}
-spec:
-  pool: other
-  vms:
-    - {name: other-1, host: demo}
-    - {name: other-2, host: demo}
-END
-}
-
-# pids VM…: the QEMU process of each.
-pids() {
-    local vm
-    for vm; do
-        cat "/run/libvirt/qemu/$vm.pid"
-        echo
-    done
 }
 
 repository
-declare_pools 8 vdi-{1..8}
+declare_desktops 8 vdi-{1..8}
 commit "eight partitions"
 for vm in vdi-{1..8} other-{1..2}; do
     bed-domain "$vm" --define
@@ -75,7 +26,7 @@ gp_ends 0 plan --detailed-exitcode
 before=$(pids other-{1..2})
 others=$(canonical other-{1..2} vdi-{1..8})
 
-declare_pools 4 vdi-{1,2,6,7}
+declare_desktops 4 vdi-{1,2,6,7}
 # Four bindings of ten are many: who means it says so in the commit.
 commit "four larger ones, and four desktops less"
 gp_ends 4 plan --detailed-exitcode

@@ -5,29 +5,9 @@
 repository
 gp inventory --format json >first
 # The pool takes the A2 alone; everything else on this host is somebody else's.
-mkdir -p fleet/clusters
 pools() {
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: demo}]
-  homogeneity: ignore
-  pools:
-    - name: vdi
-      mode: partitioned
-      match: {model: NVIDIA A2}
-      partitions: {count: $1}
-      takeover: true
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: vdi-1, host: demo}, {name: vdi-2, host: demo}]
-END
+    DECLARED_SPEC='homogeneity: ignore' declare_pools "vdi vdi-1 vdi-2" \
+        <<<"{name: vdi, mode: partitioned, match: {model: NVIDIA A2}, partitions: {count: $1}, takeover: true}"
 }
 others() {
     gp inventory --format json | jq -S '[.gpus[] | select(.model != "NVIDIA A2")]'

@@ -9,26 +9,9 @@ cp "$GPUPART_BIN/gpupart-hook" "$hook"
 ln -s "$HOME/state/run" /run/gpupart
 bed-libvirtd restart # it looks for hooks when it starts
 
-declare_count() {
-    mkdir -p fleet/clusters
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: demo}]
-  pools:
-    - {name: vdi, mode: partitioned, match: {model: NVIDIA A2}, select: {slots: ["5"]}, partitions: {profile: $1}}
-  policy:
-    stop: {timeout: 60s, method: [acpi]}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: "vdi-*", host: demo}]
-END
+declare_profile() {
+    DECLARED_TIMEOUT=60s declare_pools "vdi vdi-*" \
+        <<<"{name: vdi, mode: partitioned, match: {model: NVIDIA A2}, select: {slots: [\"5\"]}, partitions: {profile: $1}}"
     commit "$1"
 }
 
@@ -43,7 +26,7 @@ holds() {
 }
 
 repository
-declare_count NVIDIA\ A2-4Q
+declare_profile NVIDIA\ A2-4Q
 bed-domain plain --define
 bed-domain vdi-1 --define
 bed-domain vdi-2 --ignores --define
@@ -53,7 +36,7 @@ start plain vdi-1 vdi-2
 heed plain vdi-1 vdi-2
 
 # ---- in the middle of a pass, which waits for a guest that does not stop ----
-declare_count NVIDIA\ A2-8Q
+declare_profile NVIDIA\ A2-8Q
 gp reconcile >out 2>err &
 pass=$!
 soon 20 state_is vdi-1 'shut off'
@@ -75,7 +58,7 @@ expect 0 holds
 converged
 
 # ---- a pass that is killed there ----
-declare_count NVIDIA\ A2-4Q
+declare_profile NVIDIA\ A2-4Q
 heed vdi-1
 gp reconcile >out 2>err &
 pass=$!

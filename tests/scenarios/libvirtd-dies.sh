@@ -4,28 +4,7 @@
 . "$(dirname "$0")/story.bash"
 
 declare_count() {
-    mkdir -p fleet/clusters
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: demo}]
-  pools:
-    - name: vdi
-      mode: partitioned
-      match: {vendor: intel}
-      partitions: {count: $1}
-  policy:
-    stop: {timeout: 20s, method: [acpi]}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: "vdi-*"}]
-END
+    declare_pools "vdi vdi-*" <<<"{name: vdi, mode: partitioned, match: {vendor: intel}, partitions: {count: $1}}"
     commit "$1 partitions" --allow-empty
 }
 

@@ -5,28 +5,8 @@
 
 # declare_select SELECT COUNT
 declare_select() {
-    mkdir -p fleet/clusters
-    cat >fleet/clusters/demo.yaml <<END
-apiVersion: gpupart/v1
-kind: GpuCluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: demo}]
-  pools:
-    - name: vdi
-      mode: partitioned
-      hosts: [demo]
-      match: {model: NVIDIA A2}
-      select: $1
-      partitions: {count: $2}
----
-apiVersion: gpupart/v1
-kind: GpuBinding
-metadata: {name: desktops, cluster: demo}
-spec:
-  pool: vdi
-  vms: [{name: vdi-1, host: demo}, {name: vdi-2, host: demo}]
-END
+    declare_pools "vdi vdi-1 vdi-2" \
+        <<<"{name: vdi, mode: partitioned, hosts: [demo], match: {model: NVIDIA A2}, select: $1, partitions: {count: $2}}"
 }
 
 # control COMMAND…: of the simulator, while nobody runs.

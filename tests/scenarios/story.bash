@@ -24,6 +24,36 @@ spec:
 END
 }
 
+# What every declaration of declare_pools says: the host, how long its guests have to stop, and more lines of the cluster's spec.
+DECLARED_HOST=demo DECLARED_TIMEOUT=20s DECLARED_SPEC=
+
+# declare_pools BINDING…: what git says of this host: the pools that stand on standard input, each a line of YAML, and for each
+# BINDING, "POOL VM…", the VMs that are bound to a pool. Nothing is committed yet.
+declare_pools() {
+    local binding words
+    mkdir -p fleet/clusters
+    {
+        cat <<END
+apiVersion: gpupart/v1
+kind: GpuCluster
+metadata: {name: demo}
+spec:
+  hosts: [{name: $DECLARED_HOST}]
+  policy:
+    stop: {timeout: $DECLARED_TIMEOUT, method: [acpi]}
+END
+        [ -z "$DECLARED_SPEC" ] || sed 's/^/  /' <<<"$DECLARED_SPEC"
+        echo '  pools:'
+        sed 's/^/    - /'
+        for binding; do
+            read -ra words <<<"$binding"
+            printf -- '---\napiVersion: gpupart/v1\nkind: GpuBinding\nmetadata: {name: %s, cluster: demo}\nspec:\n  pool: %s\n  vms:\n' \
+                "${words[0]}" "${words[0]}"
+            printf "    - {name: \"%s\", host: $DECLARED_HOST}\n" "${words[@]:1}"
+        done
+    } >fleet/clusters/demo.yaml
+}
+
 # desktops COUNT TIMEOUT "VM, VM…": a declaration of one Intel GPU, in slot 5, in COUNT partitions, for these VMs, which
 # have TIMEOUT to stop; a VM to a line.
 desktops() {
@@ -108,6 +138,15 @@ journal() {
 # running: the names of the running VMs on one line; paused is not running.
 running() {
     virsh list --name --state-running | sed '/^$/d' | sort | tr '\n' ' ' | sed 's/ $//'
+}
+
+# pids VM…: the QEMU process of each.
+pids() {
+    local vm
+    for vm; do
+        cat "/run/libvirt/qemu/$vm.pid"
+        echo
+    done
 }
 
 # start VM…: who is started has its partition from then on.
