@@ -1,6 +1,6 @@
 # The start hook under the real libvirtd: in the middle of a repartition neither `virsh start` nor autostart starts a VM that the
 # pass stopped, and at no time one whose device is not what it was given. Other VMs are started as ever.
-# lab: trixie
+# lab: bookworm
 # gpus: b50 b50
 
 # refused VM TEXT: it cannot be started, and libvirt's reason has TEXT.
