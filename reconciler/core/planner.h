@@ -2,8 +2,8 @@
  * for and what they would disturb, every VM with what it would become. Inside the core only.
  *
  * plan.c settles who is blocked until nothing changes any more; plan_gpus.c, plan_vms.c and plan_units.c
- * say what each object would do under the blocks known so far, block_vms.c what stands against that; sets.c
- * says which of them belong together, and set_steps.c writes their steps down. */
+ * say what each object would do under the blocks known so far, block_gpus.c and block_vms.c what stands against that;
+ * sets.c says which of them belong together, and set_steps.c writes their steps down. */
 #pragma once
 
 #include "plan.h"
@@ -99,6 +99,9 @@ bool gp_work_gpu_destroys(const struct gp_planner *planner, const struct gp_work
                           struct gp_place place);
 /* Whether some running VM is who holds it; @part -1: the GPU itself. */
 bool gp_work_gpu_is_in_vm(const struct gp_work_gpu *gpu, int32_t part);
+
+/* ---- what stands against that: block_gpus.c ---- */
+
 /* Finds a reason against one more GPU's steps; false: there is none. */
 bool gp_planner_block_gpus(struct gp_planner *planner);
 

@@ -14,7 +14,7 @@ seen() {
 }
 
 # as_told VM…: a start that was broken off before there was a QEMU is under way for ever as far as libvirt knows
-# (reconciler/edge/virt.c). What to do is told, and done here; the start is still owed.
+# (reconciler/edge/virt_start.c). What to do is told, and done here; the start is still owed.
 as_told() {
     local vm stuck=
     for vm; do
