@@ -10,7 +10,6 @@
 #include "domain.h"
 #include "text.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,19 +62,23 @@ static struct gp_error *read_definition(virDomainPtr domain, char **ret)
 
 /* Validates against libvirt's schema where the driver can. A definition from an older libvirt may
  * not fit today's schema in parts that are none of our business: it is defined all the same, and
- * what we changed is read back anyway.
- * One after the other. Fact, seen with libvirt 9.0 and libxml2 2.9: of the first two definitions that a libvirtd is asked to
- * validate at the same time one may fail with "Unable to parse RNG ... is not exported by type library", since libxml2 makes
- * its table of types when it first needs it, without a lock. */
+ * what we changed is read back anyway. The same where the schema itself cannot be read.
+ * Fact, seen with libvirt 9.0 and libxml2 2.9: of the first two definitions that a libvirtd is asked to validate at the same
+ * time one may fail with "Unable to parse RNG ... is not exported by type library", an internal error, since libxml2 makes its
+ * table of types when it first needs it, without a lock. */
+static bool not_validated(void)
+{
+    const int code = virGetLastErrorCode();
+
+    return gp_virt_unsupported() || code == VIR_ERR_XML_INVALID_SCHEMA || code == VIR_ERR_INTERNAL_ERROR;
+}
+
+/* No lock of ours around it: what waited for one would have compared the definition too long ago. */
 static struct gp_error *define(virConnectPtr conn, const char *xml)
 {
-    static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
-    virDomainPtr domain;
+    virDomainPtr domain = virDomainDefineXMLFlags(conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
 
-    (void)pthread_mutex_lock(&one);
-    domain = virDomainDefineXMLFlags(conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
-    (void)pthread_mutex_unlock(&one);
-    if (!domain && (gp_virt_unsupported() || virGetLastErrorCode() == VIR_ERR_XML_INVALID_SCHEMA))
+    if (!domain && not_validated())
         domain = virDomainDefineXMLFlags(conn, xml, 0);
     if (!domain)
         return gp_virt_error();
