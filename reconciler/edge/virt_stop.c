@@ -246,7 +246,7 @@ static void end_all(struct stopping *all, enum gp_errc code, const char *why)
     }
 }
 
-static void begin_asking(struct stopping *all, struct guest *guest)
+static void begin_asking(struct stopping *all, struct guest *guest, uint64_t now)
 {
     const struct gp_stop_policy *policy = &guest->stop->policy;
     struct ask_job *job = calloc(1, sizeof *job);
@@ -265,6 +265,8 @@ static void begin_asking(struct stopping *all, struct guest *guest)
         job->method[0] = job->method[1];
         job->method[1] = GP_STOP_NONE;
     }
+    if (job->how == ASK_FIRST && now >= guest->half_ms)
+        guest->half_ms = now + (guest->end_ms - now) / 2;
     guest->job = job;
     guest->phase = ASKING;
     all->asking++;
@@ -323,7 +325,8 @@ static void advance(struct stopping *all, struct guest *guest, uint64_t now)
         time_out(all, guest, now);
     if (guest->phase == ENDED || guest->phase == UNSEEN)
         return;
-    if (!guest->again && guest->next != FORCE && now >= guest->half_ms) {
+    /* One that still waits for its first question has its half time when it is asked. */
+    if (!guest->again && guest->next != FORCE && guest->phase != WAITING && now >= guest->half_ms) {
         guest->again = true;
         guest->reached |= guest->job != NULL;
         let_go(all, guest);
@@ -331,7 +334,7 @@ static void advance(struct stopping *all, struct guest *guest, uint64_t now)
         guest->phase = WAITING;
     }
     if (guest->phase == WAITING && all->asking < ASKING_MAX)
-        begin_asking(all, guest);
+        begin_asking(all, guest, now);
 }
 
 /* ---- the look at all of them, time and again ---- */

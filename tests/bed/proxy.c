@@ -8,10 +8,11 @@
  *
  *   swallow PROC [NAME]  say that it was done, and do not do it; only for calls without a result:
  *                        shutdown, shutdown-flags, create, destroy, destroy-flags. NAME: of that domain alone
+ *   mute PROC [NAME]     neither do it nor answer it; other calls go on
  *   fail PROC [NAME]     answer with an error, and do not do it
  *   delay PROC MS        do it MS later; the connection waits
  *   hold PROC            do it once this rule is gone; the connection waits
- *   swallow-at N, fail-at N, delay-at N MS, hold-at N
+ *   swallow-at N, mute-at N, fail-at N, delay-at N MS, hold-at N
  *                        the same for the Nth call
  *   fail-after N         do it, and answer with an error
  *   die-at N             end the proxy, and so every connection, and do not pass the Nth call on
@@ -98,7 +99,7 @@ static const struct {
     {"close-deregister", 361},
 };
 
-enum what { WHAT_SWALLOW, WHAT_FAIL, WHAT_DELAY, WHAT_HOLD, WHAT_DIE, WHAT_KILL, WHAT_COUNT };
+enum what { WHAT_SWALLOW, WHAT_MUTE, WHAT_FAIL, WHAT_DELAY, WHAT_HOLD, WHAT_DIE, WHAT_KILL, WHAT_COUNT };
 enum when { WHEN_PROC, WHEN_AT, WHEN_AFTER };
 
 struct message {
@@ -173,7 +174,7 @@ static bool is_procedure(const char *text, uint32_t number)
 /* "kill-client-after" into WHAT_KILL and WHEN_AFTER. */
 static bool parse_action(char *word, enum what *what, enum when *when)
 {
-    static const char *const names[WHAT_COUNT] = {"swallow", "fail", "delay", "hold", "die", "kill-client"};
+    static const char *const names[WHAT_COUNT] = {"swallow", "mute", "fail", "delay", "hold", "die", "kill-client"};
     static const char *const suffixes[] = {
         [WHEN_PROC] = "", [WHEN_AT] = "-at", [WHEN_AFTER] = "-after"};
 
@@ -223,7 +224,7 @@ static void apply_rule(const char *line, const struct call *call, struct verdict
     if (words <= 0 || *word == '#')
         return;
     if (words < 2 || !parse_action(word, &what, &when) || (what == WHAT_DELAY && words < 3) ||
-        (when == WHEN_AFTER && (what == WHAT_SWALLOW || what == WHAT_DELAY || what == WHAT_HOLD))) {
+        (when == WHEN_AFTER && (what == WHAT_SWALLOW || what == WHAT_MUTE || what == WHAT_DELAY || what == WHAT_HOLD))) {
         fprintf(stderr, "libvirt-proxy: no such rule: %s", line);
         exit(64);
     }
@@ -404,6 +405,8 @@ static bool from_client(struct link *link, const struct message *message)
     if (ends(link, verdict.at))
         return false;
     usleep(verdict.delay_ms * 1000);
+    if (verdict.at[WHAT_MUTE])
+        return true;
     if (verdict.at[WHAT_FAIL])
         return answer(link, message, STATUS_ERROR);
     if (verdict.at[WHAT_SWALLOW])

@@ -1,7 +1,7 @@
 /* One call of virt.h a run, for the scripts beside it.
  *
  *   virt-drive URI observe MACHINE-ID
- *   virt-drive URI stop TIMEOUT-MS agent|acpi|both fail|force NAME=UUID...
+ *   virt-drive URI stop TIMEOUT-MS agent|acpi|both fail|force NAME=UUID[@TIMEOUT-MS]...
  *   virt-drive URI start TIMEOUT-MS UUID
  *   virt-drive URI edit attach|detach|rebind|mark UUID MACHINE-ID BEFORE AFTER     (none, an
  *                                                                       address, a UUID)
@@ -77,10 +77,15 @@ static int stop(struct gp_virt *virt, char **args)
     int failed = 0;
 
     for (char **name = args + 3; *name && count < 16; name++) {
-        char *uuid = strchr(*name, '=');
+        char *uuid = strchr(*name, '='), *timeout = strchr(*name, '@');
+        struct gp_virt_stop *one = &stops[count++];
 
         *uuid++ = '\0';
-        stops[count++] = (struct gp_virt_stop){.uuid = uuid, .name = *name, .policy = policy};
+        *one = (struct gp_virt_stop){.uuid = uuid, .name = *name, .policy = policy};
+        if (timeout) {
+            *timeout++ = '\0';
+            one->policy.timeout_ms = (uint32_t)atoi(timeout);
+        }
     }
     gp_virt_stop(virt, stops, count, NULL, NULL, results);
     for (size_t i = 0; i < count; i++) {

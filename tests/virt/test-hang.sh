@@ -37,6 +37,39 @@ state_is desk running || fail "it stopped"
 expect "desk stopped" virt-drive "$LIBVIRT_URI" stop 400 both force "desk=$desk"
 state_is desk 'shut off'
 
+# Four at a time are asked. One that waits for its turn past half its time is looked at then as any other, before it is asked.
+rules
+virsh -q start desk
+many=()
+for n in 1 2 3 4; do
+    bed-domain many$n --start
+    many+=("many$n=$(virsh domuuid many$n | head -1)")
+done
+asked() {
+    [ "$(grep -c ' shutdown-flags$' "$BED/proxy.log")" -eq "$1" ]
+}
+rules 'mute shutdown-flags'
+: >"$BED/proxy.log"
+virt-drive "$LIBVIRT_URI" stop 60000 acpi fail "${many[@]}" "desk=$desk@8000" >/tmp/said 2>&1 &
+drive=$!
+soon 10 asked 4
+virsh -q suspend desk
+sleep 5
+for n in 1 2 3 4; do
+    virsh -q destroy many$n
+done
+status=0
+wait "$drive" || status=$?
+expect "many1 stopped
+many2 stopped
+many3 stopped
+many4 stopped
+busy: vm desk was not stopped: is paused, and cannot answer a request to stop" cat /tmp/said
+[ "$status" -eq 1 ] || fail "status $status"
+asked 4 || fail "it was asked all the same"
+virsh -q resume desk
+virsh -q destroy desk
+
 # It goes down, and somebody else starts it: that is theirs, and not waited for.
 rules
 virsh -q start desk
