@@ -59,20 +59,22 @@ static bool parse_authority(const char *from, const char *end, struct gp_arena *
     return *ret->host;
 }
 
-/* The URL without a password that somebody wrote into it: messages end in the journal. */
-static const char *without_password(const char *url, struct gp_arena *mem)
+/* The URL without what somebody wrote into it to be let in: messages end in the journal. A token for https stands before the
+ * colon as often as after it, or without one. */
+static const char *without_secret(const char *url, struct gp_arena *mem)
 {
-    const char *from = strstr(url, "://"), *end, *at, *colon;
+    const char *from = strstr(url, "://"), *at, *colon;
 
     if (!from)
         return gp_strdup(mem, url);
     from += 3;
-    end = from + strcspn(from, "/");
-    at = memrchr(from, '@', (size_t)(end - from));
-    colon = at ? memchr(from, ':', (size_t)(at - from)) : NULL;
-    if (!colon)
+    at = memrchr(from, '@', strcspn(from, "/"));
+    if (!at)
         return gp_strdup(mem, url);
-    return gp_printf(mem, "%.*s:***%s", (int)(colon - url), url, at);
+    if (!gp_starts_with(url, "ssh://"))
+        return gp_printf(mem, "%.*s***%s", (int)(from - url), url, at);
+    colon = memchr(from, ':', (size_t)(at - from));
+    return colon ? gp_printf(mem, "%.*s:***%s", (int)(colon - url), url, at) : gp_strdup(mem, url);
 }
 
 struct gp_error *gp_git_url_parse(const char *url, struct gp_arena *mem, struct gp_git_url *ret)
@@ -80,7 +82,7 @@ struct gp_error *gp_git_url_parse(const char *url, struct gp_arena *mem, struct 
     const char *rest = strstr(url, "://");
     const char *colon = strchr(url, ':'), *slash = strchr(url, '/');
 
-    *ret = (struct gp_git_url){.shown = without_password(url, mem)};
+    *ret = (struct gp_git_url){.shown = without_secret(url, mem)};
     if (gp_starts_with(url, "file://")) {
         ret->scheme = GP_GIT_FILE;
         return url[7] == '/' ? NULL : wrong(ret->shown);
