@@ -1,6 +1,7 @@
 #include "git_priv.h"
 
 #include "cleanup.h"
+#include "git_files.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -120,25 +121,56 @@ struct gp_error *gp_git_mirror_open(const char *dir, git_repository **ret)
 
 /* ---- is it whole? ---- */
 
-static int read_blob(const char *root, const git_tree_entry *entry, void *data)
+struct reading {
+    git_repository *repo;
+    struct gp_file_budget budget;
+};
+
+/* Nothing is unpacked that the one who loads it would not take: whoever may push could else fill the memory of a host
+ * that does not even believe the commit. */
+static bool can_be_read(struct reading *reading, const git_oid *id)
 {
-    git_repository *repo = data;
+    struct gp_error *too_large;
     git_blob *blob;
+    git_object_t type;
+    git_odb *odb;
+    size_t size;
     int rc;
 
-    (void)root;
-    if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
-        return 0;
-    rc = git_blob_lookup(&blob, repo, git_tree_entry_id(entry));
+    if (git_repository_odb(&odb, reading->repo) < 0)
+        return false;
+    rc = git_odb_read_header(&size, &type, odb, id);
+    git_odb_free(odb);
+    if (rc < 0)
+        return false;
+    too_large = gp_file_budget_take(&reading->budget, "", size);
+    gp_error_free(too_large);
+    if (too_large)
+        return true; /* which is for the one who loads it to say */
+    rc = git_blob_lookup(&blob, reading->repo, id);
     git_blob_free(rc == 0 ? blob : NULL);
-    return rc < 0 ? -1 : 0;
+    return rc == 0;
+}
+
+static int read_entry(const char *root, const git_tree_entry *entry, void *data)
+{
+    const char *name = git_tree_entry_name(entry);
+
+    (void)root;
+    if (gp_declaration_hidden(name))
+        return 1; /* and nothing below it */
+    if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB || !gp_declaration_name(name))
+        return 0;
+    return can_be_read(data, git_tree_entry_id(entry)) ? 0 : -1;
 }
 
 bool gp_git_mirror_holds(git_repository *repo, const char *id, const char *path)
 {
     gp_cleanup(gp_git_commit_p) git_commit *commit = NULL;
     gp_cleanup(gp_git_tree_p) git_tree *root = NULL, *below = NULL;
-    gp_cleanup(gp_git_object_p) git_object *object = NULL;
+    struct reading reading = {.repo = repo};
+    git_tree_entry *entry;
+    git_object_t type;
     git_oid oid;
     int rc;
 
@@ -146,14 +178,17 @@ bool gp_git_mirror_holds(git_repository *repo, const char *id, const char *path)
         git_commit_tree(&root, commit) < 0)
         return false;
     if (!path || !*path)
-        return git_tree_walk(root, GIT_TREEWALK_PRE, read_blob, repo) == 0;
-    rc = git_object_lookup_bypath(&object, (const git_object *)root, path, GIT_OBJECT_ANY);
+        return git_tree_walk(root, GIT_TREEWALK_PRE, read_entry, &reading) == 0;
+    rc = git_tree_entry_bypath(&entry, root, path);
     if (rc == GIT_ENOTFOUND)
         return true; /* the commit has no such path, which is for the one who loads it to say */
     if (rc < 0)
         return false;
-    if (git_object_type(object) != GIT_OBJECT_TREE)
-        return true; /* a file that was just read */
-    return git_tree_lookup(&below, repo, git_object_id(object)) == 0 &&
-           git_tree_walk(below, GIT_TREEWALK_PRE, read_blob, repo) == 0;
+    type = git_tree_entry_type(entry);
+    git_oid_cpy(&oid, git_tree_entry_id(entry));
+    git_tree_entry_free(entry);
+    if (type == GIT_OBJECT_BLOB)
+        return can_be_read(&reading, &oid);
+    return type != GIT_OBJECT_TREE || (git_tree_lookup(&below, repo, &oid) == 0 &&
+                                       git_tree_walk(below, GIT_TREEWALK_PRE, read_entry, &reading) == 0);
 }

@@ -60,7 +60,7 @@ static inline void gp_git_object_p(git_object **object)
 struct gp_error *gp_git_mirror_open(const char *dir, git_repository **ret) GP_MUST_CHECK;
 /* Removes what gpupart made at @dir, if there is something. The repository must not be open. */
 struct gp_error *gp_git_mirror_remove(const char *dir) GP_MUST_CHECK;
-/* Whether @commit and every declaration below @path can be read, bit by bit. */
+/* Whether @commit and every declaration below @path that is not past its limit can be read, bit by bit. */
 bool gp_git_mirror_holds(git_repository *repo, const char *commit, const char *path);
 
 /* ---- git_url.c ---- */
@@ -70,7 +70,7 @@ struct gp_git_url {
     enum gp_git_scheme scheme;
     const char *user, *host; /* NULL: not given */
     uint16_t port;           /* 22 and 443 where not given */
-    const char *shown;       /* without password, for messages */
+    const char *shown;       /* without what lets somebody in, for messages */
 };
 /* GP_E_CONFIG for a scheme that is not taken: http and git have neither secrecy nor a proof of who
  * answers. */

@@ -285,6 +285,36 @@ Test(sync, one_damaged_file_of_the_declaration_is_found)
     sh("git -C state/git cat-file -p %s:west/a.yaml >/dev/null", first);
 }
 
+/* What is no declaration, or too large for one, is not unpacked: it could not be, cut short as it is. */
+static const struct {
+    const char *name, *file, *make;
+} not_unpacked[] = {
+    {"no declaration", "west/disk.img", "head -c 100000 /dev/urandom"},
+    {"hidden", "west/.old.yaml", "head -c 100000 /dev/urandom"},
+    {"below a hidden folder", "west/.old/a.yaml", "head -c 100000 /dev/urandom"},
+    {"past its limit", "west/big.yaml", "head -c 16777217 /dev/zero"},
+};
+GP_ROWS(sync, what_is_not_taken_is_not_unpacked, not_unpacked)
+{
+    const char *blob, *head;
+
+    (void)make_remote("one");
+    sh("git clone -q one work && cd work && mkdir -p $(dirname %s) && %s >%s && git add . && git commit -q -m big && "
+       "git push -q origin HEAD:main",
+       not_unpacked[*i].file, not_unpacked[*i].make, not_unpacked[*i].file);
+    head = sh_text("git -C one rev-parse main");
+    blob = sh_text("git -C one rev-parse main:%s", not_unpacked[*i].file);
+    follow(0, "one");
+    options.path = "west";
+    synced(GP_GIT_CURRENT, head);
+    options.verified = head;
+    sh("cd state/git && mkdir x && mv objects/pack/*.pack x/ && (cat x/*.pack | git unpack-objects -q) && rm -rf x "
+       "objects/pack/* && mv ../../one ../../gone && f=objects/$(echo %s | sed 's,..,&/,') && chmod u+w $f && "
+       "truncate -s $(($(stat -c %%s $f) / 2)) $f && ! git cat-file blob %s >x 2>&1",
+       blob, blob);
+    synced(GP_GIT_STALE, head);
+}
+
 Test(sync, a_lost_mirror_and_no_remote_is_an_error_not_a_promise)
 {
     const char *first = make_remote("one");
