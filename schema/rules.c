@@ -231,10 +231,10 @@ const struct gp_rule gp_rules[] = {
      "did not answer, bring it back (systemctl status libvirtd virtqemud); where a file of sysfs cannot be read, look for "
      "the card in the kernel's log."},
     {"GP-E507", "VM cannot be stopped now",
-     "The VM is paused, transient, migrating, being backed up, has a saved image, or is managed by another program; "
-     "the message says which. Nothing of it is changed.",
-     "Do what the message names (resume it, end the job, remove the saved image), or leave the VM to who manages it; "
-     "the next pass goes on."},
+     "The VM is paused, transient, migrating, being backed up, has a saved image, is managed by another program, or names its "
+     "device to QEMU by an alias that a mark would change; the message says which. Nothing of it is changed.",
+     "Do what the message names (resume it, end the job, remove the saved image, take the alias out of <qemu:override>), or "
+     "leave the VM to who manages it; the next pass goes on."},
     {"GP-W111", "GPU not in the catalogue",
      "Nothing is known of this model beforehand. What its driver says on the host holds.",
      "Review the valid counts that `gpupart inventory` shows, and name the GPU by device in match."},

@@ -149,6 +149,23 @@ static bool block_no_return(struct gp_planner *planner, struct gp_work_vm *vm)
     return false;
 }
 
+/* A device that was given by hand and is named to QEMU by its alias would be another one after it was marked. */
+static bool block_named(struct gp_planner *planner, struct gp_work_vm *vm)
+{
+    for (size_t n = 0; n < vm->vm->persistent_count; n++) {
+        const struct gp_hostdev *dev = &vm->vm->persistent_devs[n];
+
+        for (size_t e = 0; dev->alias_named && e < vm->edit_count; e++)
+            if (vm->edits[e].kind == GP_STEP_MARK && gp_device_eq(vm->edits[e].from, dev->device))
+                return block(planner, vm, "GP-E507",
+                             gp_printf(planner->mem,
+                                       "the definition of VM %s may not be changed: it names %s by its alias (<qemu:override>, "
+                                       "-set), which a mark would change",
+                                       vm->vm->name, gp_planner_device_name(planner, dev->device)));
+    }
+    return false;
+}
+
 static bool block_one(struct gp_planner *planner, struct gp_work_vm *vm)
 {
     const char *why = gp_work_vm_unstoppable(vm);
@@ -163,6 +180,8 @@ static bool block_one(struct gp_planner *planner, struct gp_work_vm *vm)
         return block(planner, vm, "GP-E507",
                      gp_printf(planner->mem, "the definition of VM %s may not be changed: it %s", vm->vm->name,
                                vm->vm->untouchable));
+    if (block_named(planner, vm))
+        return true;
     if ((vm->stop & GP_WHY_OWN) && why)
         return block(planner, vm, "GP-E507",
                      gp_printf(planner->mem, "VM %s must stop for its own device, but may not: %s",

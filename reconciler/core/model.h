@@ -283,6 +283,7 @@ const char *gp_holder_text(enum gp_held held, const char *holder);
 struct gp_hostdev {
     struct gp_device device;
     const char *alias; /* NULL: none */
+    bool alias_named;  /* the definition names it by its alias to QEMU: a mark would change that */
     bool managed;
     bool ours;         /* alias ua-gpupart-<n>, and the domain's mark fits machine, domain and device */
     bool stray_mark;   /* looks like ours but the mark does not fit: foreign, reported, never detached */

@@ -135,67 +135,13 @@ static void read_hostdevs(struct gp_arena *mem, const xmlNode *root, struct gp_d
         dev = gp_push(mem, facts->devs, facts->dev_count);
         dev->device = device;
         dev->alias = gp_tree_alias(mem, node);
+        dev->alias_named = gp_qemu_names_alias(mem, root, dev->alias);
         dev->managed = gp_streq(gp_tree_attr(mem, node, "managed"), "yes");
         if (gp_alias_is_ours(dev->alias)) {
             dev->ours = facts->mark_fits && mark_names(mem, root, device);
             dev->stray_mark = !dev->ours;
         }
     }
-}
-
-/* Guests from before libvirt knew mdevs got theirs by arguments:
- * "vfio-pci,sysfsdev=/sys/bus/mdev/devices/UUID", "vfio-pci,host=08:00.4". Such a device is taken,
- * too. */
-static struct gp_device argument_device(struct gp_arena *mem, const char *value)
-{
-    const char *host = strstr(value, "host="), *path = strstr(value, "sysfsdev=");
-    struct gp_device device = {0};
-    const char *text;
-
-    if (path) {
-        text = gp_strndup(mem, path, strcspn(path, ","));
-        text = strrchr(text, '/') ? strrchr(text, '/') + 1 : text;
-    } else if (host) {
-        host += strlen("host=");
-        text = gp_strndup(mem, host, strcspn(host, ","));
-        if (strcspn(text, ".") == strlen("08:00"))
-            text = gp_printf(mem, "0000:%s", text);
-    } else {
-        return device;
-    }
-    if (!gp_device_parse(gp_lower(mem, text), &device))
-        return (struct gp_device){0};
-    return device;
-}
-
-static void read_arguments(struct gp_arena *mem, const xmlNode *root, struct gp_domain_facts *facts)
-{
-    for (const xmlNode *line = root->children; line; line = line->next) {
-        if (line->type != XML_ELEMENT_NODE || !line->ns ||
-            strcmp((const char *)line->name, "commandline") != 0)
-            continue;
-        for (const xmlNode *arg = line->children; arg; arg = arg->next) {
-            const char *value =
-                arg->type == XML_ELEMENT_NODE ? gp_tree_attr(mem, arg, "value") : NULL;
-            struct gp_device device = {0};
-
-            if (value && strstr(value, "vfio-pci"))
-                device = argument_device(mem, value);
-            if (device.kind != GP_DEVICE_NONE)
-                gp_push(mem, facts->devs, facts->dev_count)->device = device;
-        }
-    }
-}
-
-bool gp_tree_argument_has(struct gp_arena *mem, const xmlNode *root, struct gp_device device)
-{
-    struct gp_domain_facts facts = {0};
-
-    read_arguments(mem, root, &facts);
-    for (size_t i = 0; i < facts.dev_count; i++)
-        if (gp_device_eq(facts.devs[i].device, device))
-            return true;
-    return false;
 }
 
 struct gp_error *gp_domain_read(struct gp_arena *mem, const char *xml, size_t size,
@@ -228,7 +174,7 @@ struct gp_error *gp_domain_read(struct gp_arena *mem, const char *xml, size_t si
     facts.mark = read_mark(mem, root);
     facts.mark_fits = machine_id && gp_tree_mark_fits(mem, root, machine_id, facts.uuid);
     read_hostdevs(mem, root, &facts);
-    read_arguments(mem, root, &facts);
+    gp_qemu_read_devices(mem, root, &facts);
     *ret = facts;
     return NULL;
 }

@@ -307,11 +307,17 @@ static struct gp_error *adopt(struct work *work)
 {
     struct gp_device device = work->edit->before;
     xmlNode *hostdev = find_hostdev(work, device);
+    const char *alias;
 
     if (!hostdev)
         return gp_error_new(GP_E_CHANGED, "it has no hostdev %s",
                             gp_device_text(work->mem, device));
-    if (!gp_alias_is_ours(gp_tree_alias(work->mem, hostdev)))
+    alias = gp_tree_alias(work->mem, hostdev);
+    if (!gp_alias_is_ours(alias) && gp_qemu_names_alias(work->mem, work->root, alias))
+        return gp_error_new(GP_E_REFUSED,
+                            "its definition names hostdev %s by its alias (<qemu:override>, -set), which a mark would change",
+                            gp_device_text(work->mem, device));
+    if (!gp_alias_is_ours(alias))
         write_alias(work, hostdev);
     write_mark(work, (struct gp_device){0}, device);
     return NULL;
@@ -322,9 +328,9 @@ static struct gp_error *adopt(struct work *work)
 static struct gp_error *refuse_arguments(struct work *work)
 {
     const struct gp_edit *edit = work->edit;
-    bool before = gp_tree_argument_has(work->mem, work->root, edit->before);
+    bool before = gp_qemu_gives(work->mem, work->root, edit->before);
 
-    if (!before && !gp_tree_argument_has(work->mem, work->root, edit->after))
+    if (!before && !gp_qemu_gives(work->mem, work->root, edit->after))
         return NULL;
     return gp_error_new(before ? GP_E_REFUSED : GP_E_CHANGED,
                         "its definition gives it %s by an argument of QEMU (<qemu:commandline>), which gpupart does not "
@@ -407,7 +413,7 @@ struct gp_error *gp_domain_check(struct gp_arena *mem, const char *xml, const st
     if (err)
         return err;
     if (edit->kind != GP_EDIT_ATTACH && !gp_device_eq(gone, there) &&
-        (find_hostdev(&work, gone) || gp_tree_argument_has(mem, work.root, gone) ||
+        (find_hostdev(&work, gone) || gp_qemu_gives(mem, work.root, gone) ||
          (mark_fits(&work) && find_mark_device(&work, gone))))
         return gp_error_new(GP_E_CHANGED, "%s is still in its definition",
                             gp_device_text(mem, gone));

@@ -129,26 +129,51 @@ static void prune(struct gp_arena *mem, xmlNode *parent, const char *path)
     }
 }
 
-static void add_argument(struct gp_arena *mem, xmlNode *root, struct gp_device device)
+static xmlNode *add_qemu(xmlNode *parent, const char *name, const char *attr, const char *value)
 {
-    static const xmlChar uri[] = "http://libvirt.org/schemas/domain/qemu/1.0";
-    xmlNode *line = xmlNewChild(root, NULL, (const xmlChar *)"commandline", NULL), *arg;
-    xmlNs *ns = line ? xmlNewNs(line, uri, (const xmlChar *)"qemu") : NULL;
+    xmlNode *node = xmlNewChild(parent, NULL, (const xmlChar *)name, NULL);
+    xmlNs *ns = !node                                ? NULL
+                : gp_streq((const char *)parent->name, "domain") ? xmlNewNs(node, (const xmlChar *)GP_QEMU_URI, (const xmlChar *)"qemu")
+                                                     : parent->ns;
 
-    if (!ns)
+    if (!ns || (attr && !xmlSetProp(node, (const xmlChar *)attr, (const xmlChar *)value)))
         abort();
-    xmlSetNs(line, ns);
-    arg = xmlNewChild(line, ns, (const xmlChar *)"arg", NULL);
-    if (!arg || !xmlSetProp(arg, (const xmlChar *)"value",
-                            (const xmlChar *)gp_printf(mem, "vfio-pci,sysfsdev=/%s",
-                                                       gp_device_text(mem, device))))
-        abort();
+    xmlSetNs(node, ns);
+    return node;
+}
+
+/* The devices that arguments give, which come last in @facts, from @first on; and the hostdevs that something names. */
+static void add_said_to_qemu(struct gp_arena *mem, xmlNode *root, const struct gp_domain_facts *facts, size_t first)
+{
+    xmlNode *line = first < facts->dev_count ? add_qemu(root, "commandline", NULL, NULL) : NULL, *override = NULL;
+
+    for (size_t i = first; i < facts->dev_count; i++)
+        (void)add_qemu(line, "arg", "value", gp_printf(mem, "vfio-pci,sysfsdev=/%s", gp_device_text(mem, facts->devs[i].device)));
+    for (size_t i = 0; i < first; i++) {
+        const struct gp_hostdev *dev = &facts->devs[i];
+
+        if (!dev->alias_named)
+            continue;
+        override = override ? override : add_qemu(root, "override", NULL, NULL);
+        (void)add_qemu(override, "device", "alias", gp_alias_of_user(dev->alias) ? dev->alias : "hostdev0");
+    }
 }
 
 static void set_attr(xmlNode *node, const char *name, const char *value)
 {
     if (!xmlSetProp(node, (const xmlChar *)name, (const xmlChar *)value))
         abort();
+}
+
+static void redact_alias(struct gp_arena *mem, xmlNode *root, xmlNode *node, const char *attr)
+{
+    const char *alias = gp_tree_attr(mem, node, attr);
+
+    if (!gp_alias_is_ours(alias))
+        set_attr(node, attr,
+                 !gp_qemu_names_alias(mem, root, alias) ? "ua-other"
+                 : gp_alias_of_user(alias)              ? "ua-named"
+                                                        : "hostdev0");
 }
 
 /* A VM may be called "pci" or "domain": names are replaced where they are names. What is known by its form is replaced in
@@ -169,9 +194,12 @@ static void redact_names(struct gp_arena *mem, xmlNode *root, struct gp_redact *
     for (xmlNode *dev = gp_tree_child(devices, "hostdev"); dev; dev = gp_tree_next(dev, "hostdev")) {
         xmlNode *alias = gp_tree_child(dev, "alias");
 
-        if (alias && !gp_starts_with(gp_tree_attr(mem, alias, "name"), GP_ALIAS_PREFIX))
-            set_attr(alias, "name", "ua-other");
+        if (alias)
+            redact_alias(mem, root, alias, "name");
     }
+    for (xmlNode *override = root->children; override; override = override->next)
+        for (xmlNode *dev = gp_streq((const char *)override->name, "override") ? override->children : NULL; dev; dev = dev->next)
+            redact_alias(mem, root, dev, "alias");
     for (xmlNode *dev = gp_tree_child(devices, "channel"); dev; dev = gp_tree_next(dev, "channel")) {
         xmlNode *target = gp_tree_child(dev, "target");
         const char *called = target ? gp_tree_attr(mem, target, "name") : NULL;
@@ -200,8 +228,7 @@ struct gp_error *gp_domain_outline(struct gp_arena *mem, const char *xml, struct
     for (xmlNode *node = gp_tree_child(gp_tree_child(root, "devices"), "hostdev"); node;
          node = gp_tree_next(node, "hostdev"))
         hostdevs += gp_tree_hostdev(mem, node).kind != GP_DEVICE_NONE;
-    for (size_t i = hostdevs; i < facts.dev_count; i++) /* those of QEMU's arguments come last */
-        add_argument(mem, root, facts.devs[i].device);
+    add_said_to_qemu(mem, root, &facts, hostdevs);
     if (redact)
         redact_names(mem, root, redact);
     *ret = gp_printf(mem, "%s\n", gp_tree_text(mem, doc, root));

@@ -4,6 +4,7 @@
 #include "domain.h"
 
 #include <libxml/tree.h>
+#include <string.h>
 
 /* NULL-taking destructors for gp_cleanup(). */
 void gp_xml_doc_free_p(xmlDoc **doc);
@@ -56,8 +57,20 @@ bool gp_tree_is_osinfo(const xmlNode *node, const char *name);
 struct gp_device gp_tree_hostdev(struct gp_arena *mem, const xmlNode *hostdev);
 const char *gp_tree_alias(struct gp_arena *mem, const xmlNode *hostdev);
 bool gp_alias_is_ours(const char *alias); /* NULL is not */
-/* Whether QEMU's arguments in the definition give @device to the guest (domain.c). */
-bool gp_tree_argument_has(struct gp_arena *mem, const xmlNode *root, struct gp_device device);
+/* Fact: libvirt docs/formatdomain.rst, "Devices": any other is libvirt's own. */
+static inline bool gp_alias_of_user(const char *alias)
+{
+    return alias && strncmp(alias, "ua-", strlen("ua-")) == 0;
+}
 /* Lower case, in @mem. */
 const char *gp_tree_uuid(struct gp_arena *mem, const xmlNode *root);
 const char *gp_lower(struct gp_arena *mem, const char *text);
+
+/* ---- domain_qemu.c ---- */
+
+#define GP_QEMU_URI "http://libvirt.org/schemas/domain/qemu/1.0"
+/* Adds the devices that QEMU's arguments give the guest. */
+void gp_qemu_read_devices(struct gp_arena *mem, const xmlNode *root, struct gp_domain_facts *facts);
+bool gp_qemu_gives(struct gp_arena *mem, const xmlNode *root, struct gp_device device);
+/* Whether an argument or override names a hostdev whose alias is @alias (NULL, or libvirt's own: any that libvirt names). */
+bool gp_qemu_names_alias(struct gp_arena *mem, const xmlNode *root, const char *alias);

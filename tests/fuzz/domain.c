@@ -83,7 +83,8 @@ static bool same_facts(const struct gp_domain_facts *a, const struct gp_domain_f
         const struct gp_hostdev *left = &a->devs[i], *right = &b->devs[i];
 
         same = gp_device_eq(left->device, right->device) && gp_streq(left->alias, right->alias) &&
-               left->managed == right->managed && left->ours == right->ours && left->stray_mark == right->stray_mark;
+               left->managed == right->managed && left->ours == right->ours && left->stray_mark == right->stray_mark &&
+               left->alias_named == right->alias_named;
     }
     return same;
 }

@@ -101,3 +101,19 @@ jq '.applied |= map_values(.value |= sub("partitioned 4"; "partitioned 3") | .va
 cp wrong.json state/applied.json
 virsh -q define vdi-1.xml >/dev/null
 repairs
+
+# ---- what is said to QEMU of a device, by its alias, would be said of another after a mark: it stays as it is ----
+bed-domain named --hostdev "$(vf 0000:03:00.0 0)" --define
+virsh dumpxml --inactive --security-info named | sed "s#^<domain #&xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0' #
+    s#^</domain>#<qemu:override><qemu:device alias='hostdev0'><qemu:frontend><qemu:property name='x-no-mmap' type='bool' value='false'/></qemu:frontend></qemu:device></qemu:override>&#" >named.xml
+virsh -q define named.xml >/dev/null
+named=$(definitions named)
+declare_pool 4 vdi-{1,2} named
+commit "another guest that has its partition"
+gp_ends 0 reconcile
+grep -q 'GP-E507: the definition of VM named may not be changed: it names slot3/0 by its alias (<qemu:override>, -set), which a mark would change' out ||
+    fail "it is not told: $(cat out)"
+expect "$named" definitions named
+undisturbed
+start named
+expect "$named" definitions named

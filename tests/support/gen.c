@@ -220,6 +220,8 @@ static void define_with(struct gp_arena *mem, struct gen *gen, struct pool *pool
     } else if (whose > 92) {
         dev->stray_mark = true;
         dev->alias = "ua-gpupart-3";
+    } else {
+        dev->alias_named = gen_below(gen, 8) == 0;
     }
 }
 

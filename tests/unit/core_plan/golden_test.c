@@ -110,6 +110,19 @@ static void by_hand(struct stage *stage)
     stage_bind(stage, "a", 1, 2);
 }
 
+/* The same, but its definition says something to QEMU about that device by its alias: it stays as it is. */
+static void by_hand_and_named(struct stage *stage)
+{
+    struct gp_vm *vm;
+
+    stage_gpu(stage, "vendor", 4);
+    vm = stage_vm(stage, "a");
+    stage_give(stage, vm, 1, 2, false);
+    vm->persistent_devs[0].alias_named = true;
+    stage_run(stage, vm);
+    stage_bind(stage, "a", 1, 2);
+}
+
 /* Each gets what the other has: both stop first. */
 static void swapped(struct stage *stage)
 {
@@ -309,6 +322,7 @@ static const struct {
     {"half-made", half_made},
     {"mediated", mediated},
     {"by-hand", by_hand},
+    {"by-hand-and-named", by_hand_and_named},
     {"swapped", swapped},
     {"next-start", next_start},
     {"one-cannot", one_cannot},

@@ -210,6 +210,24 @@ Test(edit, adopts_in_place_of_another_alias)
     cr_assert(strstr(xml, "ua-mine") == NULL && strstr(xml, "ua-gpupart-0") != NULL, "%s", xml);
 }
 
+/* What is said to QEMU of a device would be said of another, or of none, and the guest might not start. */
+Test(edit, marks_nothing_that_is_named_to_qemu)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const char *xml = gp_printf(mem, HAND_MADE, ""), *end = strstr(xml, "</domain>");
+    gp_cleanup(gp_free_p) char *line = NULL;
+    enum gp_errc code = GP_E_COUNT;
+
+    xml = gp_printf(mem,
+                    "%.*s<q:override xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:device alias='hostdev0'>"
+                    "<q:frontend><q:property name='x-igd-opregion' type='bool' value='true'/></q:frontend></q:device>"
+                    "</q:override>%s",
+                    (int)(end - xml), xml, end);
+    line = tried(mem, xml, edit_of(GP_EDIT_MARK, devices[0], none), &code);
+    cr_assert(eq(int, (int)code, (int)GP_E_REFUSED));
+    cr_assert(strstr(line, "names hostdev 0000:08:00.4 by its alias") != NULL, "%s", line);
+}
+
 /* libvirt always prints <devices>; a file written by hand may not have it. */
 Test(edit, attaches_where_there_are_no_devices)
 {

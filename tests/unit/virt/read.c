@@ -14,6 +14,9 @@
 #define PCI(alias)                                                                                 \
     "<devices><hostdev mode='subsystem' type='pci' managed='no'><source><address domain='0x0000' " \
     "bus='0x08' slot='0x00' function='0x4'/></source>" alias "</hostdev></devices>"
+#define NAMED(alias, more)                                                                         \
+    "<domain xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><name>desk</name><uuid>" UUID    \
+    "</uuid>" PCI(alias) more "</domain>"
 #define OSINFO(os)                                                                                 \
     "<metadata><o:libosinfo xmlns:o='http://libosinfo.org/xmlns/libvirt/domain/1.0'>" os             \
     "</o:libosinfo></metadata>"
@@ -48,9 +51,9 @@ static const char *text_of(struct gp_arena *mem, const struct gp_domain_facts *f
     for (size_t i = 0; i < facts->dev_count; i++) {
         const struct gp_hostdev *dev = &facts->devs[i];
 
-        gp_text_addf(&text, " %s%s%s%s", gp_device_text(mem, dev->device),
+        gp_text_addf(&text, " %s%s%s%s%s", gp_device_text(mem, dev->device),
                      dev->managed ? "(managed)" : "", dev->ours ? "!" : "",
-                     dev->stray_mark ? "?" : "");
+                     dev->stray_mark ? "?" : "", dev->alias_named ? "(named)" : "");
     }
     return gp_text_get(&text);
 }
@@ -163,6 +166,24 @@ static const struct {
             "value='vfio-pci,host=08:00.4,id=x'/><q:arg value='vfio-pci,host=0001:08:00.5'/><q:arg "
             "value='vfio-pci,host=nonsense'/><q:arg value='e1000,host=08:00.6'/></q:commandline>"),
      "off 0000:08:00.4 0001:08:00.5"},
+    {"VF and mdev by argument, as JSON",
+     DOMAIN("<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'>"
+            "<q:arg value='{\"driver\":\"vfio-pci\",\"host\":\"0000:08:00.4\",\"id\":\"x\"}'/>"
+            "<q:arg value='{\"driver\": \"vfio-pci-nohotplug\", \"sysfsdev\": \"/sys/bus/mdev/devices/" MDEV "\"}'/>"
+            "<q:arg value='{\"driver\":\"e1000\",\"host\":\"vfio-pci\"}'/><q:arg value='{vfio-pci'/></q:commandline>"),
+     "off 0000:08:00.4 " MDEV},
+    {"named by libvirt's alias",
+     NAMED("", "<q:override><q:device alias='hostdev0'/></q:override>"), "off 0000:08:00.4(named)"},
+    {"named by a user's alias", NAMED("<alias name='ua-mine'/>", "<q:override><q:device alias='ua-mine'/></q:override>"),
+     "off 0000:08:00.4(named)"},
+    {"another is named", NAMED("<alias name='ua-mine'/>", "<q:override><q:device alias='hostdev0'/></q:override>"),
+     "off 0000:08:00.4"},
+    {"named by -set", NAMED("", "<q:commandline><q:arg value='-set'/><q:arg value='device.hostdev12.x-igd-opregion=on'/>"
+                                "</q:commandline>"),
+     "off 0000:08:00.4(named)"},
+    {"no hostdev is named", NAMED("", "<q:commandline><q:arg value='-set'/><q:arg value='device.hostdevice.a=b'/><q:arg "
+                                      "value='device.hostdev.a=b'/><q:arg value='device.net0.a=b'/></q:commandline>"),
+     "off 0000:08:00.4"},
 };
 
 GP_ROWS(domain, reads, rows)
