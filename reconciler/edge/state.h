@@ -24,6 +24,10 @@ void gp_state_close(struct gp_state *state); /* takes NULL; releases the lock */
 void gp_state_close_p(struct gp_state **state);
 const char *gp_state_dir(const struct gp_state *state);
 
+/* For whoever brings the repository in the state directory up to date, pass or not: one at a time. *ret_fd is the lock, which
+ * close() lets go; -1: somebody else still has it after @wait_ms. GP_E_IO and GP_E_PERM where its file cannot be made. */
+struct gp_error *gp_state_lock_git(struct gp_state *state, uint32_t wait_ms, int *ret_fd) GP_MUST_CHECK;
+
 /* The memory the core reads; owned by the state, valid until the next change. */
 const struct gp_memory *gp_state_memory(const struct gp_state *state);
 

@@ -1,4 +1,4 @@
-/* The lock of the state directory: one pass at a time, and whatever it started. */
+/* The locks of the state directory: one pass at a time, and whatever it started; and of its repository. */
 #include "cleanup.h"
 #include "clock.h"
 #include "state_file.h"
@@ -106,4 +106,26 @@ void gp_state_unlock(struct gp_state *state)
     (void)fcntl(state->lockfd, F_OFD_SETLK, &unlock);
     (void)close(state->lockfd);
     state->lockfd = -1;
+}
+
+struct gp_error *gp_state_lock_git(struct gp_state *state, uint32_t wait_ms, int *ret_fd)
+{
+    enum { STEP_MS = 50 };
+    gp_cleanup(gp_close_p) int fd = openat(state->dirfd, "git.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    const uint64_t deadline_ms = gp_monotonic_ms() + wait_ms;
+
+    *ret_fd = -1;
+    if (fd < 0)
+        return gp_state_file_error(errno, state->dir, "git.lock");
+    while (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+        if (errno != EAGAIN && errno != EACCES)
+            return gp_error_errno(errno, "%s/git.lock could not be locked", state->dir);
+        if (gp_monotonic_ms() >= deadline_ms)
+            return NULL;
+        gp_sleep_ms(STEP_MS);
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return NULL;
 }

@@ -37,23 +37,53 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
     return 0;
 }
 
-/* The object store: below the state directory where this user may write there, else a throwaway one. */
-static struct gp_error *git_dir(struct gp_pass *pass, char **ret_temporary, const char **ret)
+/* Where the commits are while a pass reads them. */
+struct store {
+    const char *dir;
+    char *temporary; /* what goes again with it, or NULL */
+    int lock;        /* -1: none */
+};
+
+static void store_close(struct store *store)
+{
+    if (store->lock >= 0)
+        (void)close(store->lock);
+    if (store->temporary)
+        (void)nftw(store->temporary, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct gp_error *store_throwaway(struct gp_pass *pass, struct store *store)
 {
     const char *tmp = getenv("TMPDIR");
 
-    *ret_temporary = NULL;
-    if (pass->options.change || access(pass->options.state, W_OK) == 0) {
-        *ret = gp_printf(pass->mem, "%s/git", pass->options.state);
-        return NULL;
-    }
-    *ret_temporary = gp_printf(pass->mem, "%s/gpupart-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(*ret_temporary)) {
-        *ret_temporary = NULL;
+    store->temporary = gp_printf(pass->mem, "%s/gpupart-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(store->temporary)) {
+        store->temporary = NULL;
         return gp_error_errno(errno, "no directory for the repository can be made");
     }
-    *ret = gp_printf(pass->mem, "%s/git", *ret_temporary);
+    store->dir = gp_printf(pass->mem, "%s/git", store->temporary);
     return NULL;
+}
+
+/* The mirror below the state directory is what this host follows. Whoever only looks, and may not write there, asks for
+ * something else or comes while a pass fetches, has one that is thrown away. */
+static struct gp_error *store_open(struct gp_pass *pass, bool follows, struct store *store)
+{
+    const struct gp_pass_options *options = &pass->options;
+    struct gp_error *err;
+
+    *store = (struct store){.dir = gp_printf(pass->mem, "%s/git", options->state), .lock = -1};
+    if (options->offline)
+        return NULL; /* it is only read */
+    if (!options->change && (!follows || access(options->state, W_OK) < 0))
+        return store_throwaway(pass, store);
+    err = gp_state_lock_git(pass->state, options->change ? FETCH_TIMEOUT_MS : 0, &store->lock);
+    if (err || store->lock >= 0)
+        return err;
+    if (options->change)
+        return gp_error_new(GP_E_LOCKED, "somebody else still brings the repository %s up to date after %d s", store->dir,
+                            FETCH_TIMEOUT_MS / 1000);
+    return store_throwaway(pass, store);
 }
 
 /* The trailer that lets a commit remove many bindings at once. One that cannot be read is no permission. */
@@ -134,12 +164,10 @@ static struct gp_error *desire_nothing(struct gp_pass *pass, const struct gp_git
     return NULL;
 }
 
-static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir)
+static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir, bool follows)
 {
     const struct gp_pass_options *options = &pass->options;
     const struct gp_remote_decl one = {.url = options->git_url};
-    /* What a person asks for with --git is another question than what this host follows. */
-    const bool follows = !options->git_url || options->change;
     const char *lost = follows ? gp_state_verified_lost(pass->state) : NULL;
     const struct gp_git_options git = {
         .remotes = options->git_url ? &one : pass->agent->remotes,
@@ -216,9 +244,10 @@ static void desire_like(struct gp_pass *pass, const struct gp_pass *other)
 
 struct gp_error *gp_pass_desire(struct gp_pass *pass)
 {
-    char *temporary = NULL;
-    const char *dir = NULL;
+    /* What a person asks for with --git is another question than what this host follows. */
+    const bool follows = !pass->options.git_url || pass->options.change;
     struct gp_error *err;
+    struct store store;
 
     if (pass->options.like) {
         desire_like(pass, pass->options.like);
@@ -229,10 +258,9 @@ struct gp_error *gp_pass_desire(struct gp_pass *pass)
     if (!pass->options.git_url && pass->agent->remote_count == 0)
         return gp_error_new(GP_E_CONFIG, "nothing says what is wanted: give --dir or --git, or spec.git.remotes in %s",
                             pass->options.config ? pass->options.config : "the GpuAgent file");
-    err = git_dir(pass, &temporary, &dir);
+    err = store_open(pass, follows, &store);
     if (!err)
-        err = desire_git_in(pass, dir);
-    if (temporary)
-        (void)nftw(temporary, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        err = desire_git_in(pass, store.dir, follows);
+    store_close(&store);
     return err;
 }
