@@ -66,5 +66,5 @@ echo "fail-at create-flags/$(($(grep -c ' create-flags$' "$BED/proxy.log") + 1))
 gp_ends 5 reconcile
 expect vdi-1 running
 expect 5 cat "$GPUPART_ROOT/sys/bus/pci/devices/$(inventory '.gpus[] | select(.id == "slot5") | .address')/sriov_numvfs"
-journalctl -q -o cat GPUPART_EVENT=restored >events
+journal 'select(.GPUPART_EVENT == "restored") | .MESSAGE' >events
 grep -q 'slot5 keeps 5 VFs, of which there were 4' events || fail "it is not said that there are more: $(cat events)"

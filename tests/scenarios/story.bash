@@ -130,9 +130,9 @@ inventory() {
     gp inventory --format json | jq -r "$1"
 }
 
-# journal QUERY: a jq query on each entry of gpupart's in the bed's journal.
+# journal QUERY: a jq query on each entry of gpupart's in the bed's journal, with those that journald was sent and has not read yet.
 journal() {
-    journalctl -o json SYSLOG_IDENTIFIER=gpupart --no-pager | jq -r "$1"
+    journalctl --sync && journalctl -o json SYSLOG_IDENTIFIER=gpupart --no-pager | jq -r "$1"
 }
 
 # running: the names of the running VMs on one line; paused is not running.
