@@ -32,7 +32,19 @@ small() {
     shift
     ends "$want" --connect "$LIBVIRT_URI" --state small "$@" --dir fleet/clusters
 }
+# begun_nothing_since COUNT: none of the GPUs that err blames was written to after the first COUNT writes; none at all, if it
+# blames none. They are changed beside each other: for the record of one alone there may have been room.
+begun_nothing_since() {
+    local blamed gpu
+    blamed=$(sed -n 's/^gpupart: \(slot[0-9]*\): .*/\1/p' err | sort -u)
+    [ -n "$blamed" ] || expect "$1" writes
+    for gpu in $blamed; do
+        ! tail -n +$(($1 + 1)) "$GPUPART_ROOT/gpusim-log" | grep -F "${address_of[$gpu]}" ||
+            fail "$gpu was changed, and it is said that it was not: $(cat out err)"
+    done
+}
 small 0 reconcile
+declare -A address_of=([slot3]=0000:08: [slot5]=0000:0c:)
 statuses=
 for pages in 0 1 2 3 4 5 6 7 8 10 12 14 16 20; do
     sed -i "s/count: .*}/count: $((6 - $(sed -n 's/.*count: \(.\)}.*/\1/p' fleet/clusters/demo/cluster.yaml)))}/" \
@@ -55,7 +67,7 @@ for pages in 0 1 2 3 4 5 6 7 8 10 12 14 16 20; do
     *) fail "$pages pages: status $status: $(cat out err)" ;;
     esac
     # A failure that restored nothing had begun nothing.
-    [ "$status" -ne 1 ] || expect "$begun" writes
+    [ "$status" -ne 1 ] || begun_nothing_since "$begun"
     statuses+=" $status"
     rm small/ballast
     small 0 reconcile
