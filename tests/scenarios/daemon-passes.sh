@@ -21,10 +21,18 @@ at_rest
 count_is 4 || fail "the pass at the start did not do it"
 [ -n "$(partition vdi-1)" ] || fail "vdi-1 has no partition"
 
-# Nothing happens: nobody wakes up.
-before=$(switches)
-sleep 3
-[ $(($(switches) - before)) -eq 0 ] || fail "the idle daemon woke up $(($(switches) - before)) times in 3 s"
+# Nothing happens: nobody wakes up. What the last pass did may have made one more due, later than at_rest looks: so it is asked twice.
+woke_up() {
+    local before
+    before=$(switches)
+    sleep 3
+    woken=$(($(switches) - before))
+    [ "$woken" -ne 0 ]
+}
+if woke_up; then
+    at_rest
+    ! woke_up || fail "the idle daemon woke up $woken times in 3 s"
+fi
 
 # Drift made through libvirt is seen when it is made, and put right.
 begins_by_event "a definition" virsh -q define vdi-1.plain.xml
