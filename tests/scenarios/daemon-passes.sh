@@ -13,6 +13,13 @@ bed-domain vdi-1 >vdi-1.plain.xml
 mkdir -p /etc/libvirt/qemu
 listen_as_service_manager
 
+reloads() {
+    grep -c '^RELOADING=1' told || :
+}
+more_reloads_than() {
+    [ "$(reloads)" -gt "$1" ]
+}
+
 # At the start.
 daemon_start 600000
 soon 5 more_passes_than 0
@@ -72,13 +79,17 @@ begins_by_event "after libvirtd came back" virsh -q define vdi-1.plain.xml
 
 # A commit is seen at the interval; reloading takes the new one from the file.
 every 1s
+before=$(passes)
+reloaded=$(reloads)
 kill -HUP "$daemon"
-soon 5 grep -q '^RELOADING=1' told
+soon 5 more_reloads_than "$reloaded"
+# The signal itself leads to one pass: only what comes after that shows the interval.
+soon 5 more_passes_than "$before"
 before=$(passes)
 pools 3
 commit "three"
 soon 5 count_is 3
-soon 5 more_passes_than "$before"
+soon 5 more_passes_than $((before + 2))
 
 # What cannot be read leaves the daemon as it is.
 cp agent.yaml agent.kept
