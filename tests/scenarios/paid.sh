@@ -25,18 +25,18 @@ expect vdi-1 running
 expect vdi-2 owed
 # It is down, so that the request to stop is over: what is owed does not lapse.
 expect false jq '.owed[].stopRequested' state/owed.json
-gp reconcile >out 2>err || :
+gp_ends 6 reconcile
 expect vdi-1 running
 expect vdi-2 owed
 
 : >"$BED/proxy.control"
 virsh -q start vdi-2 >/dev/null
 expect 2 held
-gp reconcile >out 2>err || :
+gp_ends 5 reconcile
 expect "" owed
 virsh -q destroy vdi-2
 expect 1 held
-gp reconcile >out 2>err || :
+gp_ends 0 reconcile
 expect vdi-1 running
 
 # So is one that went down too late for the pass that had asked it: that one has brought all back, and is over.
@@ -48,15 +48,15 @@ gp_ends 5 reconcile
 expect "" ls state/records
 virsh -q destroy vdi-2
 printf '%s\n' 'fail create vdi-2' 'fail create-flags vdi-2' >"$BED/proxy.control"
-gp reconcile >out 2>err || :
+gp_ends 0 reconcile
 expect vdi-2 owed
 expect "" ls state/records
 : >"$BED/proxy.control"
 start vdi-2
-gp reconcile >out 2>err || :
+gp_ends 0 reconcile
 expect "" owed
 virsh -q destroy vdi-2
-gp reconcile >out 2>err || :
+gp_ends 0 reconcile
 expect vdi-1 running
 
 # What the way back leaves is said: VFs that are nobody's, which only another stop of the VMs would take away.
