@@ -14,7 +14,8 @@ started() {
 }
 
 repository
-desktops 4 20s "vdi-1, vdi-2"
+desktops 4 20s vdi-1
+hasty 3s vdi-2
 commit "four partitions"
 bed-domain vdi-1 --define
 bed-domain vdi-2 --late --define
@@ -29,7 +30,8 @@ virsh event --all --loop --timestamp >events 2>&1 &
 listener=$!
 
 # ---- the time is over: it runs, and what was begun is restored ----
-desktops 3 3s "vdi-1, vdi-2"
+desktops 3 20s vdi-1
+hasty 3s vdi-2
 commit "three"
 asked=$SECONDS
 gp_ends 5 reconcile

@@ -84,6 +84,20 @@ spec:
 END
 }
 
+# hasty TIMEOUT VM: after desktops, one more VM for its pool, with a time to stop of its own.
+hasty() {
+    cat >>fleet/clusters/demo.yaml <<END
+---
+apiVersion: gpupart/v1
+kind: GpuBinding
+metadata: {name: hasty, cluster: demo}
+spec:
+  pool: vdi
+  stop: {timeout: $1}
+  vms: [{name: $2, host: demo}]
+END
+}
+
 # commit MESSAGE [OPTION]…: everything in ~/fleet.
 commit() {
     git -C fleet add -A

@@ -1,7 +1,9 @@
 # The story of a guest that does not stop; sourced by the stories of both hypervisors.
 
+# The two that obey have the time that they need.
 pools() {
-    desktops "$1" 2s "vdi-1, vdi-2, vdi-3"
+    desktops "$1" 60s "vdi-1, vdi-2"
+    hasty 2s vdi-3
 }
 
 # stubborn_story COMMAND-THAT-DEFINES-VDI-3 COMMAND-THAT-MAKES-IT-STUBBORN
