@@ -30,8 +30,8 @@ rules
 virsh -q start desk
 rules 'swallow shutdown' 'swallow shutdown-flags'
 : >"$BED/proxy.log"
-expect_failing virt-drive "$LIBVIRT_URI" stop 1000 acpi fail "desk=$desk" >/tmp/said
-expect "busy: vm desk was not stopped: GP-E505: it still runs 1 s after it was asked; the request cannot be recalled, so it may yet go down" cat /tmp/said
+expect_failing virt-drive "$LIBVIRT_URI" stop 4000 acpi fail "desk=$desk" >/tmp/said
+expect "busy: vm desk was not stopped: GP-E505: it still runs 4 s after it was asked; the request cannot be recalled, so it may yet go down" cat /tmp/said
 expect 2 grep -c ' shutdown-flags$' "$BED/proxy.log"
 state_is desk running || fail "it stopped"
 expect "desk stopped" virt-drive "$LIBVIRT_URI" stop 400 both force "desk=$desk"

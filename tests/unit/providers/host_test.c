@@ -176,7 +176,7 @@ static const struct {
     {"echo one; echo two; echo three; echo four >&2; exit 3", 10000, GP_E_IO, "two three four"},
     {"exit 1", 10000, GP_E_IO, "it said nothing"},
     {"kill -9 $$", 10000, GP_E_IO, "signal 9"},
-    {"echo begun; sleep 30", 300, GP_E_TIMEOUT, "begun"},
+    {"echo begun; sleep 30", 3000, GP_E_TIMEOUT, "begun"},
     /* A child that keeps the output open is not waited for. */
     {"sleep 30 & exit 0", 5000, GP_E_COUNT, NULL},
     {"i=0; while [ $i -lt 4000 ]; do echo line $i; i=$((i+1)); done; exit 1", 10000, GP_E_IO, "line 3999"},
