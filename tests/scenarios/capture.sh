@@ -31,7 +31,7 @@ virsh -q resume vdi-03 >/dev/null
 virsh -q destroy vdi-02 >/dev/null
 soon 5 held 2
 group=$(readlink "$GPUPART_ROOT/sys/bus/pci/devices/$(inventory '.gpus[].partitions[] | select(.vm == "vdi-02") | .address')/iommu_group")
-sleep 60 <>"$GPUPART_ROOT/dev/vfio/${group##*/}" &
+sleep infinity <>"$GPUPART_ROOT/dev/vfio/${group##*/}" &
 soon 5 held 3
 captured held
 grep -q '^held' "held/dev/vfio/${group##*/}" || fail "the capture does not say that it is held"

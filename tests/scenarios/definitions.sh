@@ -92,15 +92,15 @@ begin=$(reads)
 expect "$before" canonical desk safe
 declare_pool 4 desk safe
 commit "once more"
-echo "delay-at get-xml/$((begin + nth)) 4000" >"$BED/proxy.control"
+echo "hold-at get-xml/$((begin + nth))" >"$BED/proxy.control"
 gp reconcile >out 2>err &
 pass=$!
 soon 60 eval '[ "$(reads)" -ge $((begin + nth)) ]'
 virsh dumpxml --inactive --security-info safe | sed 's#by hand: #by another hand: #' >edited.xml
 virsh -q define edited.xml >/dev/null
+: >"$BED/proxy.control"
 status=0
 wait $pass || status=$?
-: >"$BED/proxy.control"
 expect 5 echo $status
 grep -q 'safe was not edited: somebody else edited it just now' err || fail "it was not noticed: $(cat out err)"
 expect "$before" sed 's#by another hand: #by hand: #' < <(canonical desk safe)

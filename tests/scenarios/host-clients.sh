@@ -98,12 +98,16 @@ echo "one that does not come up holds up no guest: it is named, and tried again"
 units active active
 count 4 "four for the third time"
 virsh -q start vdi-02 >/dev/null
-(
-    soon 60 grep -q inactive "units/$exporter"
-    touch "units/$exporter.stubborn"
-) &
-gp_ends 6 reconcile
-wait $!
+echo clear-log >"$GPUPART_ROOT/gpusim-control"
+echo 'hang */sriov_numvfs' >"$GPUPART_ROOT/gpusim-control"
+gp reconcile >out 2>err &
+pass=$!
+# While the first GPU changes, and both are off for it.
+soon 60 grep -q ' pending .*/sriov_numvfs' "$GPUPART_ROOT/gpusim-log"
+expect "inactive inactive" echo "$(cat "units/$persistence") $(cat "units/$exporter")"
+touch "units/$exporter.stubborn"
+echo unhang >"$GPUPART_ROOT/gpusim-control"
+expect_status 6 wait $pass
 expect "active inactive" echo "$(cat "units/$persistence") $(cat "units/$exporter")"
 expect "vdi-01 vdi-02" running
 grep -q "systemctl start $exporter" err || fail "what is to be done by hand is not told: $(cat err)"
