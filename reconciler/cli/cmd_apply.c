@@ -132,18 +132,18 @@ static void print_json(struct gp_pass *pass, int exit)
 static int apply_in(struct gp_pass *pass, enum gp_format format)
 {
     struct gp_error *err = gp_pass_plan(pass, plan_id);
-    int exit = GP_EXIT_OK;
+    int exit = pass->recover_exit;
 
     if (err)
-        return gp_exit_worse(pass->recover_exit, gp_cli_fail(err));
+        return gp_exit_worse(exit, gp_cli_fail(err));
     if (plan_id && !gp_streq(plan_id, pass->plan->id))
-        return gp_exit_worse(pass->recover_exit, refuse_other_plan(pass));
+        return gp_exit_worse(exit, refuse_other_plan(pass));
     if (format == GP_FORMAT_TEXT)
         gp_plan_text_print(stdout, pass);
     (void)fflush(stdout);
     err = gp_pass_apply(pass, &exit);
     if (err)
-        return gp_cli_fail(err);
+        return gp_exit_worse(exit, gp_cli_fail(err));
     if (format == GP_FORMAT_JSON)
         print_json(pass, exit);
     else if (pass->plan->step_count)

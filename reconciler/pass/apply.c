@@ -136,6 +136,7 @@ struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
     if (pass->goal->refused)
         exit = gp_exit_worse(exit, GP_EXIT_REFUSED);
     err = settle_records(pass, &exit);
+    *ret_exit = exit; /* a restore that failed is told, whatever fails next */
     if (!err)
         err = gp_pass_tell(pass);
     if (err)

@@ -3,14 +3,15 @@
 int gp_exit_worse(int a, int b)
 {
     static const int worst_first[] = {
-        GP_EXIT_NOT_RESTORED, GP_EXIT_RESTORED,   GP_EXIT_FAILURE, GP_EXIT_REBOOT,      GP_EXIT_INVALID,
-        GP_EXIT_REFUSED,      GP_EXIT_INCOMPLETE, GP_EXIT_LOCKED,  GP_EXIT_DIFFERENCES, GP_EXIT_OK,
+        GP_EXIT_NOT_RESTORED, GP_EXIT_RESTORED, GP_EXIT_FAILURE, GP_EXIT_CONFIG,     GP_EXIT_PERMISSION,
+        GP_EXIT_USAGE,        GP_EXIT_REBOOT,   GP_EXIT_INVALID, GP_EXIT_REFUSED,    GP_EXIT_INCOMPLETE,
+        GP_EXIT_LOCKED,       GP_EXIT_DIFFERENCES,
     };
 
     for (size_t i = 0; i < sizeof worst_first / sizeof *worst_first; i++)
         if (a == worst_first[i] || b == worst_first[i])
             return worst_first[i];
-    return a; /* usage, permission, configuration: a command ends there and has no second status */
+    return GP_EXIT_OK;
 }
 
 int gp_exit_of(enum gp_errc code)

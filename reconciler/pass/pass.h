@@ -14,7 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* What `gpupart` ends with. Where several hold, the first of 6, 5, 1, 9, 3, 4, 7, 8, 2, 0 is told. */
+/* What `gpupart` ends with. Where several hold, the first of 6, 5, 1, 78, 77, 64, 9, 3, 4, 7, 8, 2, 0 is told. */
 enum gp_exit {
     GP_EXIT_OK = 0,
     GP_EXIT_FAILURE = 1,
@@ -130,7 +130,8 @@ struct gp_plan_input gp_pass_plan_input(struct gp_pass *pass, struct gp_arena *m
                                         const struct gp_have *have);
 
 /* Does every set of pass->plan with verdict RUN, side by side, and restores those that fail; finishes or
- * restores first what an earlier pass left. Tells the journal, the state and @ret_exit. */
+ * restores first what an earlier pass left. Tells the journal, the state and @ret_exit, which holds what was known of it also
+ * where an error comes back. */
 struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit) GP_MUST_CHECK;
 
 /* Journal, conditions and applied values of what a plan says without doing it: drift news, adopted objects,

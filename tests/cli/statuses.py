@@ -87,6 +87,12 @@ ends(78, gpupart(case, "plan", "--root", "root", "--state", "state", "--config",
 ends(78, gpupart(case, "plan", "--root", "root", "--state", "state", "--config", "missing.yaml"), "missing.yaml")
 ends(1, gpupart(case, "inventory", "--root", "nowhere", "--state", "state"), "nowhere")
 
+# The same of a pass that would change something: what the timer runs does not end well where it cannot even begin.
+wrong = ["--simulate", "--root", "root", "--state", "state-of-wrong"]
+for command in ["apply", "reconcile"]:
+    ends(78, gpupart(case, command, *wrong, "--config", "agent.yaml"), "--dir or --git")
+    ends(78, gpupart(case, command, *wrong, "--config", "wrong.yaml"), "wrong.yaml:6", "sriovManage")
+
 # 77: no right, as somebody who is not root.
 if os.geteuid() == 0 and shutil.which("setpriv"):
     (case / "agent.yaml").chmod(0o600)
