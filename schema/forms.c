@@ -4,6 +4,11 @@
 #include "decode.h"
 #include "schema.h"
 
+#include "text.h"
+
+#include <ctype.h>
+#include <string.h>
+
 #define CONTROLS "\x01-\x1f\x7f"
 
 const struct gp_form gp_form_name = {
@@ -70,6 +75,15 @@ const struct gp_form gp_form_text = {
     .number_max = "999999999999999",
 };
 
+static const char *in_lower_case(struct gp_arena *mem, const char *text)
+{
+    char *lower = gp_strdup(mem, text);
+
+    for (char *c = lower; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return lower;
+}
+
 static const char *const vendors[] = {"nvidia", "intel", "amd", NULL};
 
 const struct gp_form gp_form_vendor = {
@@ -79,28 +93,36 @@ const struct gp_form gp_form_vendor = {
     .example = "nvidia",
     .number_min = "1000",
     .number_max = "9999",
-    .lower = true,
+    .canonical = in_lower_case,
 };
 
 const struct gp_form gp_form_device = {
     .what = "two PCI ids of four hex digits each, such as \"10de:25b6\"",
     .pattern = "[0-9a-fA-F]{4}:[0-9a-fA-F]{4}",
     .example = "10de:25b6",
-    .lower = true,
+    .canonical = in_lower_case,
 };
+
+/* As gp_pci_text() writes it: of the domain's zeros only those that make it four digits long. nvidia-smi prints eight. */
+static const char *pci_address(struct gp_arena *mem, const char *text)
+{
+    for (size_t digits = strcspn(text, ":"); digits > 4 && *text == '0'; digits--)
+        text++;
+    return in_lower_case(mem, text);
+}
 
 const struct gp_form gp_form_pci = {
     .what = "a PCI address such as \"0000:01:00.0\"",
     .pattern = "[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[01][0-9a-fA-F]\\.[0-7]",
     .example = "0000:01:00.0",
-    .lower = true,
+    .canonical = pci_address,
 };
 
 const struct gp_form gp_form_uuid = {
     .what = "a UUID such as 7a1f0e7e-7a2b-4c11-9b57-0c2f1a1d9e10",
     .pattern = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
     .example = "7a1f0e7e-7a2b-4c11-9b57-0c2f1a1d9e10",
-    .lower = true,
+    .canonical = in_lower_case,
 };
 
 /* Fact: machine-id(5): 32 hex digits in lower case. */

@@ -15,7 +15,8 @@ struct gp_form {
     /* YAML without types in the schema's sense (an editor, say) reads 8086 as a number. Where a text of
      * this form may look like a number: between which numbers; NULL: it never does. */
     const char *number_min, *number_max;
-    bool lower; /* kept in lower case */
+    /* The one way in which a text of this form is kept, since it is compared as text later; NULL: as it was written. */
+    const char *(*canonical)(struct gp_arena *mem, const char *text);
     /* The words there are, ended by NULL; NULL: the pattern says it all. */
     const char *const *(*words)(void);
     const char *const *near; /* words that are often meant, where the pattern takes others too */

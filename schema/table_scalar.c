@@ -175,14 +175,7 @@ static const char *parse_string(struct gp_arena *mem, const struct gp_form *form
         if (!*words)
             return "GP-E007";
     }
-    if (form->lower) {
-        char *lower = gp_strdup(mem, text);
-
-        for (char *c = lower; *c; c++)
-            *c = (char)tolower((unsigned char)*c);
-        text = lower;
-    }
-    *slot = text;
+    *slot = form->canonical ? form->canonical(mem, text) : text;
     return NULL;
 }
 
