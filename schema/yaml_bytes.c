@@ -22,6 +22,10 @@ static size_t sequence(const unsigned char *c, size_t left, uint32_t *ret_code)
     return length;
 }
 
+/* Facts: YAML 1.1 ends lines at these and YAML 1.2 (section 5.4) at a lone carriage return, which libyaml follows: what comes
+ * after one in a comment is no comment, while an editor or a review shows one line. */
+static const char separator[] = "a line separator stands here that few programs show; end lines with a newline";
+
 static const char *refused(uint32_t code)
 {
     if (code == 0)
@@ -30,7 +34,7 @@ static const char *refused(uint32_t code)
         code == 0xffff)
         return "a control character stands here; a declaration is text";
     if (code == 0x85 || code == 0x2028 || code == 0x2029)
-        return "a line separator stands here that few programs show; end lines with a newline";
+        return separator;
     if ((code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069))
         return "a character stands here that changes the order in which text is shown";
     return NULL;
@@ -52,7 +56,9 @@ bool gp_yaml_bytes_ok(const struct gp_source *source, struct gp_span *ret_at, co
         } else if (code >= 0x80) {
             length = sequence(c, (size_t)(end - c), &code);
             why = length ? refused(code) : "the text is not UTF-8 from here on";
-        } else if ((code < 0x20 && code != '\t' && code != '\r') || code == 0x7f) {
+        } else if (code == '\r') {
+            why = c + 1 < end && c[1] == '\n' ? NULL : separator;
+        } else if ((code < 0x20 && code != '\t') || code == 0x7f) {
             why = refused(code);
         }
         if (why) {
