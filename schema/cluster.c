@@ -73,11 +73,11 @@ static const struct gp_table match = {
 static const struct gp_table selection = {
     .doc = "Which of the GPUs that match; every one if nothing is written",
     GP_FIELDS(selection,
-        GP_STRINGS("slots", struct gp_select, slots, gp_form_text,
+        GP_STRINGS("slots", struct gp_select, slots, gp_form_text, .some = true,
                    .doc = "Slots as the firmware numbers them"),
-        GP_STRINGS("addresses", struct gp_select, addresses, gp_form_pci,
+        GP_STRINGS("addresses", struct gp_select, addresses, gp_form_pci, .some = true,
                    .doc = "PCI addresses; they change when cards are moved"),
-        GP_STRINGS("serials", struct gp_select, serials, gp_form_text,
+        GP_STRINGS("serials", struct gp_select, serials, gp_form_text, .some = true,
                    .doc = "Serial numbers of the boards")),
 };
 
@@ -113,7 +113,7 @@ static const struct gp_table pool = {
         GP_WORD("mode", struct gp_pool_decl, mode, enum gp_mode, modes, .required = true,
                 .at = GP_SPAN(struct gp_pool_decl, mode_at),
                 .doc = "A partition per VM, the whole GPU to one VM, or the GPU shared by host and VMs"),
-        GP_STRINGS("hosts", struct gp_pool_decl, hosts, gp_form_host_glob,
+        GP_STRINGS("hosts", struct gp_pool_decl, hosts, gp_form_host_glob, .some = true,
                    .at = GP_SPAN(struct gp_pool_decl, hosts_at),
                    .doc = "On which hosts; by default where match finds something. A host that is "
                           "named and has none is an error"),

@@ -50,6 +50,7 @@ struct gp_field {
     const char *key, *doc;
     enum gp_field_kind kind;
     bool required;
+    bool some; /* of a list: an empty one is refused, where it would read as one that was left out */
     size_t offset;
     size_t count_offset;       /* GP_FIELD_OBJECTS */
     size_t at;                 /* of a struct gp_span that keeps the value's place, plus 1; 0: none */
@@ -115,10 +116,11 @@ struct gp_table {
      .words = (words_), __VA_ARGS__}
 #define GP_DAYS(key_, type, member, words_, ...)                                                   \
     {.key = (key_), .kind = GP_FIELD_DAYS, .offset = GP_AT(type, member, uint8_t),                 \
-     .words = (words_), __VA_ARGS__}
+     .words = (words_), .some = true, __VA_ARGS__}
 #define GP_METHODS(key_, type, member, words_, ...)                                                \
     {.key = (key_), .kind = GP_FIELD_METHODS,                                                      \
-     .offset = GP_AT(type, member, enum gp_stop_method *), .words = (words_), __VA_ARGS__}
+     .offset = GP_AT(type, member, enum gp_stop_method *), .words = (words_), .some = true,   \
+     __VA_ARGS__}
 /* Keys of their own, kept in a member (GP_OBJECT) or in the struct itself (GP_GROUP). */
 #define GP_OBJECT(key_, type, member, want, table_, ...)                                           \
     {.key = (key_), .kind = GP_FIELD_OBJECT, .offset = GP_AT(type, member, want),                  \

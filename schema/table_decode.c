@@ -159,6 +159,9 @@ static void decode_strings(struct gp_decoder *d, const struct gp_field *field,
             field->form->check(d, item, field->key, text);
         *gp_push(d->mem, slot->items, slot->count) = text;
     }
+    if (!node->first && field->some)
+        gp_mistake(d->mistakes, "GP-E007", gp_decoder_span(d, node),
+                   "'%s' is an empty list; leave it out or write at least one item: %s", field->key, field->form->what);
 }
 
 static void decode_words(struct gp_decoder *d, const struct gp_field *field,
@@ -191,7 +194,7 @@ static void decode_words(struct gp_decoder *d, const struct gp_field *field,
         *(unsigned *)slot = bits;
     else if (field->kind == GP_FIELD_DAYS)
         *(uint8_t *)slot = (uint8_t)bits;
-    if (!node->first && field->kind != GP_FIELD_FLAGS)
+    if (!node->first && field->some)
         gp_mistake(d->mistakes, "GP-E007", gp_decoder_span(d, node),
                    "'%s' is an empty list; leave it out or name at least one of %s", field->key,
                    gp_field_takes(d->mem, field) + strlen("a list of "));

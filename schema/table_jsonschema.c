@@ -67,18 +67,20 @@ static json_t *string_json(struct gp_arena *mem, const struct gp_form *form)
     return schema;
 }
 
-static json_t *list_json(json_t *items)
+static json_t *list_json(const struct gp_field *field, json_t *items)
 {
-    return json_pack("{s:s, s:o}", "type", "array", "items", must(items));
+    json_t *schema = json_pack("{s:s, s:o}", "type", "array", "items", must(items));
+
+    if (field->some)
+        put(schema, "minItems", json_integer(1));
+    return schema;
 }
 
 static json_t *word_list_json(const struct gp_field *field)
 {
-    json_t *schema = list_json(json_pack("{s:o}", "enum", words_json(field->words)));
+    json_t *schema = list_json(field, json_pack("{s:o}", "enum", words_json(field->words)));
 
     put(schema, "uniqueItems", json_true());
-    if (field->kind != GP_FIELD_FLAGS)
-        put(schema, "minItems", json_integer(1));
     return schema;
 }
 
@@ -101,7 +103,7 @@ static json_t *kind_json(struct gp_arena *mem, const struct gp_field *field)
     case GP_FIELD_STRING:
         return string_json(mem, field->form);
     case GP_FIELD_STRINGS:
-        return list_json(string_json(mem, field->form));
+        return list_json(field, string_json(mem, field->form));
     case GP_FIELD_U32:
     case GP_FIELD_U64:
         return number_json(field);
@@ -122,7 +124,7 @@ static json_t *kind_json(struct gp_arena *mem, const struct gp_field *field)
     case GP_FIELD_OBJECT:
         return table_json(mem, field->table);
     case GP_FIELD_OBJECTS:
-        return list_json(table_json(mem, field->table));
+        return list_json(field, table_json(mem, field->table));
     }
     return NULL;
 }
