@@ -367,3 +367,19 @@ void gp_check_declaration(struct gp_mistakes *m, const struct gp_declaration *al
     check_bindings(m, all, complete);
     check_vms(m, all);
 }
+
+void gp_check_timezones(struct gp_mistakes *m, const struct gp_declaration *all, bool (*knows)(const char *zone))
+{
+    for (size_t i = 0; i < all->cluster_count; i++) {
+        const struct gp_policy *policy = &all->clusters[i]->policy;
+
+        for (size_t w = 0; w < policy->window_count; w++) {
+            const struct gp_window *window = &policy->windows[w];
+
+            if (window->timezone && !knows(window->timezone))
+                gp_mistake(m, "GP-W509", window->at,
+                           "the tz database of this machine has no time zone %s; on a host that has none either the window is closed",
+                           gp_quote(m->mem, window->timezone));
+        }
+    }
+}

@@ -6,6 +6,9 @@
 /* @complete: every document was read. Else a cluster that is not there may stand in one that was not. */
 void gp_check_declaration(struct gp_mistakes *mistakes, const struct gp_declaration *declaration,
                           bool complete);
+/* The time zones of windows, against a tz database: the hosts may have another. */
+void gp_check_timezones(struct gp_mistakes *mistakes, const struct gp_declaration *declaration,
+                        bool (*knows)(const char *zone));
 /* Of one pool: its partitions against its mode and what the catalogue knows of its model. */
 void gp_check_pool(struct gp_mistakes *mistakes, const struct gp_pool_decl *pool);
 /* Of one binding against its pool, which may be any: memory, and GPUs per VM. */

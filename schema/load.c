@@ -129,6 +129,8 @@ void gp_load_finish(struct gp_load *load)
 
     gp_mistakes_begin(mistakes);
     gp_check_declaration(mistakes, &load->declaration, !load->state->incomplete);
+    if (load->knows_timezone)
+        gp_check_timezones(mistakes, &load->declaration, load->knows_timezone);
     if (mistakes->count)
         qsort(mistakes->items, mistakes->count, sizeof *mistakes->items, by_place);
     publish(load);

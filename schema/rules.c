@@ -271,6 +271,10 @@ const struct gp_rule gp_rules[] = {
      "gpupart stopped the VM, or a stop that it asked for came late, and the VM cannot be started yet; the message "
      "says why. It is started as soon as that is gone.",
      "Do what the message says is in the way; the start comes by itself then."},
+    {"GP-W509", "Time zone not known",
+     "The tz database has no time zone of that name, or there is none (package tzdata). A window in it is closed: nobody knows "
+     "at which hour it would open.",
+     "Correct the name, as /usr/share/zoneinfo has it, or install tzdata on the host. UTC is known everywhere."},
     {"GP-W701", "Facts are old",
      "The capture that a report is made from is more than a day old.",
      "Capture the host again: gpupart capture DIR."},

@@ -20,6 +20,8 @@ struct gp_load {
     bool failed; /* some finding is an error */
     bool allow_agent; /* GpuAgent documents are taken (host configuration), else refused */
     bool allow_cluster; /* GpuCluster and GpuBinding documents are taken */
+    /* False if the tz database of this machine has no such time zone; NULL: it is not asked. */
+    bool (*knows_timezone)(const char *zone);
     struct gp_load_state *state; /* its own */
 };
 void gp_load_init(struct gp_load *load, struct gp_arena *mem, bool allow_agent, bool allow_cluster);

@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "findings.h"
 #include "git.h"
+#include "timezone.h"
 
 static char **paths;
 static size_t path_count;
@@ -31,6 +32,12 @@ static const char *cluster_of(const struct gp_load *load)
     return load->declaration.cluster_count == 1 ? load->declaration.clusters[0]->name : NULL;
 }
 
+/* A machine without a tz database cannot say that a name is wrong. */
+static bool knows_timezone(const char *zone)
+{
+    return gp_timezone_find(zone) != GP_TIMEZONE_UNKNOWN;
+}
+
 static int run(struct gp_cli *cli)
 {
     static const int formats[] = {GP_FORMAT_TEXT, GP_FORMAT_JSON, GP_FORMAT_SARIF, GP_FORMAT_GITHUB, GP_FORMAT_GITLAB, -1};
@@ -45,6 +52,7 @@ static int run(struct gp_cli *cli)
 
     /* A host's own GpuAgent file is checked by the same command, so all kinds are taken. */
     gp_load_init(&load, mem, true, true);
+    load.knows_timezone = knows_timezone;
     for (size_t i = 0; i < path_count; i++) {
         struct gp_error *err = gp_dir_load(paths[i], &load);
 

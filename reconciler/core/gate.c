@@ -147,6 +147,8 @@ static struct openings list_openings(const struct gate *gate)
         int32_t length = window->end > window->start ? window->end - window->start
                                                      : window->end + DAY_MINUTES - window->start;
 
+        if (gate->input->window_now[n] == GP_WINDOW_CLOSED)
+            continue;
         for (int day = 0; day < 7; day++) {
             int32_t start =
                 day * DAY_MINUTES + window->start - (int32_t)gate->input->window_now[n];
@@ -213,6 +215,18 @@ static const char *opening_text(struct gp_arena *mem, const struct opening *open
                      opening->window->timezone ? opening->window->timezone : "local time");
 }
 
+/* "; one is closed, …" of the first whose time zone is not known; "" if there is none. */
+static const char *closed_text(const struct gate *gate)
+{
+    const struct gp_policy *policy = gate->input->policy;
+
+    for (size_t n = 0; n < policy->window_count; n++)
+        if (gate->input->window_now[n] == GP_WINDOW_CLOSED)
+            return gp_printf(gate->mem, "; one is closed, since this host does not know its time zone '%s'",
+                             policy->windows[n].timezone);
+    return "";
+}
+
 static void gate_by_window(struct gate *gate, struct gp_set *set, const char *cause)
 {
     struct openings list = list_openings(gate);
@@ -230,7 +244,7 @@ static void gate_by_window(struct gate *gate, struct gp_set *set, const char *ca
     }
     next = next_opening(&list, needed_ms);
     if (!list.count)
-        when = "there is none";
+        when = gate->input->policy->window_count ? "none can open" : "there is none";
     else if (!next)
         when = gp_printf(gate->mem, "none is as long as the %s that it may take",
                          span_text(gate->mem, needed_min));
@@ -241,7 +255,7 @@ static void gate_by_window(struct gate *gate, struct gp_set *set, const char *ca
                          span_text(gate->mem, needed_min), span_text(gate->mem, (uint64_t)minutes),
                          when);
     decide(set, GP_VERDICT_WAITS, "GP-E502",
-           gp_printf(gate->mem, "%s waits for a window: %s", cause, when));
+           gp_printf(gate->mem, "%s waits for a window: %s%s", cause, when, closed_text(gate)));
 }
 
 /* ---- approvals ---- */

@@ -312,11 +312,12 @@ struct gp_approval {
     const char *plan_id; /* or a set's gates: the id that was approved */
     uint64_t until_us;
 };
+#define GP_WINDOW_CLOSED UINT32_MAX
 struct gp_gate_input {
     const struct gp_policy *policy; /* effective */
     uint64_t now_us;                /* realtime */
     /* Minutes since Monday 00:00 in each window's own time zone, one for each of policy->windows (the edge
-     * knows time zones; the core does not). */
+     * knows time zones; the core does not); GP_WINDOW_CLOSED: the zone is not known. */
     const uint32_t *window_now;
     const struct gp_approval *approvals;
     size_t approval_count;

@@ -6,32 +6,33 @@
 #include "recover.h"
 #include "registry.h"
 #include "text.h"
+#include "timezone.h"
 #include "units.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-/* Minutes since Monday 00:00, as the clock on the wall says in @zone. */
-static uint32_t week_minute(time_t now, const char *zone)
+/* A window whose time zone this host does not know is closed, and says so: the C library would take UTC for it, and guests
+ * would stop at some other hour. */
+static uint32_t window_now(struct gp_pass *pass, const struct gp_window *window, uint64_t now_us)
 {
-    gp_cleanup(gp_free_p) char *before = getenv("TZ") ? strdup(getenv("TZ")) : NULL;
-    struct tm local;
+    const enum gp_timezone_state state = window->timezone ? gp_timezone_find(window->timezone) : GP_TIMEZONE_KNOWN;
 
-    if (zone) {
-        (void)setenv("TZ", zone, 1);
-        tzset();
-    }
-    (void)localtime_r(&now, &local);
-    if (zone) {
-        if (before)
-            (void)setenv("TZ", before, 1);
-        else
-            (void)unsetenv("TZ");
-        tzset();
-    }
-    return (uint32_t)(((local.tm_wday + 6) % 7) * 1440 + local.tm_hour * 60 + local.tm_min);
+    if (state == GP_TIMEZONE_KNOWN)
+        return gp_timezone_week_minute((time_t)(now_us / 1000000), window->timezone);
+    *gp_push(pass->mem, pass->plan->findings, pass->plan->finding_count) = (struct gp_finding){
+        .rule = "GP-W509",
+        .level = GP_LEVEL_WARNING,
+        .at = window->at,
+        .object = "host",
+        .message = gp_printf(pass->mem,
+                             state == GP_TIMEZONE_UNKNOWN
+                                 ? "the window is closed: the tz database of this host has no time zone '%s'"
+                                 : "the window is closed: this host has no tz database to look up '%s' in; install the package tzdata",
+                             window->timezone),
+    };
+    return GP_WINDOW_CLOSED;
 }
 
 static struct gp_error *gate(struct gp_pass *pass, const char *approved)
@@ -48,7 +49,8 @@ static struct gp_error *gate(struct gp_pass *pass, const char *approved)
     struct gp_error *err;
 
     for (size_t i = 0; i < policy->window_count; i++)
-        week[i] = week_minute((time_t)(now / 1000000), policy->windows[i].timezone);
+        week[i] = window_now(pass, &policy->windows[i], now);
+    gp_findings_sort(pass->plan->findings, &pass->plan->finding_count);
     err = gp_state_pauses(pass->state, true, mem, &pauses, &count);
     if (err)
         return err;

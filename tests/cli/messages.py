@@ -175,6 +175,20 @@ def other_plan():
     return result.stderr
 
 
+def window(zone):
+    """Validate and plan, where the tz database knows UTC alone, of a window in @zone."""
+    place = fleet("zone", {"kvm-a": []}, ["{name: vdi-1}"])
+    (place / "zoneinfo/Etc").mkdir(parents=True)
+    (place / "zoneinfo/Etc/UTC").write_text("TZif2")
+    text = (place / "fleet.yaml").read_text()
+    (place / "fleet.yaml").write_text(text.replace("---", f"  policy: {{windows: [{{start: '22:00', end: '04:00', timezone: {zone}}}]}}\n---", 1))
+    env = dict(os.environ, TZDIR=str(place / "zoneinfo"))
+    checked = gpupart(place, "validate", "fleet.yaml", env=env)
+    planned = gpupart(place, "plan", "--root", "kvm-a", "--config", "agent.yaml", "--state", "state", "--dir", "fleet.yaml", "--host", "kvm-a", env=env)
+    check(checked.returncode == 0 and planned.returncode == 0, checked, planned)
+    return checked.stdout + planned.stdout
+
+
 RULES = [
     (old_capture, "- GP-W701: what is known of kvm-a is of 2020-01-02T03:04:05Z, more than 24 hours ago: capture it again (gpupart capture) (kvm-a)"),
     (missing_capture, "- `fleet.yaml:5` GP-W702: nothing is known of host kvm-b of cluster 'edge-west': no capture of it was given (kvm-a)"),
@@ -183,6 +197,7 @@ RULES = [
     (no_headroom, "- `fleet.yaml:7` GP-W322: if kvm-a fails, 1 of its VMs find no place in pool 'vdi': 2 free on the other hosts (kvm-a)"),
     (lambda: saved("ON_SHUTDOWN=shutdown\n", "ON_SHUTDOWN=suspend\n"), "warning GP-E320: libvirt-guests saves guests when kvm-a shuts down, which the 1 with a GPU cannot be: write ON_SHUTDOWN=shutdown into /etc/default/libvirt-guests"),
     (lambda: saved('ON_SHUTDOWN="suspend"\n', "#ON_SHUTDOWN=shutdown\n"), "warning GP-E320: libvirt-guests saves guests when kvm-a shuts down, which the 1 with a GPU cannot be: write ON_SHUTDOWN=shutdown into /etc/default/libvirt-guests"),
+    (lambda: window("Europe/Berln"), "fleet.yaml:12:22: warning GP-W509: the window is closed: the tz database of this host has no time zone 'Europe/Berln'"),
     (no_gpu, "GP-E101: no GPU was found on this host: no PCI function of class 03 or 1200 that is not a VF"),
     (other_plan, "gpupart: GP-E504: the plan is 0955418d630c now, not 000000000000; nothing was changed. Review the new one: gpupart plan"),
 ]
@@ -195,6 +210,7 @@ for say, rule in [
     (headroom, "GP-W322"),
     (headroom_not_needed, "GP-W322"),
     (headroom, "GP-E304"),
+    (lambda: window("UTC"), "GP-W509"),
     (lambda: saved('ON_SHUTDOWN="suspend"\n', "ON_SHUTDOWN='shutdown'\n"), "GP-E320"),
     (lambda: saved("", ""), "GP-E320"),
 ]:

@@ -41,6 +41,12 @@ static char *findings_of(struct gp_load *load, const char *name, const char *tex
     return said;
 }
 
+/* What a tz database would have, on whatever machine this runs. */
+static bool knows_timezone(const char *zone)
+{
+    return gp_streq(zone, "UTC") || gp_streq(zone, "Europe/Berlin");
+}
+
 static void check_case(const char *name)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
@@ -52,6 +58,7 @@ static void check_case(const char *name)
     char *text = read_file(mem, gp_printf(mem, GP_CASES "/%s", name), &size), *want;
 
     gp_load_init(&load, mem, true, true);
+    load.knows_timezone = knows_timezone;
     said = findings_of(&load, name, text, size);
     if (getenv("UPDATE_GOLDEN")) {
         gp_cleanup(gp_fclose_p) FILE *file = fopen(want_path, "we");

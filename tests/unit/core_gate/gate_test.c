@@ -381,6 +381,36 @@ GP_ROWS(gate, window, windows)
     expect(&one->set, windows[*i].verdict, windows[*i].why ? "GP-E502" : NULL, windows[*i].why);
 }
 
+/* Where the edge does not know a window's time zone, it is no time of any day. */
+static const struct {
+    size_t count;
+    uint32_t first, second;
+    enum gp_verdict verdict;
+    const char *rule, *why;
+} closed[] = {
+    {1, GP_WINDOW_CLOSED, 0, GP_VERDICT_WAITS, "GP-E502",
+     "onCommit.gpu waits for a window: none can open; one is closed, since this host does not know its time zone 'Europe/Berln'"},
+    {2, GP_WINDOW_CLOSED, 21 * 60 + 59, GP_VERDICT_WAITS, "GP-E502",
+     "onCommit.gpu waits for a window: opens in 1 min (Mon 22:00 UTC); one is closed, since this host does not know its time "
+     "zone 'Europe/Berln'"},
+    {2, GP_WINDOW_CLOSED, 22 * 60, GP_VERDICT_RUN, NULL, NULL},
+};
+
+GP_ROWS(gate, window_of_an_unknown_zone_is_closed, closed)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct one *one = one_new(mem, GP_CLASS_GPU, true, false);
+
+    one->policy.on_commit[GP_CLASS_GPU] = GP_ALLOW_WINDOW;
+    one->windows[0] = (struct gp_window){.days = 0x7f, .start = 0, .end = 0, .timezone = "Europe/Berln"};
+    one->windows[1] = (struct gp_window){.days = 1 << MON, .start = 22 * 60, .end = 23 * 60, .timezone = "UTC"};
+    one->policy.window_count = closed[*i].count;
+    one->window_now[0] = closed[*i].first;
+    one->window_now[1] = closed[*i].second;
+    gp_gate(mem, &one->input, &one->plan);
+    expect(&one->set, closed[*i].verdict, closed[*i].rule, closed[*i].why);
+}
+
 Test(gate, windows_that_touch_are_one_whatever_their_time_zones)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
