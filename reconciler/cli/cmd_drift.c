@@ -19,7 +19,9 @@ static void print_json(struct gp_pass *pass)
 
 static void print_text(struct gp_pass *pass)
 {
-    if (!pass->plan->drift_count)
+    if (pass->unknown)
+        (void)printf("what is wanted cannot be told: %s\n", pass->refused);
+    else if (!pass->plan->drift_count)
         (void)printf("no drift: this host is as it was applied\n");
     gp_drift_text_print(stdout, pass);
     if (pass->plan->change_count)
@@ -42,9 +44,7 @@ static int run(struct gp_cli *cli)
         print_json(&pass);
     else
         print_text(&pass);
-    exit = pass.plan->drift_count ? GP_EXIT_DIFFERENCES : GP_EXIT_OK;
-    if (gp_pass_incomplete(&pass))
-        exit = gp_exit_worse(exit, GP_EXIT_INCOMPLETE);
+    exit = gp_exit_worse(gp_cli_plan_exit(&pass), pass.plan->drift_count ? GP_EXIT_DIFFERENCES : GP_EXIT_OK);
     gp_pass_close(&pass);
     return exit;
 }

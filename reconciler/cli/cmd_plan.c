@@ -37,9 +37,7 @@ static int run(struct gp_cli *cli)
         gp_json_print(stdout, gp_plan_json(&one, 1, "Plan"));
     else
         gp_plan_text_print(stdout, &pass);
-    exit = gp_exit_worse(pass.desire_exit, pass.goal->refused ? GP_EXIT_REFUSED : GP_EXIT_OK);
-    if (gp_pass_incomplete(&pass))
-        exit = gp_exit_worse(exit, GP_EXIT_INCOMPLETE);
+    exit = gp_cli_plan_exit(&pass);
     if (detailed_exitcode && (pass.plan->step_count || pass.plan->change_count || pass.plan->drift_count))
         exit = gp_exit_worse(exit, GP_EXIT_DIFFERENCES);
     gp_pass_close(&pass);

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "cleanup.h"
+#include "look.h"
 #include "plan_json.h"
 #include "report_fleet.h"
 #include "report_markdown.h"
@@ -82,8 +83,8 @@ static int run(struct gp_cli *cli)
     else if (exit == GP_EXIT_OK)
         gp_report_markdown_print(stdout, pointers, count);
     for (size_t i = 0; i < opened; i++) {
-        if (exit == GP_EXIT_OK && passes[i].have && gp_pass_incomplete(&passes[i]))
-            exit = GP_EXIT_INCOMPLETE;
+        if (passes[i].plan)
+            exit = gp_exit_worse(exit, gp_cli_plan_exit(&passes[i]));
         gp_pass_close(&passes[i]);
     }
     return exit;

@@ -15,6 +15,13 @@ int gp_cli_plan(const struct gp_pass_options *options, struct gp_pass *pass)
     return exit;
 }
 
+int gp_cli_plan_exit(const struct gp_pass *pass)
+{
+    int exit = gp_exit_worse(pass->desire_exit, pass->goal->refused ? GP_EXIT_REFUSED : GP_EXIT_OK);
+
+    return gp_pass_incomplete(pass) ? gp_exit_worse(exit, GP_EXIT_INCOMPLETE) : exit;
+}
+
 struct gp_error *gp_cli_look(struct gp_pass *pass, int *ret_exit)
 {
     struct gp_error *err;

@@ -29,6 +29,11 @@ const char *gp_drift_since(struct gp_pass *pass, size_t i)
     return since ? gp_time_text(pass->mem, since) : NULL;
 }
 
+const char *gp_stale_why(const struct gp_pass *pass)
+{
+    return pass->git_state == GP_GIT_STALE && !pass->options.offline ? pass->git_why : NULL;
+}
+
 static json_t *cause_json(struct gp_span at)
 {
     if (!at.line)
@@ -157,9 +162,10 @@ json_t *gp_plan_json(struct gp_pass *const *passes, size_t count, const char *ki
         for (size_t i = 0; i < plan->set_count; i++)
             (void)json_array_append_new(sets, set_json(pass, &plan->sets[i]));
     }
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "formatVersion", "1.0", "kind", kind,
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "formatVersion", "1.0", "kind", kind,
                      "id", gp_text_json(gp_report_id(passes[0]->mem, passes, count)), "cluster",
-                     gp_text_json(passes[0]->goal->cluster), "commit", gp_text_json(passes[0]->commit), "summary",
+                     gp_text_json(passes[0]->goal->cluster), "commit", gp_text_json(passes[0]->commit), "refused",
+                     gp_text_json(passes[0]->refused), "stale", gp_text_json(gp_stale_why(passes[0])), "summary",
                      summary_json(passes, count), "findings", findings, "changes", changes, "drift", drift, "actions",
                      actions, "sets", sets);
 }

@@ -17,6 +17,8 @@ void gp_json_print(FILE *out, json_t *json);
 const char *gp_step_target(struct gp_arena *mem, const struct gp_step *step);
 /* When plan->drift[@i] was first seen, by this pass or an earlier one; NULL: it was not told yet. */
 const char *gp_drift_since(struct gp_pass *pass, size_t i);
+/* Why git was asked and did not answer; NULL: it did, or was not asked. */
+const char *gp_stale_why(const struct gp_pass *pass);
 /* The id of a report over several hosts; of one host its plan's. */
 const char *gp_report_id(struct gp_arena *mem, struct gp_pass *const *passes, size_t count);
 

@@ -138,8 +138,8 @@ void gp_plan_text_print(FILE *out, struct gp_pass *pass)
                   gp_plan_headline(pass->mem, pass));
     if (pass->refused)
         (void)fprintf(out, "the head is refused: %s\n", pass->refused);
-    if (pass->git_state == GP_GIT_STALE && pass->git_why)
-        (void)fprintf(out, "git is stale: %s\n", pass->git_why);
+    if (gp_stale_why(pass))
+        (void)fprintf(out, "git is stale: %s\n", gp_stale_why(pass));
     gp_findings_text_print(out, plan);
     for (uint32_t i = 0; i < plan->set_count; i++)
         print_set(out, pass, i);

@@ -95,6 +95,8 @@ static const char *verdict_of_host(struct gp_arena *mem, struct gp_pass *pass)
         [GP_VERDICT_BLOCKED] = "blocked"};
     const struct gp_set *worst = NULL;
 
+    if (pass->unknown)
+        return "**unknown**: what is wanted cannot be told";
     if (pass->have->vms_unknown)
         return "**unknown**: guests cannot be seen";
     if (!pass->goal->declared)
@@ -109,12 +111,27 @@ static const char *verdict_of_host(struct gp_arena *mem, struct gp_pass *pass)
     return gp_printf(mem, "**%s** %s", words[worst->verdict], worst->rule ? worst->rule : "");
 }
 
+/* What the rest is not about, where the head of git is not what it shows: before all else. */
+static void warn_of_git(struct gp_text *out, const struct gp_pass *pass)
+{
+    const char *stale = gp_stale_why(pass);
+
+    if (pass->unknown)
+        gp_text_addf(out, "\n**What is wanted is not known**: %s\n", cell(out->mem, pass->refused));
+    else if (pass->refused)
+        gp_text_addf(out, "\n**The head is refused, and this is what is kept, %s**: %s\n",
+                     short_commit(out->mem, pass->commit), cell(out->mem, pass->refused));
+    if (stale)
+        gp_text_addf(out, "\n**Git is stale**, so the head may be another: %s\n", cell(out->mem, stale));
+}
+
 static void head(struct gp_text *out, struct gp_pass *const *passes, size_t count)
 {
     const struct gp_summary s = gp_report_summary(passes, count);
     const char *cluster = passes[0]->goal->cluster ? passes[0]->goal->cluster : "no cluster";
 
     gp_text_addf(out, "<!-- gpupart:report:v1 cluster=%s -->\n", cluster);
+    warn_of_git(out, passes[0]);
     gp_text_addf(out, "\n### gpupart plan for %s: %zu of %zu %s, **%zu %s**, %zu %s\n", cell(out->mem, cluster),
                  s.changed, s.hosts, s.hosts == 1 ? "host changes" : "hosts change", s.vms_stopped, s.vms_stopped == 1 ? "VM stops" : "VMs stop", s.gpus_changed,
                  s.gpus_changed == 1 ? "GPU changes" : "GPUs change");

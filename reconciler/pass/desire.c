@@ -239,6 +239,7 @@ static void desire_like(struct gp_pass *pass, const struct gp_pass *other)
     pass->commit = other->commit;
     pass->refused = other->refused;
     pass->allowed_removal = other->allowed_removal;
+    pass->unknown = other->unknown;
     pass->desire_exit = other->desire_exit;
 }
 
