@@ -72,21 +72,10 @@ static struct candidates list_candidates(struct gp_resolve *r, const struct gp_v
     return list;
 }
 
-/* Of a goal that has a GPU. */
-static struct gp_spot spot_of_goal(struct gp_resolve *r, const struct gp_goal_vm *goal)
-{
-    struct gp_spot spot = {.index = goal->partition};
-
-    while (!gp_streq(r->have->gpus[spot.gpu].id, goal->gpu))
-        spot.gpu++;
-    spot.whole = r->claims[spot.gpu].whole;
-    return spot;
-}
-
 static bool kept_by_another(struct gp_resolve *r, size_t vm, struct gp_spot spot)
 {
     for (size_t n = 0; n < r->goal->vm_count; n++)
-        if (n != vm && r->wishes[n].kept && gp_spot_eq(spot, spot_of_goal(r, &r->goal->vms[n])))
+        if (n != vm && r->wishes[n].kept && gp_spot_eq(spot, r->wishes[n].spot))
             return true;
     return false;
 }
@@ -105,14 +94,16 @@ static bool may_keep(struct gp_resolve *r, size_t vm, const struct candidate *ca
     const struct gp_claim *claim = &r->claims[spot.gpu];
     struct gp_place_slot *slot;
 
-    if (spot.whole != claim->whole || claim->pool != r->wishes[vm].pool || kept_by_another(r, vm, spot))
+    if (claim->pool != r->wishes[vm].pool || kept_by_another(r, vm, spot))
         return false;
-    if (candidate->tie == TIE_REMEMBERED &&
-        (named_by_another(r, vm, spot) || gp_spot_held_by_stranger(r->have, spot)))
+    if (candidate->tie == TIE_REMEMBERED && (spot.whole != claim->whole || named_by_another(r, vm, spot) ||
+                                             gp_spot_held_by_stranger(r->have, spot)))
         return false;
     /* How a blocked GPU would be cut may not be known; it stays as it is, and so do its VMs. */
     if (r->goal->gpus[spot.gpu].blocked)
         return true;
+    if (spot.whole != claim->whole)
+        return false;
     slot = gp_claim_slot(claim, spot.index);
     return slot && slot->state != GP_SLOT_TAKEN;
 }
@@ -126,6 +117,7 @@ static void keep(struct gp_resolve *r, size_t vm, struct gp_spot spot)
     const struct gp_wish *wish = &r->wishes[vm];
 
     r->wishes[vm].kept = true;
+    r->wishes[vm].spot = spot;
     goal->gpu = gpu->id;
     goal->partition = spot.index;
     if (slot) {
@@ -156,7 +148,7 @@ static void check_by_hand(struct gp_resolve *r, size_t n)
 
         if (dev->ours || !gp_spot_of_device(r->have, dev->device, &spot))
             continue;
-        if (r->wishes[n].kept && gp_spot_eq(spot, spot_of_goal(r, goal)))
+        if (r->wishes[n].kept && gp_spot_eq(spot, r->wishes[n].spot))
             continue;
         if (r->claims[spot.gpu].pool != r->wishes[n].pool || r->wishes[n].kept)
             gp_resolve_block_vm(r, goal, "GP-E301", goal->cause,
@@ -182,7 +174,7 @@ static void check_shared(struct gp_resolve *r, size_t n)
 
     if (!r->wishes[n].kept || goal->blocked)
         return;
-    spot = spot_of_goal(r, goal);
+    spot = r->wishes[n].spot;
     for (size_t other = 0; other < r->have->vm_count; other++) {
         const struct gp_vm *vm = &r->have->vms[other];
 
@@ -232,7 +224,7 @@ bool gp_resolve_is_leaving(struct gp_resolve *r, size_t n, struct gp_spot spot)
         return false;
     /* It keeps what it had before somebody gave it this one. */
     if (r->wishes[n].kept)
-        return vm->power == GP_POWER_OFF && !vm->untouchable && !gp_spot_eq(spot, spot_of_goal(r, goal));
+        return vm->power == GP_POWER_OFF && !vm->untouchable && !gp_spot_eq(spot, r->wishes[n].spot);
     return (vm->power == GP_POWER_OFF && !vm->untouchable) ||
            (vm->power == GP_POWER_RUNNING && !vm->unstoppable && !goal->next_start);
 }

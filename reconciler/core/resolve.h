@@ -21,20 +21,21 @@ struct gp_claim {
     size_t slot_count, taken_count;
 };
 
-/* Who wants a VM to have a partition: one for each of have->vms. */
-struct gp_wish {
-    const struct gp_binding_decl *binding; /* NULL: nobody */
-    const struct gp_vm_decl *decl;
-    const struct gp_pool_decl *pool; /* NULL: the cluster has none of that name */
-    bool kept;                       /* has the partition that it had */
-    bool mistaken;                   /* a binding names it, but pins another UUID */
-};
-
 /* A partition, by the GPU's place in have->gpus. */
 struct gp_spot {
     size_t gpu;
     uint32_t index;
     bool whole; /* the GPU itself */
+};
+
+/* Who wants a VM to have a partition: one for each of have->vms. */
+struct gp_wish {
+    const struct gp_binding_decl *binding; /* NULL: nobody */
+    const struct gp_vm_decl *decl;
+    const struct gp_pool_decl *pool; /* NULL: the cluster has none of that name */
+    bool kept;                       /* has the partition that it had: @spot */
+    struct gp_spot spot;
+    bool mistaken;                   /* a binding names it, but pins another UUID */
 };
 
 struct gp_resolve {

@@ -206,6 +206,90 @@ Test(resolve_laws, a_vm_more_moves_nobody)
     cr_assert(gt(sz, moved, STATES / 20));
 }
 
+static bool anybody_has(const struct world *world, const struct gp_vm *but, struct gp_device device)
+{
+    for (size_t n = 0; n < world->have.vm_count; n++)
+        if (&world->have.vms[n] != but &&
+            (defined_with(world, &world->have.vms[n], device) || runs_with(&world->have.vms[n], device)))
+            return true;
+    return false;
+}
+
+static bool is_used(const struct world *world, const struct gp_gpu *gpu)
+{
+    for (size_t n = 0; n < gpu->partition_count; n++)
+        if (anybody_has(world, NULL, gpu->partitions[n].device))
+            return true;
+    return false;
+}
+
+/* Every pool is of another mode now; a GPU that somebody uses may not follow, and the others have. */
+static void change_modes(struct world *world)
+{
+    for (size_t n = 0; n < world->cluster.pool_count; n++)
+        world->cluster.pools[n].mode = GP_MODE_PASSTHROUGH;
+    for (size_t n = 0; n < world->have.gpu_count; n++) {
+        struct gp_gpu *gpu = &world->have.gpus[n];
+
+        gpu->boot_vga = is_used(world, gpu);
+        if (gpu->boot_vga)
+            continue;
+        world_cut(world, gpu, 0, 0);
+        gpu->mode = GP_MODE_PASSTHROUGH;
+    }
+}
+
+/* As world_random() makes pools: of every GPU, or of slots. */
+static bool is_in_pool(const struct world *world, const struct gp_gpu *gpu, const char *name)
+{
+    for (size_t n = 0; n < world->cluster.pool_count; n++) {
+        const struct gp_pool_decl *pool = &world->cluster.pools[n];
+
+        if (gp_streq(pool->name, name) &&
+            (!pool->select.slots.count || gp_strings_have(&pool->select.slots, gpu->slot)))
+            return true;
+    }
+    return false;
+}
+
+/* How many VMs have something of a blocked GPU of their pool, and nobody else has it too. */
+static size_t check_blocked(const struct world *world, const struct gp_goal *goal, int seed)
+{
+    size_t count = 0;
+
+    for (size_t n = 0; n < goal->vm_count; n++) {
+        const struct gp_vm *vm = &world->have.vms[n];
+        struct gp_gpu *gpu;
+        struct gp_partition *partition;
+
+        if (!goal->vms[n].binding || !vm->persistent_count ||
+            !gp_have_find(&world->have, vm->persistent_devs[0].device, &gpu, &partition) ||
+            !goal->gpus[gpu - world->have.gpus].blocked || !is_in_pool(world, gpu, goal->vms[n].pool) ||
+            anybody_has(world, vm, vm->persistent_devs[0].device))
+            continue;
+        count++;
+        cr_assert(goal->vms[n].blocked != NULL, "seed %d: %s is taken from %s, which is blocked", seed, vm->name, gpu->id);
+    }
+    return count;
+}
+
+Test(resolve_laws, what_a_vm_has_of_a_blocked_gpu_it_keeps)
+{
+    static void (*const changes[])(struct world *) = {NULL, change_modes};
+    size_t counts[sizeof changes / sizeof *changes] = {0};
+
+    EACH_STATE(seed, mem, world)
+    {
+        const size_t which = seed % (sizeof changes / sizeof *changes);
+
+        if (changes[which])
+            changes[which](world);
+        counts[which] += check_blocked(world, world_resolve(world), (int)seed);
+    }
+    for (size_t n = 0; n < sizeof changes / sizeof *changes; n++)
+        cr_assert(gt(sz, counts[n], STATES / 20));
+}
+
 Test(resolve_laws, what_nobody_names_is_left_alone)
 {
     EACH_STATE(seed, mem, world)

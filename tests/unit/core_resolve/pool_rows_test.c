@@ -101,6 +101,27 @@ static void dropped_pool_pruned(struct world *world)
     world->cluster.policy.prune_partitions = true;
 }
 
+/* VMs a and b run with the first two of the four partitions that slot3 is cut into. */
+static void run_both(struct world *world)
+{
+    struct gp_gpu *gpu = &world->have.gpus[0];
+
+    world_cut(world, gpu, 4, 0);
+    world_applied(world, "gpu/slot3", "partitioned 4 NVIDIA A2-4Q");
+    for (uint32_t n = 0; n < 2; n++) {
+        world_give(world, &world->have.vms[n], gpu, n, true);
+        world_run(world, &world->have.vms[n]);
+    }
+}
+
+static void other_mode_but_blocked(struct world *world)
+{
+    run_both(world);
+    passthrough(world);
+    world->have.gpus[0].boot_vga = true;
+    world_gpu(world, 4)->mode = GP_MODE_PASSTHROUGH; /* as the pool is now, and free */
+}
+
 static const struct resolve_row rows[] = {
     {"two pools", two_pools,
      "slot3: GP-E203 slot3 is in pool 'vdi' and in pool 'cad'; narrow 'match' or 'select'\n"
@@ -156,6 +177,14 @@ static const struct resolve_row rows[] = {
      "b: GP-E110 mode passthrough is not offered by mechanism sim of slot3: no way to do it\n",
      "error GP-E110 gpu/slot3: mode passthrough is not offered by mechanism sim of slot3: no way to do "
      "it\n"},
+    /* They were pending, and lost the partitions of a GPU that stays as it is. */
+    {"another mode, but its GPU is blocked", other_mode_but_blocked,
+     "slot3: GP-E120 slot3 shows this host's console; if it is to go, the cluster says 'acceptRisk: [boot-display]'\n"
+     "slot4: passthrough\n"
+     "a: GP-E120 slot3 shows this host's console; if it is to go, the cluster says 'acceptRisk: [boot-display]'\n"
+     "b: GP-E120 slot3 shows this host's console; if it is to go, the cluster says 'acceptRisk: [boot-display]'\n",
+     "error GP-E120 gpu/slot3: slot3 shows this host's console; if it is to go, the cluster says 'acceptRisk: "
+     "[boot-display]'\n"},
     {"no mechanism", no_mechanism,
      "slot3: GP-E110 nothing on this host can make slot3 partitioned: the vGPU driver is not loaded\n"
      "a: GP-E110 nothing on this host can make slot3 partitioned: the vGPU driver is not loaded\n"
