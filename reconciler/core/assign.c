@@ -126,7 +126,7 @@ static struct lack look_for_lack(struct gp_resolve *r, size_t vm)
     for (size_t n = 0; n < r->have->gpu_count; n++) {
         const struct gp_claim *claim = &r->claims[n];
 
-        if (claim->pool != wish->pool)
+        if (!gp_claim_is_of(claim, wish->pool))
             continue;
         if (r->goal->gpus[n].blocked)
             lack.blocked = lack.blocked ? lack.blocked : &r->goal->gpus[n];
@@ -161,7 +161,7 @@ static const struct gp_hostdev *lost_device(struct gp_resolve *r, size_t n)
         struct gp_spot spot;
 
         if (dev->ours && !is_there(r, dev->device) &&
-            (!gp_spot_of_hostdev(r->have, vm, dev, &spot) || r->claims[spot.gpu].pool != r->wishes[n].pool))
+            (!gp_spot_of_hostdev(r->have, vm, dev, &spot) || !gp_claim_is_of(&r->claims[spot.gpu], r->wishes[n].pool)))
             return dev;
     }
     return NULL;

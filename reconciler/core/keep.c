@@ -94,7 +94,7 @@ static bool may_keep(struct gp_resolve *r, size_t vm, const struct candidate *ca
     const struct gp_claim *claim = &r->claims[spot.gpu];
     struct gp_place_slot *slot;
 
-    if (claim->pool != r->wishes[vm].pool || kept_by_another(r, vm, spot))
+    if (!gp_claim_is_of(claim, r->wishes[vm].pool) || kept_by_another(r, vm, spot))
         return false;
     if (candidate->tie == TIE_REMEMBERED && (spot.whole != claim->whole || named_by_another(r, vm, spot) ||
                                              gp_spot_held_by_stranger(r->have, spot)))
@@ -150,7 +150,7 @@ static void check_by_hand(struct gp_resolve *r, size_t n)
             continue;
         if (r->wishes[n].kept && gp_spot_eq(spot, r->wishes[n].spot))
             continue;
-        if (r->claims[spot.gpu].pool != r->wishes[n].pool || r->wishes[n].kept)
+        if (!gp_claim_is_of(&r->claims[spot.gpu], r->wishes[n].pool) || r->wishes[n].kept)
             gp_resolve_block_vm(r, goal, "GP-E301", goal->cause,
                                 "'%s' was given %s by hand; a VM has one partition: take it away, or the "
                                 "binding '%s'",

@@ -138,6 +138,14 @@ bool gp_claim_makes_anew(const struct gp_claim *claim, uint32_t index)
     return false;
 }
 
+bool gp_claim_is_of(const struct gp_claim *claim, const struct gp_pool_decl *pool)
+{
+    for (size_t n = 0; n < claim->other_count; n++)
+        if (claim->others[n] == pool)
+            return true;
+    return claim->pool == pool;
+}
+
 struct gp_place_slot *gp_claim_slot(const struct gp_claim *claim, uint32_t index)
 {
     for (size_t n = 0; n < claim->slot_count; n++)

@@ -239,6 +239,18 @@ static void change_modes(struct world *world)
     }
 }
 
+/* A pool more, before the others, that has all of their GPUs. */
+static void overlap(struct world *world)
+{
+    const size_t count = world->cluster.pool_count;
+    struct gp_pool_decl *pools = gp_new_array(world->mem, struct gp_pool_decl, count + 1);
+
+    pools[0] = (struct gp_pool_decl){.name = "all", .mode = GP_MODE_PARTITIONED, .count = 4};
+    memcpy(pools + 1, world->cluster.pools, sizeof *pools * count);
+    world->cluster.pools = pools;
+    world->cluster.pool_count++;
+}
+
 /* As world_random() makes pools: of every GPU, or of slots. */
 static bool is_in_pool(const struct world *world, const struct gp_gpu *gpu, const char *name)
 {
@@ -275,7 +287,7 @@ static size_t check_blocked(const struct world *world, const struct gp_goal *goa
 
 Test(resolve_laws, what_a_vm_has_of_a_blocked_gpu_it_keeps)
 {
-    static void (*const changes[])(struct world *) = {NULL, change_modes};
+    static void (*const changes[])(struct world *) = {NULL, change_modes, overlap};
     size_t counts[sizeof changes / sizeof *changes] = {0};
 
     EACH_STATE(seed, mem, world)

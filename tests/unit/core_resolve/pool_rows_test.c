@@ -122,6 +122,30 @@ static void other_mode_but_blocked(struct world *world)
     world_gpu(world, 4)->mode = GP_MODE_PASSTHROUGH; /* as the pool is now, and free */
 }
 
+/* Another pool of the same GPUs, which stands before it. */
+static struct gp_pool_decl *pool_before(struct world *world, const char *name, uint32_t count)
+{
+    struct gp_pool_decl vdi = world->cluster.pools[0];
+
+    world_pool(world, "vdi", 0, NULL);
+    world->cluster.pools[1] = vdi;
+    world->cluster.pools[0].name = name;
+    world->cluster.pools[0].count = count;
+    return &world->cluster.pools[0];
+}
+
+static void two_pools_in_use(struct world *world)
+{
+    run_both(world);
+    pool_before(world, "cad", 2);
+}
+
+static void two_modes_in_use(struct world *world)
+{
+    run_both(world);
+    pool_before(world, "cad", 0)->mode = GP_MODE_PASSTHROUGH;
+}
+
 static const struct resolve_row rows[] = {
     {"two pools", two_pools,
      "slot3: GP-E203 slot3 is in pool 'vdi' and in pool 'cad'; narrow 'match' or 'select'\n"
@@ -135,6 +159,17 @@ static const struct resolve_row rows[] = {
      "b: GP-E302 slot3 is in pool 'vdi' (partitioned) and in pool 'cad' (passthrough); a GPU has one mode\n",
      "error GP-E302 gpu/slot3: slot3 is in pool 'vdi' (partitioned) and in pool 'cad' (passthrough); a GPU "
      "has one mode\n"},
+    /* They were pending, and lost what they ran with. */
+    {"two pools, and VMs run with what the second gave them", two_pools_in_use,
+     "slot3: GP-E203 slot3 is in pool 'cad' and in pool 'vdi'; narrow 'match' or 'select'\n"
+     "a: GP-E203 slot3 is in pool 'cad' and in pool 'vdi'; narrow 'match' or 'select'\n"
+     "b: GP-E203 slot3 is in pool 'cad' and in pool 'vdi'; narrow 'match' or 'select'\n",
+     "error GP-E203 gpu/slot3: slot3 is in pool 'cad' and in pool 'vdi'; narrow 'match' or 'select'\n"},
+    {"two modes, and VMs run with what the second gave them", two_modes_in_use,
+     "slot3: GP-E302 slot3 is in pool 'cad' (passthrough) and in pool 'vdi' (partitioned); a GPU has one mode\n"
+     "a: GP-E302 slot3 is in pool 'cad' (passthrough) and in pool 'vdi' (partitioned); a GPU has one mode\n"
+     "b: GP-E302 slot3 is in pool 'cad' (passthrough) and in pool 'vdi' (partitioned); a GPU has one mode\n",
+     "error GP-E302 gpu/slot3: slot3 is in pool 'cad' (passthrough) and in pool 'vdi' (partitioned); a GPU has one mode\n"},
     {"never to be touched", never_gpu, "slot3: left alone\na: pending\nb: pending\n",
      "note GP-E406 gpu/slot3: slot3 fits pool 'vdi' but is in neverTouch of this host: it is left alone\n"
      "warning GP-W306 pool/vdi: pool 'vdi' has 0 partitions on kvm-a, 0 of them for its 2 VMs; pending: "
