@@ -126,7 +126,7 @@ static struct lack look_for_lack(struct gp_resolve *r, size_t vm)
     for (size_t n = 0; n < r->have->gpu_count; n++) {
         const struct gp_claim *claim = &r->claims[n];
 
-        if (!gp_claim_is_of(claim, wish->pool))
+        if (!claim->pool || !gp_claim_is_of(claim, wish->pool))
             continue;
         if (r->goal->gpus[n].blocked)
             lack.blocked = lack.blocked ? lack.blocked : &r->goal->gpus[n];
@@ -263,7 +263,7 @@ static void report_pending(struct gp_resolve *r, const struct gp_pool_decl *pool
     for (size_t n = 0; n < r->have->vm_count; n++) {
         const struct gp_goal_vm *goal = &r->goal->vms[n];
 
-        if (r->wishes[n].pool != pool || goal->blocked)
+        if (r->wishes[n].pool != pool || !goal->managed || goal->blocked)
             continue;
         wanted++;
         given += goal->gpu != NULL;

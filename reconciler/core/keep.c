@@ -99,6 +99,9 @@ static bool may_keep(struct gp_resolve *r, size_t vm, const struct candidate *ca
     if (candidate->tie == TIE_REMEMBERED && (spot.whole != claim->whole || named_by_another(r, vm, spot) ||
                                              gp_spot_held_by_stranger(r->have, spot)))
         return false;
+    /* A GPU of neverTouch: what it has of it stays, but it gets nothing of it anew. */
+    if (!claim->pool)
+        return candidate->tie != TIE_REMEMBERED;
     /* How a blocked GPU would be cut may not be known; it stays as it is, and so do its VMs. */
     if (r->goal->gpus[spot.gpu].blocked)
         return true;
@@ -106,6 +109,15 @@ static bool may_keep(struct gp_resolve *r, size_t vm, const struct candidate *ca
         return false;
     slot = gp_claim_slot(claim, spot.index);
     return slot && slot->state != GP_SLOT_TAKEN;
+}
+
+/* The host's word holds for who is on the GPU too: moving him elsewhere would stop him and free what he has. */
+static void leave_alone(struct gp_resolve *r, struct gp_goal_vm *goal, struct gp_spot spot)
+{
+    goal->managed = false;
+    gp_resolve_find(r, "GP-E406", GP_LEVEL_NOTE, goal->cause, gp_printf(r->mem, "vm/%s", goal->name),
+                    "'%s' has %s, and %s is in neverTouch of this host: it keeps that and is left alone", goal->name,
+                    gp_spot_text(r, spot), r->have->gpus[spot.gpu].id);
 }
 
 static void keep(struct gp_resolve *r, size_t vm, struct gp_spot spot)
@@ -118,6 +130,10 @@ static void keep(struct gp_resolve *r, size_t vm, struct gp_spot spot)
 
     r->wishes[vm].kept = true;
     r->wishes[vm].spot = spot;
+    if (!claim->pool) {
+        leave_alone(r, goal, spot);
+        return;
+    }
     goal->gpu = gpu->id;
     goal->partition = spot.index;
     if (slot) {
@@ -172,7 +188,7 @@ static void check_shared(struct gp_resolve *r, size_t n)
     struct gp_goal_vm *goal = &r->goal->vms[n];
     struct gp_spot spot;
 
-    if (!r->wishes[n].kept || goal->blocked)
+    if (!r->wishes[n].kept || !goal->managed || goal->blocked)
         return;
     spot = r->wishes[n].spot;
     for (size_t other = 0; other < r->have->vm_count; other++) {
@@ -205,7 +221,7 @@ void gp_resolve_keep(struct gp_resolve *r)
                 if (lists[n].items[c].tie == tie && may_keep(r, n, &lists[n].items[c]))
                     keep(r, n, lists[n].items[c].spot);
     for (size_t n = 0; n < count; n++)
-        if (r->wishes[n].binding && !r->goal->vms[n].blocked)
+        if (r->wishes[n].binding && r->goal->vms[n].managed && !r->goal->vms[n].blocked)
             check_by_hand(r, n);
 }
 

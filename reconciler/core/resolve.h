@@ -5,9 +5,9 @@
 
 /* What a GPU's pool means for it: one for each of have->gpus. */
 struct gp_claim {
-    const struct gp_pool_decl *pool;  /* NULL: none */
-    const struct gp_pool_decl **others; /* that have it too, by mistake: then it is blocked */
-    size_t other_count;
+    const struct gp_pool_decl **pools; /* that it fits: more than one block it */
+    size_t pool_count;
+    const struct gp_pool_decl *pool;  /* the first of them; NULL: none, or neverTouch names the GPU */
     bool whole;                       /* a VM gets all of it */
     bool matches;                     /* is as wanted already */
     uint32_t vram_mib;                /* of what a VM gets; 0: unknown */
@@ -108,7 +108,7 @@ bool gp_vm_names(const struct gp_have *have, const struct gp_vm *vm, struct gp_s
 bool gp_spot_held_by_stranger(const struct gp_have *have, struct gp_spot spot);
 /* Whether what is there as partition @index now is taken away, though there may be one again. */
 bool gp_claim_makes_anew(const struct gp_claim *claim, uint32_t index);
-/* Whether the GPU is one of @pool's, whoever else has it. */
+/* Whether the GPU fits @pool, whoever else has it, and though neverTouch may name it. */
 bool gp_claim_is_of(const struct gp_claim *claim, const struct gp_pool_decl *pool);
 struct gp_place_slot *gp_claim_slot(const struct gp_claim *claim, uint32_t index);
 /* Whether what a VM gets there has what the binding asks for. */

@@ -68,8 +68,6 @@ static void second_pool(struct gp_resolve *r, size_t n, const struct gp_pool_dec
 {
     const struct gp_pool_decl *first = r->claims[n].pool;
     struct gp_goal_gpu *goal = &r->goal->gpus[n];
-
-    *gp_push(r->mem, r->claims[n].others, r->claims[n].other_count) = second;
     if (first->mode != second->mode)
         gp_resolve_block_gpu(r, goal, "GP-E302", second->at,
                              "%s is in pool '%s' (%s) and in pool '%s' (%s); a GPU has one mode",
@@ -86,6 +84,7 @@ static void claim(struct gp_resolve *r, size_t n, const struct gp_pool_decl *poo
     struct gp_goal_gpu *goal = &r->goal->gpus[n];
     const struct gp_gpu *gpu = &r->have->gpus[n];
 
+    *gp_push(r->mem, r->claims[n].pools, r->claims[n].pool_count) = pool;
     if (forbidden(r, gpu)) {
         gp_resolve_find(r, "GP-E406", GP_LEVEL_NOTE, pool->at, gp_printf(r->mem, "gpu/%s", gpu->id),
                         "%s fits pool '%s' but is in neverTouch of this host: it is left alone",
@@ -147,7 +146,7 @@ static void tell_left_out(struct gp_resolve *r, const struct gp_pool_decl *pool)
     for (size_t n = 0; n < r->have->gpu_count; n++) {
         const struct gp_gpu *gpu = &r->have->gpus[n];
 
-        any = any || gp_claim_is_of(&r->claims[n], pool);
+        any = any || (r->claims[n].pool && gp_claim_is_of(&r->claims[n], pool));
         if (!r->claims[n].pool && !forbidden(r, gpu) && matches(r->mem, &pool->match, gpu))
             gp_text_addf(&left_out, "%s%s", left_out.size ? ", " : "", gpu->id);
     }

@@ -18,7 +18,7 @@ static void check_alike(struct gp_resolve *r, const struct gp_pool_decl *pool)
     const struct gp_gpu *first = NULL, *other = NULL;
 
     for (size_t n = 0; n < r->have->gpu_count; n++) {
-        if (!gp_claim_is_of(&r->claims[n], pool))
+        if (!r->claims[n].pool || !gp_claim_is_of(&r->claims[n], pool))
             continue;
         if (!first)
             first = &r->have->gpus[n];
@@ -26,7 +26,7 @@ static void check_alike(struct gp_resolve *r, const struct gp_pool_decl *pool)
             other = &r->have->gpus[n];
     }
     for (size_t n = 0; other && n < r->have->gpu_count; n++)
-        if (gp_claim_is_of(&r->claims[n], pool))
+        if (r->claims[n].pool && gp_claim_is_of(&r->claims[n], pool))
             gp_resolve_block_gpu(r, &r->goal->gpus[n], "GP-E205", pool->at,
                                  "the GPUs of pool '%s' differ: %s is %s (%u MiB), %s is %s (%u MiB)",
                                  pool->name, first->id, first->model ? first->model : "unknown",

@@ -140,10 +140,10 @@ bool gp_claim_makes_anew(const struct gp_claim *claim, uint32_t index)
 
 bool gp_claim_is_of(const struct gp_claim *claim, const struct gp_pool_decl *pool)
 {
-    for (size_t n = 0; n < claim->other_count; n++)
-        if (claim->others[n] == pool)
+    for (size_t n = 0; n < claim->pool_count; n++)
+        if (claim->pools[n] == pool)
             return true;
-    return claim->pool == pool;
+    return false;
 }
 
 struct gp_place_slot *gp_claim_slot(const struct gp_claim *claim, uint32_t index)

@@ -251,6 +251,14 @@ static void overlap(struct world *world)
     world->cluster.pool_count++;
 }
 
+static void forbid_all(struct world *world)
+{
+    for (size_t n = 0; n < world->have.gpu_count; n++)
+        if (is_used(world, &world->have.gpus[n]))
+            *gp_push(world->mem, world->agent.never_touch_gpus.items, world->agent.never_touch_gpus.count) =
+                world->have.gpus[n].id;
+}
+
 /* As world_random() makes pools: of every GPU, or of slots. */
 static bool is_in_pool(const struct world *world, const struct gp_gpu *gpu, const char *name)
 {
@@ -264,8 +272,13 @@ static bool is_in_pool(const struct world *world, const struct gp_gpu *gpu, cons
     return false;
 }
 
-/* How many VMs have something of a blocked GPU of their pool, and nobody else has it too. */
-static size_t check_blocked(const struct world *world, const struct gp_goal *goal, int seed)
+static bool stays(const struct world *world, const struct gp_goal *goal, const struct gp_gpu *gpu)
+{
+    return goal->gpus[gpu - world->have.gpus].blocked || gp_strings_have(&world->agent.never_touch_gpus, gpu->id);
+}
+
+/* How many VMs have something of a GPU of their pool that stays as it is, and nobody else has it too. */
+static size_t check_staying(const struct world *world, const struct gp_goal *goal, int seed)
 {
     size_t count = 0;
 
@@ -276,18 +289,19 @@ static size_t check_blocked(const struct world *world, const struct gp_goal *goa
 
         if (!goal->vms[n].binding || !vm->persistent_count ||
             !gp_have_find(&world->have, vm->persistent_devs[0].device, &gpu, &partition) ||
-            !goal->gpus[gpu - world->have.gpus].blocked || !is_in_pool(world, gpu, goal->vms[n].pool) ||
+            !stays(world, goal, gpu) || !is_in_pool(world, gpu, goal->vms[n].pool) ||
             anybody_has(world, vm, vm->persistent_devs[0].device))
             continue;
         count++;
-        cr_assert(goal->vms[n].blocked != NULL, "seed %d: %s is taken from %s, which is blocked", seed, vm->name, gpu->id);
+        cr_assert(goal->vms[n].blocked || !goal->vms[n].managed, "seed %d: %s is taken from %s, which stays", seed,
+                  vm->name, gpu->id);
     }
     return count;
 }
 
-Test(resolve_laws, what_a_vm_has_of_a_blocked_gpu_it_keeps)
+Test(resolve_laws, what_a_vm_has_of_a_gpu_that_stays_it_keeps)
 {
-    static void (*const changes[])(struct world *) = {NULL, change_modes, overlap};
+    static void (*const changes[])(struct world *) = {NULL, change_modes, overlap, forbid_all};
     size_t counts[sizeof changes / sizeof *changes] = {0};
 
     EACH_STATE(seed, mem, world)
@@ -296,7 +310,7 @@ Test(resolve_laws, what_a_vm_has_of_a_blocked_gpu_it_keeps)
 
         if (changes[which])
             changes[which](world);
-        counts[which] += check_blocked(world, world_resolve(world), (int)seed);
+        counts[which] += check_staying(world, world_resolve(world), (int)seed);
     }
     for (size_t n = 0; n < sizeof changes / sizeof *changes; n++)
         cr_assert(gt(sz, counts[n], STATES / 20));

@@ -146,6 +146,25 @@ static void two_modes_in_use(struct world *world)
     pool_before(world, "cad", 0)->mode = GP_MODE_PASSTHROUGH;
 }
 
+/* VM b is bound and has nothing yet; another GPU of the pool has room for all. */
+static void never_gpu_in_use(struct world *world)
+{
+    run_both(world);
+    never_gpu(world);
+    world_gpu(world, 4);
+    world->have.vms[1].persistent_count = world->have.vms[1].live_count = 0;
+    world->have.vms[1].mark = NULL;
+    world->have.vms[1].mark_fits = false;
+}
+
+/* What it had is remembered only: it is free to have another. */
+static void never_gpu_remembered(struct world *world)
+{
+    never_gpu(world);
+    world_gpu(world, 4);
+    world_applied(world, gp_printf(world->mem, "vm/%s", world->have.vms[0].uuid), "slot3/0");
+}
+
 static const struct resolve_row rows[] = {
     {"two pools", two_pools,
      "slot3: GP-E203 slot3 is in pool 'vdi' and in pool 'cad'; narrow 'match' or 'select'\n"
@@ -174,6 +193,14 @@ static const struct resolve_row rows[] = {
      "note GP-E406 gpu/slot3: slot3 fits pool 'vdi' but is in neverTouch of this host: it is left alone\n"
      "warning GP-W306 pool/vdi: pool 'vdi' has 0 partitions on kvm-a, 0 of them for its 2 VMs; pending: "
      "a, b\n"},
+    /* It was given a partition of slot4, and stopped for it. */
+    {"never to be touched, and a VM runs with a partition of it", never_gpu_in_use,
+     "slot3: left alone\nslot4: partitioned 4 NVIDIA A2-4Q\na: left alone\nb: slot4/0\n",
+     "note GP-E406 gpu/slot3: slot3 fits pool 'vdi' but is in neverTouch of this host: it is left alone\n"
+     "note GP-E406 vm/a: 'a' has slot3/0, and slot3 is in neverTouch of this host: it keeps that and is left alone\n"},
+    {"never to be touched, and a VM had a partition of it", never_gpu_remembered,
+     "slot3: left alone\nslot4: partitioned 4 NVIDIA A2-4Q\na: slot4/0\nb: slot4/1\n",
+     "note GP-E406 gpu/slot3: slot3 fits pool 'vdi' but is in neverTouch of this host: it is left alone\n"},
     {"the host that is named has no such GPU", named_host_lacks, "slot3: left alone\na: pending\nb: pending\n",
      "error GP-E201 pool/vdi: kvm-a has no GPU for pool 'vdi'; GPUs here: slot3 NVIDIA A2\n"
      "warning GP-W306 pool/vdi: pool 'vdi' has 0 partitions on kvm-a, 0 of them for its 2 VMs; pending: "
