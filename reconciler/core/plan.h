@@ -297,7 +297,8 @@ void gp_step_predict(struct gp_arena *mem, struct gp_have *have, gp_mechanism_lo
 bool gp_step_takes_away(struct gp_arena *mem, const struct gp_step *step, const char *symbol);
 
 /* Which steps of @fresh have their turn at @wave, counted as @planned counts: those that it has in that wave or an earlier
- * one. *ret_any: whether one of them can be done now; what stands behind a step that is not due moves nothing on. */
+ * one of the same set. *ret_any: whether one of them can be done now; what stands behind a step that is not due moves
+ * nothing on. */
 const bool *gp_plan_due(struct gp_arena *mem, const struct gp_plan *planned, uint32_t wave, const struct gp_plan *fresh,
                         bool *ret_any);
 

@@ -11,26 +11,46 @@
 
 enum { STEPS_MAX = 8 };
 
-/* "stop:a start:a,1": steps with the VM that they are for and, after a comma, their wave. */
+/* Its place in plan->sets, which it gets if it is new. */
+static uint32_t set_of(struct gp_arena *mem, struct gp_plan *plan, const char *id)
+{
+    for (uint32_t n = 0; n < plan->set_count; n++)
+        if (!strcmp(plan->sets[n].id, id))
+            return n;
+    gp_push(mem, plan->sets, plan->set_count)->id = gp_strdup(mem, id);
+    return (uint32_t)plan->set_count - 1;
+}
+
+/* "stop:a,0 start:a,1 up:x,0@u": steps with the VM or unit that they are for, after a comma their wave, and after an @
+ * their set, if it is not that of most. */
 static struct gp_plan plan_of(struct gp_arena *mem, const char *text)
 {
     static const struct {
         const char *name;
         enum gp_step_kind kind;
+        bool unit;
     } kinds[] = {
-        {"stop", GP_STEP_STOP_VM}, {"rebind", GP_STEP_REBIND}, {"mark", GP_STEP_MARK}, {"start", GP_STEP_START_VM}};
+        {"stop", GP_STEP_STOP_VM, false}, {"rebind", GP_STEP_REBIND, false},
+        {"mark", GP_STEP_MARK, false},    {"start", GP_STEP_START_VM, false},
+        {"down", GP_STEP_STOP_UNIT, true}, {"up", GP_STEP_START_UNIT, true},
+    };
     struct gp_plan plan = {.steps = gp_new_array(mem, struct gp_step, STEPS_MAX)};
-    char kind[16], vm[16];
+    char kind[16], object[16], set[16];
     unsigned wave;
 
-    for (int length; *text; text += length + (text[length] == ' ')) {
+    for (int length, more; *text; text += length + (text[length] == ' ')) {
         struct gp_step *step = &plan.steps[plan.step_count++];
 
-        cr_assert(sscanf(text, "%15[a-z]:%15[a-z],%u%n", kind, vm, &wave, &length) == 3, "%s", text);
+        cr_assert(sscanf(text, "%15[a-z]:%15[a-z],%u%n", kind, object, &wave, &length) == 3, "%s", text);
+        strcpy(set, "most");
+        if (sscanf(text + length, "@%15[a-z]%n", set, &more) == 1)
+            length += more;
+        step->set = set_of(mem, &plan, set);
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-            if (!strcmp(kinds[i].name, kind))
+            if (!strcmp(kinds[i].name, kind)) {
                 step->kind = kinds[i].kind;
-        step->vm = gp_strdup(mem, vm);
+                *(kinds[i].unit ? &step->unit : &step->vm) = gp_strdup(mem, object);
+            }
         step->wave = wave;
         step->partition = -1;
     }
@@ -51,6 +71,9 @@ static const struct {
     {"a mark where the device stayed what it was", "rebind:a,1 start:a,2", 1, "mark:a,0", "1", true},
     {"but no new device where there was a mark", "mark:a,1", 1, "rebind:a,0", "0", false},
     {"of another VM", "stop:a,0", 0, "stop:b,0", "0", false},
+    {"a unit's start has its turn", "up:x,0@u down:x,0 up:x,1", 1, "up:x,0", "1", true},
+    /* It ran in the middle of a set that needs it off, which then found it in its way and was taken back. */
+    {"that it has in another set", "up:x,0@u stop:a,0 down:x,0 start:a,2 up:x,2", 0, "stop:a,0 down:x,0 start:a,2 up:x,2", "1100", true},
     /* On the way back this came again in each wave until "the plan did not end": the start was due and could not be done. */
     {"what is due stands behind what turned up new", "stop:a,0 start:a,1", 1, "stop:b,0 start:a,1", "01", false},
 };
