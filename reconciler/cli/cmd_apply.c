@@ -8,6 +8,7 @@
 #include "plan_json.h"
 #include "plan_text.h"
 #include "text.h"
+#include "units.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -131,9 +132,15 @@ static void print_json(struct gp_pass *pass, int exit)
 
 static int apply_in(struct gp_pass *pass, enum gp_format format)
 {
-    struct gp_error *err = gp_pass_plan(pass, plan_id);
-    int exit = pass->recover_exit;
+    struct gp_error *err;
+    int exit;
 
+    if (gp_pass_host_stops(pass)) {
+        (void)fprintf(stderr, "gpupart: the host is shutting down: no pass is begun\n");
+        return GP_EXIT_LOCKED;
+    }
+    err = gp_pass_plan(pass, plan_id);
+    exit = pass->recover_exit;
     if (err)
         return gp_exit_worse(exit, gp_cli_fail(err));
     if (plan_id && !gp_streq(plan_id, pass->plan->id))

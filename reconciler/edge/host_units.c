@@ -220,3 +220,19 @@ struct gp_error *gp_unit_stop(const char *name, uint32_t timeout_ms)
 {
     return change(name, false, timeout_ms);
 }
+
+/* ---- the host ---- */
+
+/* Fact: systemd, org.freedesktop.systemd1(5): SystemState is "stopping" from the moment on that a shutdown is queued, before
+ * the first unit is told to end. */
+bool gp_units_host_stops(void)
+{
+    gp_cleanup(bus_close_p) sd_bus *bus = NULL;
+    gp_cleanup(gp_free_p) char *state = NULL;
+    struct gp_error *err = open_bus(&bus);
+    const bool told = !err && sd_bus_get_property_string(bus, SYSTEMD, "/org/freedesktop/systemd1", SYSTEMD ".Manager",
+                                                         "SystemState", NULL, &state) >= 0;
+
+    gp_error_free(err);
+    return told && gp_streq(state, "stopping");
+}

@@ -7,6 +7,7 @@
 #include "restore.h"
 #include "result.h"
 #include "text.h"
+#include "units.h"
 #include "waves.h"
 
 #include <stdlib.h>
@@ -61,7 +62,7 @@ static void back_off(struct gp_work *work, const char *why)
 
 static bool is_interrupted(const struct gp_pass *pass)
 {
-    return pass->cancelled && atomic_load(pass->cancelled);
+    return (pass->cancelled && atomic_load(pass->cancelled)) || gp_pass_host_stops(pass);
 }
 
 static int tell_done(struct gp_work *work)

@@ -80,6 +80,8 @@ static struct gp_error *start_vm(struct gp_work *work, const struct gp_snapshot_
     struct gp_error *err = gp_pass_virt(work->pass, &virt);
 
     *ret_without = false;
+    if (!err && gp_pass_host_stops(work->pass))
+        err = gp_error_new(GP_E_LOCKED, "the host is shutting down: nobody is started");
     if (err)
         return err;
     gp_run_release(work->pass->run, vm->uuid);
@@ -157,6 +159,40 @@ static const char *start_who_ran(struct gp_work *work, const struct gp_record *r
         keep_record_of(work, record, &rest);
     start_units(work, &record->snapshot->units, &left);
     return gp_text_get(&left);
+}
+
+/* ---- nobody is started ---- */
+
+/* Who ran and does not run now; all, if that cannot be seen. "VM a, VM b". */
+static const char *who_is_down(struct gp_work *work, const struct gp_record *record)
+{
+    struct gp_text text = {.mem = work->mem};
+
+    gp_error_warn(gp_pass_observe(work->pass, work->host, work->mem, &work->have));
+    for (size_t i = 0; i < record->snapshot->vm_count; i++) {
+        const struct gp_snapshot_vm *was = &record->snapshot->vms[i];
+        const struct gp_vm *vm = work->have ? gp_have_vm(work->have, was->uuid) : NULL;
+
+        if (was->ran && (!vm || vm->power == GP_POWER_OFF))
+            gp_text_addf(&text, "%sVM %s", text.size ? ", " : "", was->name);
+    }
+    return gp_text_get(&text);
+}
+
+/* The host goes down, and takes with it whoever is started now. All stays as it is, and so does the record, by which the
+ * first pass after the boot starts who was stopped. */
+static int leave_to_next_boot(struct gp_work *work, const struct gp_record *record, const char *because)
+{
+    const char *down = who_is_down(work, record);
+    const char *message =
+        gp_printf(work->mem, "%s is left as it is (%s). The host is shutting down, so nobody is started%s%s", record->set,
+                  because, *down ? ": the first pass after it has booted starts " : "", down);
+
+    gp_work_end(work);
+    gp_work_release(work->pass, work->set);
+    gp_result_tell(work, GP_EVENT_NOT_RESTORED, record->plan, message);
+    (void)fprintf(stderr, "gpupart: %s\n", message);
+    return GP_EXIT_NOT_RESTORED;
 }
 
 /* ---- the way back ---- */
@@ -271,6 +307,8 @@ int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *m
     struct gp_error *err;
 
     objects_of(mem, record, &set);
+    if (gp_pass_host_stops(pass))
+        return leave_to_next_boot(&work, record, because);
     err = look_released(&work);
     if (!err)
         paused = go_on(&work, record);
@@ -296,6 +334,10 @@ int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *m
         if (*down)
             (void)fprintf(stderr, "gpupart: left to do by hand: %s\n", down);
         return *down ? GP_EXIT_NOT_RESTORED : GP_EXIT_RESTORED;
+    }
+    if (gp_pass_host_stops(pass)) {
+        gp_error_free(err);
+        return leave_to_next_boot(&work, record, because);
     }
     {
         gp_cleanup(gp_free_p) char *line = gp_error_line(err);

@@ -4,7 +4,8 @@
 #include "work.h"
 
 /* Brings the objects of @record back to what was written down: GP_EXIT_RESTORED, or GP_EXIT_NOT_RESTORED with
- * what is left told by name. @why: what made it necessary, NULL: an earlier pass did not finish. */
+ * what is left told by name. While the host goes down nobody is started, and the record stays. @why: what made it
+ * necessary, NULL: an earlier pass did not finish. */
 int gp_restore(struct gp_pass *pass, const struct gp_record *record, const char *why);
 
 /* The same on a thread of its own, with its @host, from @mem. */

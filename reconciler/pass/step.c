@@ -169,6 +169,8 @@ static struct gp_error *start(const struct gp_wave *wave, const struct gp_step *
 
     if (err)
         return err;
+    if (gp_pass_host_stops(pass))
+        return gp_error_new(GP_E_LOCKED, "the host is shutting down: VM %s is not started", step->vm_name);
     /* The hook cannot tell who starts it, and it may be started now. */
     gp_run_release(pass->run, step->vm);
     err = gp_virt_start(virt, step->vm, step->timeout_ms);
@@ -283,6 +285,8 @@ struct gp_error *gp_wave_run(const struct gp_wave *wave)
             *gp_push(wave->mem, stops, stop_count) = plan->steps[i];
     if (is_cancelled((void *)wave))
         return gp_error_new(GP_E_LOCKED, "gpupart was told to end: no new step is begun");
+    if (gp_pass_host_stops(wave->pass))
+        return gp_error_new(GP_E_LOCKED, "the host is shutting down: no new step is begun");
     if (stop_count)
         err = stop_all(wave, stops, stop_count);
     for (size_t i = 0; !err && i < plan->step_count; i++) {

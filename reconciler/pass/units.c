@@ -147,3 +147,10 @@ struct gp_error *gp_pass_start_unit(struct gp_pass *pass, const char *unit, uint
         err = gp_unit_start(unit, timeout_ms);
     return err ? err : set_owed(pass, unit, false);
 }
+
+/* ---- the host ---- */
+
+bool gp_pass_host_stops(const struct gp_pass *pass)
+{
+    return has_systemd(pass) && gp_units_host_stops();
+}

@@ -1,6 +1,8 @@
 /* The little of systemd's D-Bus that gpupart uses, for a bed that has none: `bed-systemd FOLDER`. A unit is a file of
  * FOLDER that holds its state ("active", "inactive", "failed"); FOLDER/log gets a line for each request. Units do what is
  * asked, but: NAME.stubborn makes it stay as it is and the request end, NAME.silent makes systemd never answer about it.
+ * FOLDER/system-state holds what the whole host is ("stopping" from the moment on that a shutdown begins); without it,
+ * "running".
  *
  * A peer that plays the bus as well: what a real bus would say to Hello is said here. */
 #include <errno.h>
@@ -133,6 +135,16 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
     return sd_bus_message_append(reply, "s", state);
 }
 
+static int get_system_state(sd_bus *bus, const char *path, const char *interface, const char *property,
+                            sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+    char state[64] = "running";
+
+    (void)bus, (void)path, (void)interface, (void)property, (void)data, (void)error;
+    (void)get_state("system-state", state, sizeof state);
+    return sd_bus_message_append(reply, "s", state);
+}
+
 static const sd_bus_vtable bus_vtable[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD("Hello", "", "s", hello, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -143,6 +155,7 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD("GetUnit", "s", "o", get_unit, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("StartUnit", "ss", "o", start_unit, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("StopUnit", "ss", "o", stop_unit, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_PROPERTY("SystemState", "s", get_system_state, 0, 0),
     SD_BUS_VTABLE_END,
 };
 static const sd_bus_vtable unit_vtable[] = {
