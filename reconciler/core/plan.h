@@ -339,9 +339,9 @@ struct gp_snapshot_gpu {
 };
 struct gp_snapshot_vm {
     const char *uuid, *name;
-    bool ran;
+    bool ran; /* and is to run again; who was paused did not, and it is its owner's to make it go on */
     struct gp_device device; /* our hostdev's source, NONE: none */
-    struct gp_device live;   /* what it ran with of our GPUs, NONE: nothing: it may differ from its definition */
+    struct gp_device live;   /* what it had of our GPUs, if it was not off; NONE: nothing: it may differ from its definition */
     const char *gpu;         /* and what it was, NULL: none of ours */
     uint32_t partition;
     const char *binding, *pool;

@@ -43,9 +43,9 @@ static void take_vm(struct gp_arena *mem, const struct gp_have *have, const stru
     *ret = (struct gp_snapshot_vm){
         .uuid = vm->uuid,
         .name = vm->name,
-        .ran = vm->power != GP_POWER_OFF,
+        .ran = vm->power != GP_POWER_OFF && vm->power != GP_POWER_PAUSED,
     };
-    for (size_t n = 0; ret->ran && n < vm->live_count; n++)
+    for (size_t n = 0; vm->power != GP_POWER_OFF && n < vm->live_count; n++)
         if (ret->live.kind == GP_DEVICE_NONE &&
             gp_have_find(have, vm->live[n].device, &gpu, &partition))
             ret->live = vm->live[n].device;

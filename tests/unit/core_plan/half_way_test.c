@@ -144,6 +144,35 @@ Test(half_way, what_was_given_beside_what_is_by_hand_is_taken_back)
     cr_assert(gp_device_eq(plan->steps[0].device_before, vm->persistent_devs[1].device));
 }
 
+/* Nobody stops who is paused, so nobody owes it that it runs; what it has is its own all the same. */
+Test(half_way, who_was_paused_is_not_made_to_run)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const struct gp_snapshot *snapshot;
+    const struct gp_goal *goal;
+    struct gp_set set = {.id = "desk"};
+    struct stage stage;
+    struct gp_vm *vm;
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "sriov", 4);
+    vm = stage_vm(&stage, "desk");
+    stage_give(&stage, vm, 1, 2, true);
+    stage_run(&stage, vm);
+    vm->power = GP_POWER_PAUSED;
+    *gp_push(mem, set.vms.items, set.vms.count) = vm->uuid;
+    snapshot = gp_snapshot_take(mem, &stage.have, &set);
+    cr_assert(not(snapshot->vms[0].ran));
+    cr_assert(gp_device_eq(snapshot->vms[0].live, vm->live[0].device));
+    goal = gp_snapshot_goal(mem, snapshot, &stage.have, NULL);
+    cr_assert(goal->vms[0].next_start, "it is left alone");
+    /* Its owner ended it meanwhile. */
+    vm->power = GP_POWER_OFF;
+    vm->live_count = 0;
+    goal = gp_snapshot_goal(mem, snapshot, &stage.have, NULL);
+    cr_assert(not(goal->vms[0].run));
+}
+
 /* ---- what ends a quarantine ---- */
 
 static const struct {
