@@ -89,7 +89,7 @@ static bool is_start(const struct gp_step *step)
 static void check_step(const struct law_trial *trial, const struct gated *gated, const struct gp_step *step)
 {
     const char *vm = step->vm_name ? gp_printf(trial->mem, "vm/%s", step->vm_name) : NULL;
-    const char *gpu = !step->vm && step->gpu ? gp_printf(trial->mem, "gpu/%s", step->gpu) : NULL;
+    const char *gpu = step->gpu ? gp_printf(trial->mem, "gpu/%s", step->gpu) : NULL;
 
     if (!may(gated, trial->plan, step->set))
         law_break(trial, "law 5: the policy does not let step %u happen", (unsigned)step->n);

@@ -456,6 +456,24 @@ GP_ROWS(gate, pause, pauses)
     expect(&one->set, pauses[*i].verdict, pauses[*i].why ? "GP-E503" : NULL, pauses[*i].why);
 }
 
+/* The GPU has its layout already, and so is none of the set's; whose its partition is changes. */
+Test(gate, nobody_gets_a_partition_of_a_paused_gpu)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct one *one = one_new(mem, GP_CLASS_VM, true, false);
+
+    one->paused_items[0] = "gpu/slot3";
+    one->paused = (struct gp_strings){one->paused_items, 1};
+    one->set.gpus.count = one->set.gpus_changed = 0;
+    one->steps[0] = (struct gp_step){.kind = GP_STEP_ATTACH, .gpu = "slot3", .partition = 1, .vm = one->vms[0],
+                                     .vm_name = "vdi-1"};
+    gp_gate(mem, &one->input, &one->plan);
+    expect(&one->set, GP_VERDICT_WAITS, "GP-E503", "paused: gpu/slot3; gpupart resume gpu/slot3");
+    one->steps[0].gpu = "slot4";
+    gp_gate(mem, &one->input, &one->plan);
+    expect(&one->set, GP_VERDICT_RUN, NULL, NULL);
+}
+
 Test(gate, an_owed_start_waits_for_nothing)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
