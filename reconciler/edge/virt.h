@@ -44,13 +44,15 @@ struct gp_error *gp_virt_capture(struct gp_virt *virt, const char *dir, struct g
  * (may be NULL) is polled: true ends the wait early. Blocks up to the longest timeout, with
  * onTimeout: force up to 40 s longer, and 15 s where libvirt hangs. Before a guest is asked it is
  * looked at once more: GP_E_BUSY if it is paused or has a job (backup, migration) running.
- * GP_E_CHANGED if it stopped and somebody else started it, GP_E_GONE if it is not defined. */
+ * GP_E_CHANGED if it stopped and somebody else started it, GP_E_GONE if it is not defined.
+ * ret_reached[i]: a request was taken, or may have been, so that domain i may go down for it yet; false
+ * where it certainly was not. NULL: nobody asks. */
 struct gp_virt_stop {
     const char *uuid, *name;
     struct gp_stop_policy policy;
 };
 void gp_virt_stop(struct gp_virt *virt, const struct gp_virt_stop *stops, size_t count,
-                  bool (*cancelled)(void *), void *data, struct gp_error **ret_results);
+                  bool (*cancelled)(void *), void *data, struct gp_error **ret_results, bool *ret_reached);
 
 /* Starts a persistent domain; already running is success, and a paused one goes on. Blocks at most
  * @timeout_ms. GP_E_TIMEOUT:

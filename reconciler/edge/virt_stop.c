@@ -34,6 +34,7 @@ struct ask_job {
     enum how how;
     char *uuid;
     enum gp_stop_method method[2];
+    bool unsure; /* it failed, but the request may have been taken */
 };
 
 /* ---- asking one guest; in a job ---- */
@@ -52,7 +53,20 @@ static bool agent_answers(virDomainPtr domain)
     return answer != NULL;
 }
 
-static struct gp_error *ask(virDomainPtr domain, enum gp_stop_method method)
+/* What libvirt answers is a refusal. A request that got no answer, from libvirt or from the agent behind it, may have
+ * been taken. */
+static struct gp_error *shut_down(virDomainPtr domain, unsigned flags, bool *unsure)
+{
+    struct gp_error *err;
+
+    if ((flags ? virDomainShutdownFlags(domain, flags) : virDomainShutdown(domain)) == 0)
+        return NULL;
+    err = gp_virt_error();
+    *unsure |= err->code == GP_E_TIMEOUT || virConnectIsAlive(virDomainGetConnect(domain)) != 1;
+    return err;
+}
+
+static struct gp_error *ask(virDomainPtr domain, enum gp_stop_method method, bool *unsure)
 {
     unsigned flags = method == GP_STOP_AGENT  ? VIR_DOMAIN_SHUTDOWN_GUEST_AGENT
                      : method == GP_STOP_ACPI ? VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN
@@ -60,26 +74,26 @@ static struct gp_error *ask(virDomainPtr domain, enum gp_stop_method method)
 
     if (method == GP_STOP_AGENT && !agent_answers(domain))
         return gp_virt_error();
-    return virDomainShutdownFlags(domain, flags) == 0 ? NULL : gp_virt_error();
+    return shut_down(domain, flags, unsure);
 }
 
 /* The methods in turn until one is taken. Where the hypervisor knows none of them, it is asked
  * without saying how. What fails for another reason falls through as well: an agent that does not
  * answer is why ACPI comes next. */
-static struct gp_error *ask_in_turn(virDomainPtr domain, const enum gp_stop_method method[2])
+static struct gp_error *ask_in_turn(virDomainPtr domain, const enum gp_stop_method method[2], bool *unsure)
 {
     struct gp_error *err = NULL;
 
     for (unsigned i = 0; i < 2 && method[i] != GP_STOP_NONE; i++) {
         gp_error_free(err);
-        err = ask(domain, method[i]);
+        err = ask(domain, method[i], unsure);
         if (!err || err->code == GP_E_GONE || err->code == GP_E_PERM)
             return err;
     }
     if (err && err->code != GP_E_UNSUPPORTED && err->code != GP_E_INVALID)
         return err;
     gp_error_free(err);
-    return virDomainShutdown(domain) == 0 ? NULL : gp_virt_error();
+    return shut_down(domain, VIR_DOMAIN_SHUTDOWN_DEFAULT, unsure);
 }
 
 /* What nobody could see before anything had begun, or what came up since then. */
@@ -135,7 +149,8 @@ static void ask_run(struct gp_job *job)
         job->err = may_be_asked(domain);
     if (job->err || atomic_load(&job->given_up))
         return;
-    job->err = asked->how == FORCE ? destroy(domain) : ask_in_turn(domain, asked->method);
+    asked->unsure = asked->how == FORCE;
+    job->err = asked->how == FORCE ? destroy(domain) : ask_in_turn(domain, asked->method, &asked->unsure);
     if (job->err && is_going(job, domain)) {
         gp_error_free(job->err);
         job->err = NULL;
@@ -198,6 +213,7 @@ enum phase {
 struct guest {
     const struct gp_virt_stop *stop;
     struct gp_error **result;
+    bool *ret_reached; /* or NULL */
     enum phase phase;
     enum how next;
     struct ask_job *job;
@@ -227,6 +243,8 @@ static void let_go(struct stopping *all, struct guest *guest)
 
 static void end(struct stopping *all, struct guest *guest, struct gp_error *err)
 {
+    if (guest->ret_reached)
+        *guest->ret_reached = guest->reached || guest->job;
     let_go(all, guest);
     guest->phase = ENDED;
     *guest->result = err ? gp_error_wrap(err, "vm %s was not stopped", guest->stop->name) : NULL;
@@ -279,17 +297,17 @@ static void take_answer(struct stopping *all, struct guest *guest)
 {
     struct gp_error *err = gp_steal(guest->job->job.err);
     enum how how = guest->job->how;
+    const bool fails = err && (how == FORCE || !guest->reached);
 
+    guest->reached |= !err || guest->job->unsure;
     let_go(all, guest);
     guest->phase = ASKED;
     all->pause_ms = POLL_MIN_MS;
     all->next_look_ms = 0;
-    if (err && (how == FORCE || !guest->reached))
+    if (fails)
         end(all, guest, err);
     else
         gp_error_free(err);
-    if (!err)
-        guest->reached = true;
 }
 
 /* The time is over. Never while a look is under way: its answer may be that the guest is off. */
@@ -302,6 +320,7 @@ static void time_out(struct stopping *all, struct guest *guest, uint64_t now)
             gp_error_new(GP_E_TIMEOUT, "it was forced off, but runs on after %u s",
                          FORCE_MS / 1000));
     } else if (policy->force) {
+        guest->reached |= guest->job != NULL;
         let_go(all, guest);
         guest->next = FORCE;
         guest->phase = WAITING;
@@ -432,7 +451,7 @@ static bool all_ended(const struct stopping *all)
     return true;
 }
 
-static void begin(struct stopping *all, const struct gp_virt_stop *stops, struct gp_error **results)
+static void begin(struct stopping *all, const struct gp_virt_stop *stops, struct gp_error **results, bool *reached)
 {
     uint64_t now = gp_monotonic_ms();
 
@@ -442,6 +461,7 @@ static void begin(struct stopping *all, const struct gp_virt_stop *stops, struct
         all->guests[i] = (struct guest){
             .stop = &stops[i],
             .result = &results[i],
+            .ret_reached = reached ? &reached[i] : NULL,
             .half_ms = now + timeout_ms / 2,
             .end_ms = now + timeout_ms,
         };
@@ -450,7 +470,7 @@ static void begin(struct stopping *all, const struct gp_virt_stop *stops, struct
 }
 
 void gp_virt_stop(struct gp_virt *virt, const struct gp_virt_stop *stops, size_t count,
-                  bool (*cancelled)(void *), void *data, struct gp_error **ret_results)
+                  bool (*cancelled)(void *), void *data, struct gp_error **ret_results, bool *ret_reached)
 {
     struct stopping all = {.virt = virt, .count = count, .pause_ms = POLL_MIN_MS};
     struct gp_error *err;
@@ -459,7 +479,7 @@ void gp_virt_stop(struct gp_virt *virt, const struct gp_virt_stop *stops, size_t
     all.guests = calloc(count + 1, sizeof *all.guests);
     if (!all.guests)
         abort();
-    begin(&all, stops, ret_results);
+    begin(&all, stops, ret_results, ret_reached);
     err = gp_virt_usable(virt, true);
     if (err)
         end_all(&all, err->code, err->message);

@@ -93,6 +93,20 @@ static struct gp_error *owe_for_good(const struct gp_wave *wave, const struct gp
     return set_owed(wave, &(struct gp_owed){.vm = step->vm, .name = step->vm_name, .until_us = UINT64_MAX});
 }
 
+/* It was not asked, so that it goes down for nobody but its user: what was owed before is owed again. */
+static void take_back_owed(const struct gp_wave *wave, const struct gp_step *step, const struct gp_memory *before)
+{
+    struct gp_pass *pass = wave->pass;
+    const struct gp_owed *owed = NULL;
+
+    for (size_t i = 0; i < before->owed_count; i++)
+        if (gp_streq(before->owed[i].vm, step->vm))
+            owed = &before->owed[i];
+    (void)pthread_mutex_lock(&pass->state_lock);
+    gp_error_warn(owed ? gp_state_set_owed(pass->state, owed) : gp_state_clear_owed(pass->state, step->vm));
+    (void)pthread_mutex_unlock(&pass->state_lock);
+}
+
 /* A domain that is off may still have its device open for a moment: nothing is released before the kernel
  * says that nobody holds it. */
 static struct gp_error *wait_released(const struct gp_wave *wave, const struct gp_step *step)
@@ -124,6 +138,8 @@ static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_ste
 {
     struct gp_virt_stop *stops = gp_new_array(wave->mem, struct gp_virt_stop, count);
     struct gp_error **results = gp_new_array(wave->mem, struct gp_error *, count);
+    const struct gp_memory *before = gp_pass_memory(wave->pass, wave->mem);
+    bool *reached = gp_new_array(wave->mem, bool, count);
     gp_cleanup(gp_virt_close_p) struct gp_virt *virt = NULL;
     struct gp_error *first = gp_pass_virt(wave->pass, &virt);
 
@@ -132,15 +148,20 @@ static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_ste
     for (size_t i = 0; i < count; i++) {
         struct gp_error *err = owe(wave, &steps[i]);
 
-        if (err)
+        if (err) {
+            while (i-- > 0)
+                take_back_owed(wave, &steps[i], before);
             return err;
+        }
         tell(wave, &steps[i], GP_EVENT_STEP_START, step_text(wave->mem, &steps[i]));
         stops[i] = (struct gp_virt_stop){steps[i].vm, steps[i].vm_name, steps[i].stop};
     }
-    gp_virt_stop(virt, stops, count, is_cancelled, (void *)wave, results);
+    gp_virt_stop(virt, stops, count, is_cancelled, (void *)wave, results, reached);
     for (size_t i = 0; i < count; i++) {
         if (!results[i])
             results[i] = owe_for_good(wave, &steps[i]);
+        else if (!reached[i])
+            take_back_owed(wave, &steps[i], before);
         if (!results[i])
             results[i] = wait_released(wave, &steps[i]);
         if (results[i]) {

@@ -87,7 +87,7 @@ static int stop(struct gp_virt *virt, char **args)
             one->policy.timeout_ms = (uint32_t)atoi(timeout);
         }
     }
-    gp_virt_stop(virt, stops, count, NULL, NULL, results);
+    gp_virt_stop(virt, stops, count, NULL, NULL, results, NULL);
     for (size_t i = 0; i < count; i++) {
         if (!results[i])
             printf("%s stopped\n", stops[i].name);

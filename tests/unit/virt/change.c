@@ -138,11 +138,13 @@ GP_ROWS(change, stops_what_runs, policies)
         {NOBODY, "nobody", policies[*i].policy},
     };
     struct gp_error *results[3];
+    bool reached[3];
 
-    gp_virt_stop(virt, stops, 3, NULL, NULL, results);
+    gp_virt_stop(virt, stops, 3, NULL, NULL, results, reached);
     cr_assert(results[0] == NULL, "%s: %s", policies[*i].name, gp_error_line(results[0]));
     cr_assert(results[1] == NULL, "%s: %s", policies[*i].name, gp_error_line(results[1]));
     cr_assert(results[2] && results[2]->code == GP_E_GONE, "%s", policies[*i].name);
+    cr_assert(reached[0] && !reached[1] && !reached[2], "%s", policies[*i].name);
     cr_assert(eq(int, power_of(virt, UUID), GP_POWER_OFF));
     gp_error_free(results[2]);
 }
@@ -154,9 +156,11 @@ Test(change, a_paused_guest_is_not_asked)
     struct gp_virt_stop stop = {UUID, "desk", {.timeout_ms = 10000, .force = true}};
     gp_cleanup(gp_free_p) char *line = NULL;
     struct gp_error *result;
+    bool reached = true;
 
-    gp_virt_stop(virt, &stop, 1, NULL, NULL, &result);
+    gp_virt_stop(virt, &stop, 1, NULL, NULL, &result, &reached);
     cr_assert(result && result->code == GP_E_BUSY);
+    cr_assert(not(reached));
     line = gp_error_line(result);
     cr_assert(
         eq(str, line, "vm desk was not stopped: is paused, and cannot answer a request to stop"));
@@ -176,7 +180,7 @@ Test(change, a_wait_can_be_ended)
     struct gp_virt_stop stop = {UUID, "desk", {.timeout_ms = 600000}};
     struct gp_error *result;
 
-    gp_virt_stop(virt, &stop, 1, at_once, NULL, &result);
+    gp_virt_stop(virt, &stop, 1, at_once, NULL, &result, NULL);
     cr_assert(result && result->code == GP_E_BUSY, "%s", result ? result->message : "stopped");
     gp_error_free(result);
     cr_assert(eq(int, power_of(virt, UUID), GP_POWER_RUNNING));
@@ -191,7 +195,7 @@ Test(change, read_only_changes_nothing)
 
     cr_assert(err == NULL, "%s", gp_error_line(err));
     cr_assert(eq(int, (int)edit(virt, attach), GP_E_BUG));
-    gp_virt_stop(virt, &stop, 1, NULL, NULL, &result);
+    gp_virt_stop(virt, &stop, 1, NULL, NULL, &result, NULL);
     cr_assert(result && result->code == GP_E_BUG);
     gp_error_free(result);
     err = gp_virt_start(virt, UUID, 1000);

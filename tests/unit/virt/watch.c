@@ -38,7 +38,7 @@ static void stop(struct gp_virt *virt)
     struct gp_virt_stop stop = {UUID, "test", {.timeout_ms = 5000}};
     struct gp_error *result;
 
-    gp_virt_stop(virt, &stop, 1, NULL, NULL, &result);
+    gp_virt_stop(virt, &stop, 1, NULL, NULL, &result, NULL);
     cr_assert(result == NULL, "%s", gp_error_line(result));
 }
 
