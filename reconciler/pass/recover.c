@@ -25,18 +25,6 @@ const struct gp_record *gp_recover_record(const struct gp_pass *pass, const stru
     return NULL;
 }
 
-/* A guest that has stayed up for so long after it was asked to stop will not go down for that request any more. */
-static struct gp_error *forget_expired(struct gp_pass *pass)
-{
-    const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
-    struct gp_error *err = NULL;
-
-    for (size_t i = 0; !err && i < memory->owed_count; i++)
-        if (memory->owed[i].until_us < gp_realtime_us())
-            err = gp_state_clear_owed(pass->state, memory->owed[i].vm);
-    return err;
-}
-
 static bool is_owed(const struct gp_memory *memory, const char *vm)
 {
     for (size_t i = 0; i < memory->owed_count; i++)
@@ -47,11 +35,9 @@ static bool is_owed(const struct gp_memory *memory, const char *vm)
 
 struct gp_error *gp_recover_owed(struct gp_pass *pass)
 {
-    struct gp_error *err = forget_expired(pass);
     const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
+    struct gp_error *err = gp_state_records(pass->state, pass->mem, &pass->records, &pass->record_count);
 
-    if (!err)
-        err = gp_state_records(pass->state, pass->mem, &pass->records, &pass->record_count);
     for (size_t i = 0; !err && i < pass->record_count; i++) {
         const struct gp_snapshot *snapshot = pass->records[i].snapshot;
 
@@ -72,18 +58,26 @@ struct gp_error *gp_recover_owed(struct gp_pass *pass)
     return err;
 }
 
+/* A guest that has stayed up for so long after it was asked to stop will not go down for that request any more. One that is
+ * down by then may have gone down for it: nobody looked. */
+static bool is_paid(const struct gp_pass *pass, const struct gp_owed *owed, uint64_t now_us)
+{
+    const struct gp_vm *vm = gp_have_vm(pass->have, owed->vm);
+    const bool expired = owed->until_us < now_us;
+
+    if (!vm)
+        return expired && !pass->have->vms_unknown;
+    return vm->power == GP_POWER_RUNNING && (expired || !owed->stop_requested);
+}
+
 struct gp_error *gp_recover_forget_paid(struct gp_pass *pass)
 {
     const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
     struct gp_error *err = NULL;
 
-    for (size_t i = 0; !err && i < memory->owed_count; i++) {
-        const struct gp_owed *owed = &memory->owed[i];
-        const struct gp_vm *vm = gp_have_vm(pass->have, owed->vm);
-
-        if (vm && vm->power == GP_POWER_RUNNING && !owed->stop_requested)
-            err = gp_state_clear_owed(pass->state, owed->vm);
-    }
+    for (size_t i = 0; !err && i < memory->owed_count; i++)
+        if (is_paid(pass, &memory->owed[i], gp_realtime_us()))
+            err = gp_state_clear_owed(pass->state, memory->owed[i].vm);
     return err;
 }
 
