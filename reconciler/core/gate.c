@@ -108,21 +108,6 @@ static const char *find_pause(const struct gate *gate, size_t index)
     return found;
 }
 
-/* Starts that are owed, and nothing else: what we stopped comes up whatever waits. */
-static bool only_starts(const struct gate *gate, size_t index)
-{
-    bool any = false;
-
-    for (size_t n = 0; n < gate->plan->step_count; n++) {
-        if (gate->plan->steps[n].set != index)
-            continue;
-        if (gate->plan->steps[n].kind != GP_STEP_START_VM && gate->plan->steps[n].kind != GP_STEP_START_UNIT)
-            return false;
-        any = true;
-    }
-    return any;
-}
-
 /* ---- windows ---- */
 
 enum { DAY_MINUTES = 24 * 60, WEEK_MINUTES = 7 * DAY_MINUTES };
@@ -343,7 +328,7 @@ static void gate_set(struct gate *gate, size_t index)
     if (set->verdict == GP_VERDICT_BLOCKED)
         return;
     decide(set, GP_VERDICT_RUN, NULL, NULL);
-    if (only_starts(gate, index))
+    if (gp_plan_only_starts(gate->plan, index))
         return;
     pause = find_pause(gate, index);
     if (pause) {

@@ -43,3 +43,19 @@ struct gp_plan *gp_plan(struct gp_arena *mem, const struct gp_plan_input *input)
     plan->id = gp_plan_id(mem, plan, input->have);
     return plan;
 }
+
+bool gp_plan_only_starts(const struct gp_plan *plan, size_t set)
+{
+    bool any = false;
+
+    for (size_t n = 0; n < plan->step_count; n++) {
+        const struct gp_step *step = &plan->steps[n];
+
+        if (step->set != set)
+            continue;
+        if (step->kind != GP_STEP_START_VM && step->kind != GP_STEP_START_UNIT)
+            return false;
+        any = true;
+    }
+    return any;
+}

@@ -296,6 +296,10 @@ void gp_step_predict(struct gp_arena *mem, struct gp_have *have, gp_mechanism_lo
 /* Whether @step takes away the partition @symbol ("slot3/2"): what is there later is another one. */
 bool gp_step_takes_away(struct gp_arena *mem, const struct gp_step *step, const char *symbol);
 
+/* Whether set @set of @plan is starts and nothing else: those that are owed. What gpupart stopped comes up whatever waits, is
+ * blocked or was refused. */
+bool gp_plan_only_starts(const struct gp_plan *plan, size_t set);
+
 /* Which steps of @fresh have their turn at @wave, counted as @planned counts: those that it has in that wave or an earlier
  * one of the same set. *ret_any: whether one of them can be done now; what stands behind a step that is not due moves
  * nothing on. */

@@ -26,6 +26,12 @@ static void *run_job(void *data)
     return NULL;
 }
 
+bool gp_pass_runs(const struct gp_pass *pass, size_t set)
+{
+    return pass->plan->sets[set].verdict == GP_VERDICT_RUN &&
+           (!pass->goal->refused || gp_plan_only_starts(pass->plan, set));
+}
+
 static int run_sets(struct gp_pass *pass)
 {
     struct job *jobs = gp_new_array(pass->mem, struct job, pass->plan->set_count + 1);
@@ -35,7 +41,7 @@ static int run_sets(struct gp_pass *pass)
     for (size_t i = 0; i < pass->plan->set_count; i++) {
         struct job *job = &jobs[count];
 
-        if (pass->plan->sets[i].verdict != GP_VERDICT_RUN)
+        if (!gp_pass_runs(pass, i))
             continue;
         *job = (struct job){.pass = pass, .set = &pass->plan->sets[i]};
         count++;
@@ -141,9 +147,8 @@ struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
         err = gp_pass_tell(pass);
     if (err)
         return err;
-    if (!pass->goal->refused)
-        exit = gp_exit_worse(exit, run_sets(pass));
-    gp_pauses_start_owed(pass);
+    exit = gp_exit_worse(exit, run_sets(pass));
+    exit = gp_exit_worse(exit, gp_pauses_start_owed(pass));
     if (paused && all_waits(pass->plan))
         exit = gp_exit_worse(exit, GP_EXIT_LOCKED);
     if (gp_pass_incomplete(pass))

@@ -134,6 +134,10 @@ struct gp_plan_input gp_pass_plan_input(struct gp_pass *pass, struct gp_arena *m
  * where an error comes back. */
 struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit) GP_MUST_CHECK;
 
+/* Whether set @set of pass->plan is done by gp_pass_apply(): it may run, and a commit that is refused holds up no start that is
+ * owed. */
+bool gp_pass_runs(const struct gp_pass *pass, size_t set);
+
 /* Journal, conditions and applied values of what a plan says without doing it: drift news, adopted objects,
  * refused commits, waiting sets. */
 struct gp_error *gp_pass_tell(struct gp_pass *pass) GP_MUST_CHECK;

@@ -48,22 +48,23 @@ struct gp_error *gp_pauses_expire(struct gp_pass *pass)
 
 /* ---- owed starts ---- */
 
-static bool waits(const struct gp_plan *plan, const char *vm)
+static bool had_its_turn(const struct gp_pass *pass, const char *vm)
 {
-    for (size_t i = 0; i < plan->set_count; i++) {
-        const struct gp_set *set = &plan->sets[i];
-
-        if (set->verdict != GP_VERDICT_WAITS && set->verdict != GP_VERDICT_REPORTS)
-            continue;
-        for (size_t j = 0; j < set->vms.count; j++)
-            if (gp_streq(set->vms.items[j], vm))
-                return true;
-    }
+    for (size_t i = 0; i < pass->plan->set_count; i++)
+        if (gp_pass_runs(pass, i) && gp_strings_have(&pass->plan->sets[i].vms, vm))
+            return true;
     return false;
 }
 
-/* A goal that wants nothing but those guests up. */
-static struct gp_goal *only_starts(const struct gp_pass *pass, size_t *ret_count)
+static bool is_off(const struct gp_have *have, const char *vm)
+{
+    const struct gp_vm *now = gp_have_vm(have, vm);
+
+    return now && now->power == GP_POWER_OFF;
+}
+
+/* A goal that wants nothing but those guests up, as pass->goal wants them, that are off in @have. */
+static struct gp_goal *only_starts(const struct gp_pass *pass, const struct gp_have *have, size_t *ret_count)
 {
     struct gp_goal *goal = gp_memdup(pass->mem, pass->goal, sizeof *pass->goal);
 
@@ -75,24 +76,24 @@ static struct gp_goal *only_starts(const struct gp_pass *pass, size_t *ret_count
         goal->gpus[i].managed = false;
     for (size_t i = 0; i < goal->vm_count; i++) {
         struct gp_goal_vm *vm = &goal->vms[i];
-        const struct gp_vm *now = gp_have_vm(pass->have, vm->uuid);
 
         vm->managed = false;
-        vm->run = vm->run && now && now->power == GP_POWER_OFF && waits(pass->plan, vm->uuid);
+        vm->run = vm->run && is_off(pass->have, vm->uuid) && is_off(have, vm->uuid) && !had_its_turn(pass, vm->uuid);
         *ret_count += vm->run;
     }
     return goal;
 }
 
 /* Each by itself: one that cannot start keeps no other down, and stays owed. */
-static void start_one(struct gp_pass *pass, const struct gp_plan *plan, size_t step)
+static int start_one(struct gp_pass *pass, const struct gp_have *have, const struct gp_plan *plan, size_t step)
 {
+    const char *name = plan->steps[step].vm_name;
     bool *due = gp_new_array(pass->mem, bool, plan->step_count);
     const struct gp_wave wave = {
         .pass = pass,
         .host = &pass->host,
         .mem = pass->mem,
-        .have = pass->have,
+        .have = have,
         .plan = plan,
         .due = due,
         .commit = pass->commit,
@@ -100,39 +101,62 @@ static void start_one(struct gp_pass *pass, const struct gp_plan *plan, size_t s
         .may_be_cancelled = true,
     };
     struct gp_error *err;
+    int exit;
 
     due[step] = true;
     err = gp_wave_run(&wave);
-    if (err) {
+    if (!err)
+        return GP_EXIT_OK;
+    exit = err->code == GP_E_LOCKED ? GP_EXIT_LOCKED : GP_EXIT_NOT_RESTORED;
+    {
         gp_cleanup(gp_free_p) char *line = gp_error_line(err);
 
-        (void)fprintf(stderr, "gpupart: warning: VM %s stays owed its start: %s\n", plan->steps[step].vm_name, line);
+        if (exit == GP_EXIT_NOT_RESTORED)
+            (void)fprintf(stderr, "gpupart: left to do by hand: VM %s is down (%s): virsh start %s\n", name, line, name);
+        else
+            (void)fprintf(stderr, "gpupart: warning: VM %s stays owed its start: %s\n", name, line);
         gp_error_free(err);
     }
+    return exit;
 }
 
-void gp_pauses_start_owed(struct gp_pass *pass)
+/* Takes @err. */
+static int not_done(struct gp_error *err, size_t count)
 {
-    size_t count = 0;
-    struct gp_goal *goal = only_starts(pass, &count);
-    struct gp_plan_input input;
-    struct gp_error *err;
-    struct gp_plan *plan;
+    const int exit = gp_exit_of(err->code);
 
-    if (!count)
-        return;
-    input = gp_pass_plan_input(pass, pass->mem, goal, pass->have);
-    plan = gp_plan(pass->mem, &input);
-    err = gp_plan_check(&input, plan);
-    if (err) {
-        gp_cleanup(gp_free_p) char *line = gp_error_line(err);
+    gp_error_warn(gp_error_wrap(err, "%zu owed %s not done", count, count == 1 ? "start is" : "starts are"));
+    return exit;
+}
 
-        (void)fprintf(stderr, "gpupart: warning: %zu owed %s not done: %s\n", count, count == 1 ? "start is" : "starts are",
-                      line);
-        gp_error_free(err);
-        return;
-    }
+static int start_all(struct gp_pass *pass, const struct gp_have *have, const struct gp_goal *goal, size_t count)
+{
+    const struct gp_plan_input input = gp_pass_plan_input(pass, pass->mem, goal, have);
+    const struct gp_plan *plan = gp_plan(pass->mem, &input);
+    struct gp_error *err = gp_plan_check(&input, plan);
+    int exit = GP_EXIT_OK;
+
+    if (err)
+        return not_done(err, count);
     for (size_t i = 0; i < plan->step_count; i++)
         if (plan->steps[i].kind == GP_STEP_START_VM)
-            start_one(pass, plan, i);
+            exit = gp_exit_worse(exit, start_one(pass, have, plan, i));
+    return exit;
+}
+
+int gp_pauses_start_owed(struct gp_pass *pass)
+{
+    struct gp_have *have = NULL;
+    struct gp_error *err;
+    struct gp_goal *goal;
+    size_t count = 0;
+
+    (void)only_starts(pass, pass->have, &count);
+    if (!count)
+        return GP_EXIT_OK;
+    err = gp_pass_observe(pass, &pass->host, pass->mem, &have); /* sets may have run since */
+    if (err)
+        return not_done(err, count);
+    goal = only_starts(pass, have, &count);
+    return count ? start_all(pass, have, goal, count) : GP_EXIT_OK;
 }
