@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "host.h"
 #include "text.h"
+#include "unheld.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -148,6 +149,8 @@ enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t gr
         return GP_HELD_NO;
     path = gp_printf(mem, "dev/vfio/%d", group);
     held = look(host, mem, path, group, ret_holder);
+    if (host->may_change)
+        gp_unheld_note(host, group, held);
     if (host->recorder) {
         gp_cleanup(gp_close_p) int node = gp_host_open_path(host, path, O_PATH | O_NOFOLLOW);
 

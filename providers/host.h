@@ -12,6 +12,7 @@
 struct gp_worker;
 struct pci_access;
 struct gp_vpd_known;
+struct gp_unheld;
 
 /* Hears of everything that is read through a host (capture.c). */
 enum gp_seen {
@@ -37,6 +38,7 @@ struct gp_host {
     bool may_change;        /* false: every write is refused with GP_E_REFUSED */
     const char *sriov_manage; /* nvidia.sriovManage of GpuAgent; NULL: not configured; the caller's */
     uint32_t io_timeout_ms;   /* a single sysfs read or write that takes longer is GP_E_HUNG */
+    uint32_t self_removal_ms; /* how long a driver is given to remove what a guest had before that is done for it */
     /* Traces one access to stderr ("sysfs read PATH = VALUE"), NULL: no trace. Set from GPUPART_TRACE. */
     void (*trace)(const char *line);
     struct {
@@ -50,6 +52,7 @@ struct gp_host {
     bool all_names;           /* somebody wants to read them: GPUs that the catalogue knows are named by pci.ids as well */
     struct pci_access *names; /* pci.ids, read once (scan.c) */
     struct gp_vpd_known *vpds; /* serial numbers, read once (vpd.c) */
+    struct gp_unheld *unheld;  /* since when nobody holds a group (unheld.c); only of a host that may change */
 };
 
 /* Opens @root. The caller closes with gp_host_close(). */

@@ -3,6 +3,7 @@
 #include "host.h"
 #include "scan.h"
 #include "text.h"
+#include "unheld.h"
 #include "vpd.h"
 #include "worker.h"
 
@@ -15,6 +16,9 @@
 #include <unistd.h>
 
 #define IO_TIMEOUT_MS 10000
+/* Fact: some NVIDIA drivers (14.4, 15.x) remove the mdev of a guest that ended by themselves; removing it first leaves the
+ * vGPU unusable until the host reboots (Proxmox qemu-server 49c51a60, which waits as long). */
+#define SELF_REMOVAL_MS 10000
 
 static void trace_to_stderr(const char *line)
 {
@@ -54,6 +58,7 @@ struct gp_error *gp_host_open(const char *root, bool may_change, struct gp_host 
         .may_change = may_change,
         .plain = plain,
         .io_timeout_ms = IO_TIMEOUT_MS,
+        .self_removal_ms = SELF_REMOVAL_MS,
         .trace = trace && strstr(trace, "sysfs") ? trace_to_stderr : NULL,
     };
     return NULL;
@@ -66,6 +71,7 @@ void gp_host_close(struct gp_host *host)
     gp_host_forget_parent(host);
     gp_scan_forget(host);
     gp_vpd_forget(host);
+    gp_unheld_forget(host);
     free(host->room);
     host->room = NULL;
     if (host->root_fd >= 0)

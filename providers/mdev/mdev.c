@@ -9,6 +9,7 @@
 #include "settle.h"
 #include "sysfs.h"
 #include "text.h"
+#include "unheld.h"
 #include "vf.h"
 #include "whole.h"
 
@@ -17,10 +18,7 @@
 
 #define TYPES   "mdev_supported_types"
 #define DEVICES "sys/bus/mdev/devices"
-/* Fact: some NVIDIA drivers (14.4, 15.x) remove the mdev of a guest that ended by themselves; removing it
- * first leaves the vGPU unusable until the host reboots. */
-#define SELF_REMOVAL_MS 10000
-#define POLL_MS         100
+#define POLL_MS 100
 
 /* ---- pure ---- */
 
@@ -431,6 +429,7 @@ static struct gp_error *create(struct gp_host *host, struct gp_arena *mem, const
     const char *parent, *type, *now;
     struct found *mdevs;
     size_t count;
+    int32_t group;
     struct gp_error *err = find_parent(host, mem, gpu, step->partition, &parent);
 
     if (!err)
@@ -451,6 +450,10 @@ static struct gp_error *create(struct gp_host *host, struct gp_arena *mem, const
         err = gp_host_readlink(host, mem, gp_printf(mem, "%s/%s/mdev_type", parent, uuid), &now);
     if (!err && !gp_streq(now, type))
         err = gp_error_new(GP_E_IO, "%s is not there after it was made, and no write was refused", uuid);
+    if (!err)
+        err = gp_sysfs_group(host, mem, gp_printf(mem, "%s/%s/iommu_group", parent, uuid), &group);
+    if (!err)
+        gp_unheld_made(host, group);
     return err;
 }
 
@@ -465,25 +468,45 @@ static bool wait_gone(struct gp_host *host, const char *device, uint64_t until)
     return true;
 }
 
+/* Removing one that is in use is not refused: the kernel waits for the user. */
+static struct gp_error *refuse_if_held(struct gp_host *host, struct gp_arena *mem, const struct gp_gpu *gpu,
+                                       const struct gp_partition *partition)
+{
+    const char *holder;
+
+    if (gp_host_held(host, mem, partition->group, &holder) == GP_HELD_NO)
+        return NULL;
+    return gp_error_new(GP_E_BUSY, "partition %u of %s is in use by %s", partition->index, gpu->id,
+                        holder ? holder : "someone");
+}
+
+/* Gives NVIDIA's driver the time to remove it by itself (host_open.c). When the guest ended cannot be told: perhaps just
+ * before this pass began, so that the time counts from the first look at which nobody held it. */
+static bool wait_removed_by_driver(struct gp_host *host, const struct gp_gpu *gpu,
+                                   const struct gp_partition *partition, const char *device, uint64_t deadline)
+{
+    const uint64_t until = gp_unheld_since(host, partition->group) + host->self_removal_ms;
+
+    return gpu->vendor == GP_NVIDIA_VENDOR && wait_gone(host, device, until < deadline ? until : deadline);
+}
+
 static struct gp_error *release(struct gp_host *host, struct gp_arena *mem, const struct gp_gpu *gpu,
                                 const struct gp_step *step)
 {
     const struct gp_partition *partition = gp_gpu_partition(gpu, (uint32_t)step->partition);
-    const char *device, *holder;
-    uint64_t now = gp_monotonic_ms(), deadline = now + step->timeout_ms;
+    const char *device;
+    uint64_t deadline = gp_monotonic_ms() + step->timeout_ms;
     struct gp_error *err;
 
     if (!partition || !partition->live || partition->device.kind != GP_DEVICE_MDEV)
         return NULL;
     device = gp_printf(mem, DEVICES "/%s", partition->device.uuid);
-    /* Only an mdev whose guest has just been stopped is one that its driver may be about to remove. */
-    if (gpu->vendor == GP_NVIDIA_VENDOR && step->vms.count &&
-        wait_gone(host, device, now + SELF_REMOVAL_MS < deadline ? now + SELF_REMOVAL_MS : deadline))
-        return NULL;
-    /* Removing one that is in use is not refused: the kernel waits for the user. */
-    if (gp_host_held(host, mem, partition->group, &holder) != GP_HELD_NO)
-        return gp_error_new(GP_E_BUSY, "partition %u of %s is in use by %s", partition->index, gpu->id,
-                            holder ? holder : "someone");
+    err = refuse_if_held(host, mem, gpu, partition);
+    if (err || wait_removed_by_driver(host, gpu, partition, device, deadline))
+        return err;
+    err = refuse_if_held(host, mem, gpu, partition);
+    if (err)
+        return err;
     for (;;) {
         err = gp_host_write(host, gp_printf(mem, "%s/remove", device), "1");
         if (!err || err->code != GP_E_BUSY || gp_monotonic_ms() + POLL_MS >= deadline)

@@ -153,6 +153,7 @@ int main(int argc, char **argv)
     }
     host.machine_id = "0123456789abcdef0123456789abcdef";
     host.sriov_manage = tool;
+    host.self_removal_ms = 0; /* no driver here removes anything by itself */
     status = run(&laws, only, &keep);
     gp_host_close(&host);
     return status;
