@@ -97,8 +97,9 @@ int gp_host_open_path(const struct gp_host *host, const char *path, int flags);
 
 /* Whether somebody holds the VFIO device of @group (dev/vfio/GROUP cannot be opened while in use; EBUSY is
  * held, no node is not held, any other failure is unknown), with the holder's name from proc where it can
- * be told. @group -1: no. In a capture the node is a plain file that tells what was found: empty, "unknown", "held" or
- * "held by HOLDER".
+ * be told. @group -1: no. It is asked whatever the device's driver is called: variants of vfio-pci have names of their
+ * own (xe-vfio-pci, nvgrace-gpu-vfio-pci), and a group without any driver of VFIO has no node. In a capture the node is
+ * a plain file that tells what was found: empty, "unknown", "held" or "held by HOLDER".
  * Fact: Linux drivers/vfio/group.c, vfio_group_fops_open(): one opener at a time, EBUSY to others. */
 enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t group,
                           const char **ret_holder);

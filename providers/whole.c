@@ -95,8 +95,7 @@ struct gp_error *gp_whole_observe(struct gp_host *host, struct gp_arena *mem, st
         gpu->not_whole = "it is in no IOMMU group: the IOMMU is off in firmware or kernel (intel_iommu=on)";
     else if (foreigner)
         gpu->not_whole = gp_printf(mem, "its IOMMU group %d has %s in it", gpu->group, foreigner);
-    if (gp_streq(gpu->driver, GP_DRIVER_VFIO))
-        gpu->held = gp_host_held(host, mem, gpu->group, &gpu->holder);
+    gpu->held = gp_host_held(host, mem, gpu->group, &gpu->holder);
     return NULL;
 }
 
@@ -201,8 +200,7 @@ struct gp_error *gp_whole_apply(struct gp_host *host, const struct gp_gpu *gpu,
     err = gp_host_readlink(host, mem, gp_sysfs_pci(mem, address, "driver"), &now);
     if (err)
         return err;
-    if (gp_streq(now, GP_DRIVER_VFIO) && !is_bound(now, step->driver) &&
-        gp_host_held(host, mem, group, &holder) != GP_HELD_NO)
+    if (!is_bound(now, step->driver) && gp_host_held(host, mem, group, &holder) != GP_HELD_NO)
         return gp_error_new(GP_E_BUSY, "%s is in use by %s", gp_pci_text(mem, address),
                             holder ? holder : "someone");
     err = gp_bind(host, address, step->driver, deadline);

@@ -221,8 +221,7 @@ static struct gp_error *observe(struct gp_host *host, struct gp_arena *mem, stru
         struct gp_partition *vf = &gpu->partitions[i];
 
         vf->live = gp_streq(vf->driver, GP_DRIVER_VFIO);
-        if (vf->live)
-            vf->held = gp_host_held(host, mem, vf->group, &vf->holder);
+        vf->held = gp_host_held(host, mem, vf->group, &vf->holder);
     }
     if (err)
         return err;

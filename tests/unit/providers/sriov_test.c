@@ -153,6 +153,30 @@ Test(sriov, a_number_that_is_there_is_not_written)
     cr_assert(eq(int, tree_code(set(tree_gpu(&tree), 3)), GP_E_CHANGED));
 }
 
+/* Vendors' variants of vfio-pci have names of their own (xe-vfio-pci, nvgrace-gpu-vfio-pci), and libvirt takes them by
+ * itself. */
+Test(sriov, who_holds_a_device_is_asked_whatever_its_driver_is_called)
+{
+    struct gp_step step = {.kind = GP_STEP_BIND_DRIVER, .partition = 0, .driver = "vfio-pci", .timeout_ms = 1000};
+    struct gp_gpu *gpu;
+
+    card("variant-of-vfio-pci", (const char *const[]){"xe-vfio-pci", "xe", NULL});
+    tree_dir(&tree, "sys/bus/pci/drivers/vfio-pci");
+    tree_file(&tree, "dev/vfio/21", "held by pid 812 (qemu-system-x86)\n");
+    tree_file(&tree, "dev/vfio/90", "held by pid 813 (qemu-system-x86)\n");
+    gpu = tree_gpu(&tree);
+    cr_assert(eq(int, gpu->held, GP_HELD_YES));
+    cr_assert(eq(str, (char *)gpu->holder, "pid 812 (qemu-system-x86)"));
+    cr_assert(eq(int, gpu->partitions[0].held, GP_HELD_YES));
+    cr_assert(eq(str, (char *)gpu->partitions[0].holder, "pid 813 (qemu-system-x86)"));
+    cr_assert(eq(int, gpu->partitions[1].held, GP_HELD_NO));
+    step.gpu = gpu->id;
+    cr_assert(eq(int, tree_code(gp_registry_apply(&tree.host, gpu, &step)), GP_E_BUSY));
+    step.partition = -1;
+    cr_assert(eq(int, tree_code(gp_registry_apply(&tree.host, gpu, &step)), GP_E_BUSY));
+    cr_assert(eq(str, (char *)tree_text(&tree, PF "/driver_override"), "(null)\n"));
+}
+
 static const struct {
     const char *ids, *driver;
     int group;
