@@ -68,6 +68,7 @@ static void second_pool(struct gp_resolve *r, size_t n, const struct gp_pool_dec
 {
     const struct gp_pool_decl *first = r->claims[n].pool;
     struct gp_goal_gpu *goal = &r->goal->gpus[n];
+
     if (first->mode != second->mode)
         gp_resolve_block_gpu(r, goal, "GP-E302", second->at,
                              "%s is in pool '%s' (%s) and in pool '%s' (%s); a GPU has one mode",
