@@ -31,9 +31,15 @@ gp_ends 2 plan --detailed-exitcode
 cat out
 virsh event --all --loop --timestamp >events 2>&1 &
 listener=$!
-soon 30 pgrep -f 'virsh event'
+# heard VM: the listener is there, and has heard all that was before this.
+heard() {
+    domain "$1"
+    grep -q "'$1'\|$1" events
+}
+soon 30 heard begin
 gp_ends 0 reconcile
 cat out
+soon 30 heard end
 kill "$listener"
 wait "$listener" 2>/dev/null || :
 
