@@ -2,4 +2,4 @@
 # bed: --mock --proxy --sim ../sim/hosts/two-a2.yaml --sim-option --time-scale=0.02
 . "$(dirname "$0")/story.bash"
 . "$(dirname "$0")/crash.bash"
-crash_story write 48
+crash_story write 43
