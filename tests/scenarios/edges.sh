@@ -1,5 +1,5 @@
-# The edges: a full disk, a libvirtd that is not there, refuses or is mute, a journald that takes nothing, sysfs that cannot be
-# read, a state directory that says nonsense. For each the exit status and the sentence, and nothing half-done unsaid.
+# The edges: a full disk, a libvirtd that is not there, refuses, is mute or cannot read its schema, a journald that takes nothing,
+# sysfs that cannot be read, a state directory that says nonsense. For each the exit status and the sentence, and nothing half-done unsaid.
 # bed: --mock --proxy --sim ../sim/hosts/two-a2.yaml --sim-option --time-scale=0.05
 . "$(dirname "$0")/story.bash"
 
@@ -112,6 +112,20 @@ for row in "none|libvirt: Failed to connect socket to '/tmp/none': No such file 
 done
 kill "$listener"
 expect "$before" writes
+
+echo "libvirt's own schema that cannot be read: nothing is validated, and all is as ever"
+schema=/usr/share/libvirt/schemas/domain.rng
+bed-domain vdi-01 >plain.xml
+echo nonsense >garbage
+mount --bind garbage "$schema"
+expect_status 1 virsh -q define --validate plain.xml 2>err
+grep -q 'internal error: Unable to parse RNG' err || fail "libvirt can read its schema, or says otherwise: $(cat err)"
+virsh -q define plain.xml
+expect "" partition vdi-01
+gp_ends 0 reconcile
+umount "$schema"
+[ -n "$(partition vdi-01)" ] || fail "vdi-01 has no partition: $(cat out err)"
+converged
 
 echo "a journald that takes nothing, and none at all"
 sed -i 's/count: 4/count: 2/' fleet/clusters/demo/cluster.yaml
