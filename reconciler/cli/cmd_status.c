@@ -192,6 +192,43 @@ static void print_text(struct view *view)
     }
 }
 
+static bool named(const struct gp_difference *differences, size_t count, const char *object)
+{
+    for (size_t i = 0; i < count; i++)
+        if (gp_streq(differences[i].object, object))
+            return true;
+    return false;
+}
+
+/* A VM that is off and gets its partition when it starts is in good order, and so is what nobody manages. */
+static bool row_differs(const struct gp_plan *plan, const struct row *row)
+{
+    static const char *const good[] = {"Applied", "AsWanted", "NotManaged", "PendingStart"};
+
+    if (plan && (named(plan->changes, plan->change_count, row->object) || named(plan->drift, plan->drift_count, row->object)))
+        return true;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (gp_streq(row->state, good[i]))
+            return false;
+    return true;
+}
+
+/* Whether anything that was asked about differs or waits: one object, or the host with all that is on it. */
+static bool differs(const struct view *view)
+{
+    const struct gp_plan *plan = view->pass->plan;
+
+    for (size_t i = 0; i < view->row_count; i++)
+        if (row_differs(plan, &view->rows[i]))
+            return true;
+    if (only)
+        return false;
+    for (size_t i = 0; i < view->condition_count; i++)
+        if (gp_streq(view->conditions[i].object, "host"))
+            return true;
+    return plan && (plan->step_count || plan->drift_count || plan->change_count);
+}
+
 static int run(struct gp_cli *cli)
 {
     static const int formats[] = {GP_FORMAT_TEXT, GP_FORMAT_JSON, -1};
@@ -224,9 +261,11 @@ static int run(struct gp_cli *cli)
     } else {
         print_text(&view);
     }
-    if (gp_pass_incomplete(&pass))
+    if (pass.plan)
+        exit = gp_exit_worse(exit, gp_cli_plan_exit(&pass));
+    else if (gp_pass_incomplete(&pass))
         exit = gp_exit_worse(exit, GP_EXIT_INCOMPLETE);
-    if (exit_code && pass.plan && (pass.plan->step_count || pass.plan->drift_count || pass.plan->change_count))
+    if (exit_code && differs(&view))
         exit = gp_exit_worse(exit, GP_EXIT_DIFFERENCES);
     gp_pass_close(&pass);
     return exit;

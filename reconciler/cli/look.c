@@ -35,8 +35,7 @@ struct gp_error *gp_cli_look(struct gp_pass *pass, int *ret_exit)
         err = gp_error_new(GP_E_REFUSED, "%s", pass->refused);
     if (!err)
         return NULL;
-    if (err->code == GP_E_INVALID)
-        *ret_exit = GP_EXIT_INVALID;
+    *ret_exit = gp_exit_of(err->code);
     (void)fputs("gpupart: warning: what is wanted cannot be told: ", stderr);
     gp_error_print(stderr, err);
     gp_error_free(err);

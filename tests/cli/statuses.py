@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-from capture import BIN, check, done, gpupart, make, on
+from capture import BIN, check, domain, done, gpupart, make, on, write_domain
 
 folder = pathlib.Path(sys.argv[1])
 case = make("vendor-vfio", folder)
@@ -30,6 +30,26 @@ ends(0, on(case, "status", "gpu/slot3"), "gpu/slot3", where="stdout")
 ends(0, on(case, "status", "gpu/0000:08:00.0"), "gpu/slot3", where="stdout")
 ends(0, on(case, "status", "vm/vdi-1"), "slot3/0", where="stdout")
 ends(1, on(case, "status", "vm/nobody"), "vm/nobody")
+
+# What waits or is blocked is a difference, too, whatever the plan has to do; of one object its own state is judged, no other's.
+(case / "full.yaml").write_text(
+    (case / "declaration.yaml").read_text().replace("count: 2}", "count: 4}\n      select: {slots: [\"3\"]}"))
+shutil.copytree(case / "root", case / "full", symlinks=True)
+machine = (case / "root/etc/machine-id").read_text().strip()
+write_domain(case / "full", "vdi-4", False, domain("vdi-4", "0000:08:00.7", "slot3/3", "desktops", "vdi", machine))
+
+
+def full(*arguments):
+    return gpupart(case, "status", "--root", "full", "--config", "agent.yaml", "--state", "state", "--dir", "full.yaml", *arguments)
+
+
+ends(2, full("--exit-code"), "Blocked: GP-W306", where="stdout")
+ends(2, full("--exit-code", "vm/vdi-5"))
+ends(0, full("--exit-code", "vm/vdi-1"), "AsWanted", where="stdout")
+ends(0, full("--exit-code", "gpu/slot3"))
+ends(0, on(case, "status", "--exit-code", "vm/file-server"))
+ends(2, on(case, "status", "--exit-code", "vm/vdi-4"))
+ends(0, full("--exit-code", "gpu/slot5"), "NotManaged", where="stdout")
 
 # 3: what is wanted is no declaration.
 (case / "bad.yaml").write_text((case / "declaration.yaml").read_text().replace("mode: partitioned", "mode: partioned"))

@@ -49,6 +49,7 @@ grep -q "cluster.yaml:11:13: .*partitoned" said || fail "the place of the mistak
 grep -q "did you mean.*partitioned\|'partitioned'" said || fail "the right word is not told: $(cat said)"
 expect 1 jq -s length <(journal 'select(.GPUPART_EVENT == "refused" and .GPUPART_COMMIT == "'"$good"'")')
 gp_ends 3 reconcile
+gp_ends 2 status --exit-code
 gp_ends 0 status
 grep -q CommitRefused out || fail "status does not tell the refused commit: $(cat out)"
 unchanged "an invalid commit"
@@ -60,11 +61,12 @@ echo "git is not there: what is applied is kept, GitStale"
 mv fleet elsewhere
 gp_ends 7 reconcile
 unchanged "git away"
+gp_ends 2 status --exit-code
 gp_ends 0 status
 grep -q GitStale out || fail "status does not tell that git is stale: $(cat out)"
 mv elsewhere fleet
 converged
-gp_ends 0 status
+gp_ends 0 status --exit-code
 ! grep -q GitStale out || fail "status still tells that git is stale: $(cat out)"
 
 echo "a branch that was rewound, and one that was rewritten"

@@ -77,7 +77,7 @@ rm state/applied.json
 refuses "$file was corrupt and is kept aside with the ending .corrupt"
 
 echo "what else is told"
-gp_ends 0 status
+gp_ends 4 status
 grep -q "^host demo, cluster none, commit not known\$" out || fail "status tells a commit: $(cat out)"
 grep -q '^host is CommitRefused since .*: the head is refused, what is applied is kept: GP-E403' out || fail "status: $(cat out)"
 grep -q 'what is wanted cannot be told: GP-E403' err || fail "status does not warn: $(cat err)"
