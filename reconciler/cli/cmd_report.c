@@ -9,7 +9,6 @@
 #include "text.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static char **captures;
 static size_t capture_count;
@@ -29,14 +28,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
     }
 }
 
-/* A capture is named for its host, unless --host says otherwise. */
-static const char *host_of(const char *capture)
-{
-    const char *slash = strrchr(capture, '/');
-
-    return slash && slash[1] ? slash + 1 : capture;
-}
-
 /* @first: what it read is wanted on every host; NULL: this is the first. */
 static struct gp_error *plan_one(struct gp_cli *cli, const char *capture, const struct gp_pass *first,
                                  struct gp_pass *pass)
@@ -47,7 +38,7 @@ static struct gp_error *plan_one(struct gp_cli *cli, const char *capture, const 
     options.like = first;
     if (capture) {
         options.root = capture;
-        options.host = options.host ? options.host : host_of(capture);
+        options.capture = true;
     }
     err = gp_pass_open(&options, pass);
     if (err)

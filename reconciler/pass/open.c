@@ -97,6 +97,18 @@ static const char *short_host_name(struct gp_arena *mem)
     return gp_strdup(mem, name[0] ? name : "localhost");
 }
 
+/* "kvm-a" of "captures/kvm-a/". */
+static const char *folder_name(struct gp_arena *mem, const char *path)
+{
+    size_t end = strlen(path), begin;
+
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    for (begin = end; begin > 0 && path[begin - 1] != '/';)
+        begin--;
+    return gp_strndup(mem, path + begin, end - begin);
+}
+
 /* A capture is of the host that it names. */
 static const char *captured_host_name(struct gp_pass *pass)
 {
@@ -104,7 +116,9 @@ static const char *captured_host_name(struct gp_pass *pass)
     struct gp_error *err = gp_host_read(&pass->host, pass->mem, "etc/hostname", &name);
 
     gp_error_free(err); /* it names none */
-    return name && *name ? gp_strndup(pass->mem, name, strcspn(name, ".\n")) : short_host_name(pass->mem);
+    if (name && *name)
+        return gp_strndup(pass->mem, name, strcspn(name, ".\n"));
+    return pass->options.capture ? folder_name(pass->mem, pass->options.root) : short_host_name(pass->mem);
 }
 
 struct gp_error *gp_pass_host_open(const struct gp_pass *pass, struct gp_host *ret)
@@ -147,10 +161,10 @@ static struct gp_error *open_host(struct gp_pass *pass)
     if (err)
         return gp_error_wrap(err, "this host has no machine id, by which gpupart knows its own marks");
     pass->machine_id = pass->host.machine_id = id;
-    pass->host_name = options->host        ? options->host
-                      : pass->agent->name ? pass->agent->name
-                         : real             ? short_host_name(pass->mem)
-                                            : captured_host_name(pass);
+    pass->host_name = options->host                             ? options->host
+                      : pass->agent->name && !options->capture ? pass->agent->name
+                      : real                                   ? short_host_name(pass->mem)
+                                                               : captured_host_name(pass);
     pass->agent->name = pass->host_name; /* by which resolving finds this host in its cluster */
     return NULL;
 }

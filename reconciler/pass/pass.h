@@ -48,6 +48,8 @@ struct gp_pass_options {
     const char *dir;     /* desired state from a working tree; NULL: from git */
     const char *git_url, *git_ref, *git_path; /* NULL: GpuAgent's */
     const char *host;    /* which host this is; NULL: GpuAgent's name, else the short host name */
+    bool capture;        /* @root is one of several captures, so GpuAgent's name is not its host's: it names its host itself, or
+                          * is named for it */
     bool simulate;       /* changing something under a root other than "/" is meant */
     bool change;         /* this pass may change the host: takes the lock and a read-write connection */
     bool offline;        /* no fetch: the newest verified commit */

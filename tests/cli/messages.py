@@ -91,6 +91,7 @@ def fleet(name, hosts, bindings, pools="partitions: {count: 2}"):
         if vms is None:
             continue
         dump(case / "host.yaml", place / host)
+        (place / host / "etc/hostname").write_text(f"{host}\n")
         for vm in vms:
             write_domain(place / host, vm, False, domain(vm, machine=machine))
     (place / "fleet.yaml").write_text(

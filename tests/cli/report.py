@@ -105,6 +105,17 @@ for i in range(4):
 text, _ = report("kvm-a")
 check("were cut" not in text and text.count("stop-vm") == 4, "a small report is not whole")
 
+# A capture is of the host that it names, wherever it lies; one that names none is named for its folder.
+(folder / "fleet.yaml").write_text(declaration(["kvm-a", "kvm-z"], 2, [f"vdi-{i}" for i in range(4)]))
+(folder / "kvm-a").rename(folder / "of-tuesday")
+for place in ["of-tuesday", "of-tuesday/", "./of-tuesday//", str(folder / "of-tuesday")]:
+    check("| kvm-a | gpu/slot3" in report(place)[0], place, "is not taken for what it says it is")
+(folder / "of-tuesday").rename(folder / "kvm-z")
+(folder / "kvm-z/etc/hostname").unlink()
+for place in ["kvm-z", "kvm-z/", "./kvm-z//", str(folder / "kvm-z")]:
+    check("| kvm-z | gpu/slot3" in report(place)[0], place, "is not taken for what its folder is called")
+(folder / "kvm-z").rename(folder / "kvm-a")
+
 # Three hundred hosts: half of them change. What is never cut stands there, the rest says that it was.
 hosts = [f"kvm-{i:03}" for i in range(300)]
 shutil.copytree(folder / "kvm-a", folder / "idle", symlinks=True)
