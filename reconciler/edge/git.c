@@ -75,16 +75,21 @@ static struct gp_error *to_commit(git_repository *repo, const char *id, git_oid 
     return NULL;
 }
 
-static struct gp_error *not_a_descendant(const char *head, const char *anchor, const char *what,
-                                         const char *url, enum descent descent)
+/* What a head must descend from, and what to write before and after the id of one that is meant. */
+struct anchor {
+    const char *commit, *what, *before, *after;
+};
+
+static struct gp_error *not_a_descendant(const char *head, const struct anchor *anchor, const char *url,
+                                         enum descent descent)
 {
     return gp_error_new(
         GP_E_REFUSED,
         "GP-E403: commit %.12s, the head at %s, does not descend from %s commit %.12s%s: the "
         "history "
-        "was rewritten, or it is another repository. Look at it, and if it is meant: "
-        "gpupart trust --reset-to %s --reason \"...\"",
-        head, url, what, anchor, descent == UNKNOWN ? ", which no remote has" : "", head);
+        "was rewritten, or it is another repository. Look at it, and if it is meant: %s%s%s",
+        head, url, anchor->what, anchor->commit, descent == UNKNOWN ? ", which no remote has" : "", anchor->before,
+        head, anchor->after);
 }
 
 /* ---- one round over the remotes ---- */
@@ -121,11 +126,10 @@ static void add_why(struct round *round, size_t index, const char *format, ...)
  * bring the anchor. */
 static struct gp_error *judge(struct round *round, size_t index, bool last)
 {
-    const struct {
-        const char *commit, *what;
-    } anchors[] = {
-        {round->options->verified, "the newest verified"},
-        {round->options->floor, "the floor, trust.floor of this host's GpuAgent,"},
+    const struct anchor anchors[] = {
+        {round->options->verified, "the newest verified", "gpupart trust --reset-to ", " --reason \"...\""},
+        {round->options->floor, "the floor, trust.floor of this host's GpuAgent,", "write trust.floor: ",
+         ", or an older commit of that history, into this host's GpuAgent file"},
     };
     const char *head = round->heads[index];
     struct gp_git_url url;
@@ -150,7 +154,7 @@ static struct gp_error *judge(struct round *round, size_t index, bool last)
                                 anchors[i].commit, round->options->dir);
         }
         if (descent == UNRELATED || (descent == UNKNOWN && last))
-            return not_a_descendant(head, anchors[i].commit, anchors[i].what, url.shown, descent);
+            return not_a_descendant(head, &anchors[i], url.shown, descent);
         if (descent == UNKNOWN)
             return NULL; /* asked again when the others have brought what they have */
         if (descent == LAGS) {

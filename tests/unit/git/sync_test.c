@@ -166,7 +166,10 @@ Test(sync, the_floor_holds_on_the_first_day)
     (void)refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_IO, "it lags behind");
     sh("cd one.work && git checkout -q --orphan x && git commit -q -m other && git push -q -f "
        "../one x:main");
-    (void)refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_REFUSED, "trust.floor");
+    said(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_REFUSED,
+         "GP-E403: commit COMMIT, the head at PLACE/one, does not descend from the floor, trust.floor of this host's GpuAgent, "
+         "commit COMMIT: the history was rewritten, or it is another repository. Look at it, and if it is meant: write trust.floor: "
+         "COMMIT, or an older commit of that history, into this host's GpuAgent file");
     options.floor = "3f2c1ab";
     (void)refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_CONFIG,
                   "no full commit id");
