@@ -133,6 +133,15 @@ for command in commands:
     check(all(len(line) <= 80 for line in help_text.stdout.splitlines()), command, "--help is wider than a terminal")
 ends(0, gpupart(case, "--version"), "gpupart ", where="stdout")
 
+# What the journal's catalogue and the rules tell people to run, there is.
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+catalogue = re.sub("(?m)^Subject:.*", "", (SOURCE / "contrib/journal/gpupart.catalog").read_text())
+rules = (SOURCE / "schema/rules.c").read_text()
+told = re.findall(r"^    gpupart ([a-z]+)", catalogue, re.M) + re.findall(r"`gpupart ([a-z]+)", rules + catalogue) + re.findall(r"[:(] ?gpupart ([a-z]+)[ .]", rules + catalogue)
+check(len(told) > 20, "only so many commands are told:", told)
+for command in sorted(set(told)):
+    check(command in commands, "people are told to run", command, "which is no command")
+
 # A reader who has seen enough, and a disk that is full, are no success.
 full = subprocess.run([BIN / "gpupart", "schema"], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, text=True, check=False)
 check(full.returncode == 1 and "stdout" in full.stderr, "a full disk under stdout ends with", full.returncode, full.stderr)
