@@ -62,9 +62,9 @@ static struct gp_error *reset(struct gp_pass *pass)
     const char *before = verified                             ? gp_strndup(pass->mem, verified, 12)
                          : gp_state_verified_lost(pass->state) ? "unknown"
                                                                : "none";
-    struct gp_error *err = NULL;
+    struct gp_error *err = gp_git_find_commit(dir, commit); /* one that is not there could never be read */
 
-    if (pass->agent->trust_ssh)
+    if (!err && pass->agent->trust_ssh)
         err = gp_git_check_signature(dir, commit, pass->agent->allowed_signers, pass->mem, &signer);
     if (!err)
         err = gp_state_set_verified(pass->state, commit);

@@ -61,6 +61,19 @@ static struct gp_error *compare(git_repository *repo, const git_oid *head, const
     return NULL;
 }
 
+struct gp_error *gp_git_find_commit(const char *dir, const char *commit)
+{
+    GP_GIT_SCOPE;
+    gp_cleanup(gp_git_repository_p) git_repository *repo = NULL;
+    gp_cleanup(gp_git_commit_p) git_commit *object = NULL;
+    git_oid oid;
+
+    if (git_repository_open_bare(&repo, dir) == 0 && git_oid_fromstr(&oid, commit) == 0 &&
+        git_commit_lookup(&object, repo, &oid) == 0)
+        return NULL;
+    return gp_error_new(GP_E_GONE, "commit %.12s is not in %s, where a look at the head brings it (gpupart plan)", commit, dir);
+}
+
 /* A tag leads to its commit. */
 static struct gp_error *to_commit(git_repository *repo, const char *id, git_oid *ret)
 {

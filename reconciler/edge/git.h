@@ -48,6 +48,9 @@ struct gp_error *gp_git_load(const char *dir, const char *commit, const char *pa
 /* The same from a directory of the file system, or one file. */
 struct gp_error *gp_dir_load(const char *dir, struct gp_load *load) GP_MUST_CHECK;
 
+/* GP_E_GONE if the bare repository @dir has no commit @commit (its full id), also where there is no repository yet. */
+struct gp_error *gp_git_find_commit(const char *dir, const char *commit) GP_MUST_CHECK;
+
 /* The value of trailer @key ("Gpupart-Allow-Removal", whatever its case) in the last paragraph of
  * the commit's message, the last one if there are several; NULL if there is none. From @mem. */
 struct gp_error *gp_git_trailer(const char *dir, const char *commit, const char *key,

@@ -105,6 +105,7 @@ expect '{}' jq -c .owed state/owed.json
 echo "what was begun is taken back"
 rm -rf state
 cp -r whole state
+gp_ends 4 plan # brings the head, which is refused
 gp_ends 0 trust --reset-to "$other" --reason "another beginning"
 echo clear-log >"$GPUPART_ROOT/gpusim-control"
 echo kill-after 1 >"$GPUPART_ROOT/gpusim-control"
@@ -120,6 +121,7 @@ expect 4,4 inventory '[.gpus[].count] | join(",")'
 echo "a record alone tells that there was a commit"
 rm -rf state
 cp -r whole state
+gp_ends 4 plan # brings the head, which is refused
 gp_ends 0 trust --reset-to "$other" --reason "another beginning"
 echo clear-log >"$GPUPART_ROOT/gpusim-control"
 echo kill-after 1 >"$GPUPART_ROOT/gpusim-control"
