@@ -59,6 +59,18 @@ static void take(struct gp_claim *claim, struct gp_place_slot *slot, enum gp_slo
     }
 }
 
+/* For what VM @n has that keeps others from @slot at @spot. */
+static void mark_by_devices(struct gp_resolve *r, struct gp_place_slot *slot, struct gp_spot spot, size_t n,
+                            const struct gp_hostdev *devs, size_t count)
+{
+    for (size_t d = 0; d < count; d++) {
+        struct gp_spot named;
+
+        if (gp_spot_of_hostdev(r->have, &r->have->vms[n], &devs[d], &named) && gp_spots_meet(r->have, named, spot))
+            take(&r->claims[spot.gpu], slot, gp_resolve_is_leaving(r, n, named) ? GP_SLOT_LEAVING : GP_SLOT_TAKEN);
+    }
+}
+
 static void mark_taken(struct gp_resolve *r, size_t gpu)
 {
     struct gp_claim *claim = &r->claims[gpu];
@@ -67,12 +79,29 @@ static void mark_taken(struct gp_resolve *r, size_t gpu)
         struct gp_place_slot *slot = &claim->slots[s];
         struct gp_spot spot = {gpu, slot->index, claim->whole};
 
-        for (size_t n = 0; n < r->have->vm_count; n++)
-            if (gp_vm_names(r->have, &r->have->vms[n], spot))
-                take(claim, slot, gp_resolve_is_leaving(r, n, spot) ? GP_SLOT_LEAVING : GP_SLOT_TAKEN);
+        for (size_t n = 0; n < r->have->vm_count; n++) {
+            const struct gp_vm *vm = &r->have->vms[n];
+
+            mark_by_devices(r, slot, spot, n, vm->persistent_devs, vm->persistent_count);
+            mark_by_devices(r, slot, spot, n, vm->live, vm->live_count);
+            if (r->wishes[n].kept && gp_spots_meet(r->have, r->wishes[n].spot, spot))
+                take(claim, slot, GP_SLOT_TAKEN);
+        }
         if (gp_spot_held_by_stranger(r->have, spot))
             take(claim, slot, GP_SLOT_TAKEN);
     }
+}
+
+/* All that nobody else can run with once @spot is given. */
+static void take_all(struct gp_resolve *r, struct gp_spot spot)
+{
+    for (size_t gpu = 0; gpu < r->have->gpu_count; gpu++)
+        for (size_t s = 0; s < r->claims[gpu].slot_count; s++) {
+            struct gp_place_slot *slot = &r->claims[gpu].slots[s];
+
+            if (gp_spots_meet(r->have, spot, (struct gp_spot){gpu, slot->index, r->claims[gpu].whole}))
+                take(&r->claims[gpu], slot, GP_SLOT_TAKEN);
+        }
 }
 
 static struct gp_place_slot *best_slot(const struct gp_claim *claim)
@@ -205,7 +234,7 @@ static void assign(struct gp_resolve *r, size_t vm)
         return;
     }
     slot = best_slot(&r->claims[best]);
-    take(&r->claims[best], slot, GP_SLOT_TAKEN);
+    take_all(r, (struct gp_spot){best, slot->index, r->claims[best].whole});
     goal->gpu = r->goal->gpus[best].id;
     goal->partition = slot->index;
 }
@@ -254,6 +283,22 @@ static const char *list_valid(struct gp_resolve *r, const struct gp_pool_decl *p
     return gp_text_get(&text);
 }
 
+/* Two partitions of @pool that one VM at a time can have, so that fewer VMs than partitions get one; "": none. */
+static const char *tell_group(struct gp_resolve *r, const struct gp_pool_decl *pool)
+{
+    for (size_t n = 0; n < r->have->gpu_count; n++)
+        for (size_t s = 1; r->claims[n].pool == pool && s < r->claims[n].slot_count; s++)
+            for (size_t other = 0; other < s; other++) {
+                const struct gp_spot a = {n, r->claims[n].slots[other].index, false};
+                const struct gp_spot b = {n, r->claims[n].slots[s].index, false};
+
+                if (gp_spots_meet(r->have, a, b))
+                    return gp_printf(r->mem, "; %s and %s are in one IOMMU group, and such partitions go to one VM",
+                                     gp_spot_text(r, a), gp_spot_text(r, b));
+            }
+    return "";
+}
+
 static void report_pending(struct gp_resolve *r, const struct gp_pool_decl *pool)
 {
     size_t wanted = 0, given = 0, partitions = 0;
@@ -279,9 +324,9 @@ static void report_pending(struct gp_resolve *r, const struct gp_pool_decl *pool
         if (r->claims[n].pool == pool && !r->goal->gpus[n].blocked)
             partitions += r->claims[n].slot_count;
     gp_resolve_find(r, "GP-W306", GP_LEVEL_WARNING, at, gp_printf(r->mem, "pool/%s", pool->name),
-                    "pool '%s' has %zu %s on %s, %zu of them for its %zu VMs; pending: %s%s", pool->name,
+                    "pool '%s' has %zu %s on %s, %zu of them for its %zu VMs; pending: %s%s%s", pool->name,
                     partitions, pool->mode == GP_MODE_PARTITIONED ? "partitions" : "GPUs",
-                    r->input->agent->name, given, wanted, gp_text_get(&names), list_valid(r, pool));
+                    r->input->agent->name, given, wanted, gp_text_get(&names), list_valid(r, pool), tell_group(r, pool));
 }
 
 /* Settles who keeps what. A GPU that cannot be cut anew for those who are on it lets them keep other

@@ -3,6 +3,38 @@
 
 #include "text.h"
 
+/* Who runs with something of the IOMMU group of @place and would not stop for @gpu; NULL: nobody. */
+static const struct gp_vm *find_bystander(const struct gp_planner *planner, const struct gp_work_gpu *gpu,
+                                          struct gp_place place)
+{
+    for (size_t n = 0; n < planner->vm_count; n++) {
+        const struct gp_work_vm *vm = &planner->vms[n];
+        bool is_in_group = false, stops = false;
+
+        for (size_t d = 0; vm->vm->power != GP_POWER_OFF && d < vm->vm->live_count; d++) {
+            is_in_group |= gp_planner_share_group(planner, vm->live[d], place);
+            stops |= gp_work_gpu_disturbs(planner, gpu, vm->live[d]);
+        }
+        if (is_in_group && !stops)
+            return vm->vm;
+    }
+    return NULL;
+}
+
+static bool block_bystander(struct gp_planner *planner, struct gp_work_gpu *gpu, struct gp_place place, const char *name)
+{
+    const struct gp_vm *vm = find_bystander(planner, gpu, place);
+
+    if (!vm)
+        return false;
+    gp_planner_block_gpu(planner, gpu, "GP-E206",
+                         gp_printf(planner->mem,
+                                   "%s is in one IOMMU group with what VM %s runs with, which would not stop for it",
+                                   name, vm->name),
+                         false);
+    return true;
+}
+
 static bool block_held(struct gp_planner *planner, struct gp_work_gpu *gpu,
                        struct gp_work_gpu *there)
 {
@@ -11,9 +43,13 @@ static bool block_held(struct gp_planner *planner, struct gp_work_gpu *gpu,
 
     for (size_t n = 0; n < real->partition_count; n++) {
         const struct gp_partition *partition = &real->partitions[n];
+        const struct gp_place place = {index, (int32_t)n};
 
-        if (partition->held == GP_HELD_NO || gp_work_gpu_is_in_vm(there, (int32_t)n) ||
-            !gp_work_gpu_disturbs(planner, gpu, (struct gp_place){index, (int32_t)n}))
+        if (partition->held == GP_HELD_NO || !gp_work_gpu_disturbs(planner, gpu, place))
+            continue;
+        if (block_bystander(planner, gpu, place, gp_partition_symbol(planner->mem, real->id, partition->index)))
+            return true;
+        if (gp_work_gpu_is_in_vm(there, (int32_t)n))
             continue;
         gp_planner_block_gpu(
             planner, gpu, "GP-E506",
@@ -23,8 +59,11 @@ static bool block_held(struct gp_planner *planner, struct gp_work_gpu *gpu,
             false);
         return true;
     }
-    if (real->held != GP_HELD_NO && !gp_work_gpu_is_in_vm(there, -1) &&
-        gp_work_gpu_disturbs(planner, gpu, (struct gp_place){index, -1})) {
+    if (real->held == GP_HELD_NO || !gp_work_gpu_disturbs(planner, gpu, (struct gp_place){index, -1}))
+        return false;
+    if (block_bystander(planner, gpu, (struct gp_place){index, -1}, real->id))
+        return true;
+    if (!gp_work_gpu_is_in_vm(there, -1)) {
         gp_planner_block_gpu(planner, gpu, "GP-E506",
                              gp_printf(planner->mem,
                                        "GPU %s is held by no VM that is known here: %s", real->id,

@@ -78,6 +78,40 @@ static bool is_quarantined(const struct gp_planner *planner, struct gp_place pla
     return false;
 }
 
+/* What @vm, which others cannot run beside, has of the group of @place, at the end or until it is started anew. */
+static bool find_neighbour(const struct gp_planner *planner, const struct gp_work_vm *vm, struct gp_place place,
+                           struct gp_device *ret)
+{
+    for (size_t n = 0; n < vm->final_count; n++)
+        if (gp_planner_share_group(planner, gp_planner_place(planner, vm->final[n]), place)) {
+            *ret = vm->final[n];
+            return true;
+        }
+    for (size_t n = 0; vm->vm->power != GP_POWER_OFF && !vm->stop && n < vm->vm->live_count; n++)
+        if (gp_planner_share_group(planner, vm->live[n], place)) {
+            *ret = vm->vm->live[n].device;
+            return true;
+        }
+    return false;
+}
+
+/* Nobody is given what he could not run with beside others. */
+static bool block_group(struct gp_planner *planner, struct gp_work_vm *vm, struct gp_place place)
+{
+    for (size_t n = 0; n < planner->vm_count; n++) {
+        const struct gp_work_vm *other = &planner->vms[n];
+        struct gp_device device;
+
+        if (other != vm && find_neighbour(planner, other, place, &device))
+            return block(planner, vm, "GP-E206",
+                         gp_printf(planner->mem,
+                                   "%s is in one IOMMU group with %s of VM %s: one VM at a time can have them",
+                                   gp_planner_device_name(planner, vm->to), gp_planner_device_name(planner, device),
+                                   other->vm->name));
+    }
+    return false;
+}
+
 /* No partition is given twice. */
 static bool block_taken(struct gp_planner *planner, struct gp_work_vm *vm)
 {
@@ -107,6 +141,9 @@ static bool block_taken(struct gp_planner *planner, struct gp_work_vm *vm)
                          gp_printf(planner->mem, "%s is in use by VM %s until that is started anew",
                                    name, other->vm->name));
     }
+    /* The way back gives what was had side by side. */
+    if (!only_mark && planner->goal->cluster && block_group(planner, vm, place))
+        return true;
     stranger = !only_mark && planner->goal->cluster && place.gpu >= 0 ? gp_planner_stranger(planner, place) : NULL;
     if (stranger)
         return block(planner, vm, "GP-E506",

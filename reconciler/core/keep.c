@@ -88,6 +88,16 @@ static bool named_by_another(struct gp_resolve *r, size_t vm, struct gp_spot spo
     return false;
 }
 
+/* Whether what another VM has, or keeps, would not let @vm run with @spot. */
+static bool met_by_another(struct gp_resolve *r, size_t vm, struct gp_spot spot)
+{
+    for (size_t n = 0; n < r->have->vm_count; n++)
+        if (n != vm && (gp_vm_meets(r->have, &r->have->vms[n], spot) ||
+                        (r->wishes[n].kept && gp_spots_meet(r->have, spot, r->wishes[n].spot))))
+            return true;
+    return false;
+}
+
 static bool may_keep(struct gp_resolve *r, size_t vm, const struct candidate *candidate)
 {
     struct gp_spot spot = candidate->spot;
@@ -96,7 +106,7 @@ static bool may_keep(struct gp_resolve *r, size_t vm, const struct candidate *ca
 
     if (!gp_claim_is_of(claim, r->wishes[vm].pool) || kept_by_another(r, vm, spot))
         return false;
-    if (candidate->tie == TIE_REMEMBERED && (spot.whole != claim->whole || named_by_another(r, vm, spot) ||
+    if (candidate->tie == TIE_REMEMBERED && (spot.whole != claim->whole || met_by_another(r, vm, spot) ||
                                              gp_spot_held_by_stranger(r->have, spot)))
         return false;
     /* A GPU of neverTouch: what it has of it stays, but it gets nothing of it anew. */

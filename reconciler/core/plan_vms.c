@@ -18,6 +18,20 @@ struct gp_place gp_planner_place(const struct gp_planner *planner, struct gp_dev
     return (struct gp_place){-1, -1};
 }
 
+static int32_t group_at(const struct gp_planner *planner, struct gp_place place)
+{
+    const struct gp_gpu *gpu = place.gpu < 0 ? NULL : planner->gpus[place.gpu].gpu;
+
+    return !gpu ? -1 : place.part < 0 ? gpu->group : gpu->partitions[place.part].group;
+}
+
+bool gp_planner_share_group(const struct gp_planner *planner, struct gp_place a, struct gp_place b)
+{
+    const int32_t group = group_at(planner, a);
+
+    return group >= 0 && group_at(planner, b) == group;
+}
+
 const char *gp_planner_device_name(const struct gp_planner *planner, struct gp_device device)
 {
     const struct gp_place place = gp_planner_place(planner, device);
@@ -383,11 +397,28 @@ static const struct gp_partition *find_after(const struct gp_planner *planner,
     return NULL;
 }
 
-static const struct gp_work_vm *other_holder(const struct gp_planner *planner,
-                                             const struct gp_work_vm *vm, struct gp_device device)
+static bool ends_in_group(const struct gp_planner *planner, const struct gp_work_vm *vm, struct gp_place place)
+{
+    const bool anew = vm->stop || (!is_running(vm) && vm->start);
+
+    if (anew ? !vm->start : !is_running(vm))
+        return false;
+    for (size_t n = 0; anew && n < vm->final_count; n++)
+        if (gp_planner_share_group(planner, gp_planner_place(planner, vm->final[n]), place))
+            return true;
+    for (size_t n = 0; !anew && n < vm->vm->live_count; n++)
+        if (gp_planner_share_group(planner, vm->live[n], place))
+            return true;
+    return false;
+}
+
+/* Who would keep @vm from starting with @device, which is at @place now. */
+static const struct gp_work_vm *other_holder(const struct gp_planner *planner, const struct gp_work_vm *vm,
+                                             struct gp_device device, struct gp_place place)
 {
     for (size_t n = 0; n < planner->vm_count; n++)
-        if (&planner->vms[n] != vm && gp_work_vm_ends_holding(&planner->vms[n], device))
+        if (&planner->vms[n] != vm && (gp_work_vm_ends_holding(&planner->vms[n], device) ||
+                                       ends_in_group(planner, &planner->vms[n], place)))
             return &planner->vms[n];
     return NULL;
 }
@@ -424,10 +455,14 @@ const char *gp_planner_unstartable(const struct gp_planner *planner, const struc
         if (stranger)
             return defined_with(planner, vm->final[n],
                                 gp_printf(planner->mem, "is held by no VM that is known here: %s", stranger));
-        holder = other_holder(planner, vm, vm->final[n]);
+        holder = other_holder(planner, vm, vm->final[n], before);
         if (holder)
             return defined_with(planner, vm->final[n],
-                                gp_printf(planner->mem, "is held by VM %s", holder->vm->name));
+                                gp_printf(planner->mem, "%s by VM %s",
+                                          gp_work_vm_ends_holding(holder, vm->final[n])
+                                              ? "is held"
+                                              : "is in an IOMMU group that is held",
+                                          holder->vm->name));
     }
     return NULL;
 }

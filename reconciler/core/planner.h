@@ -152,6 +152,8 @@ void gp_planner_block_gpu(struct gp_planner *planner, struct gp_work_gpu *gpu, c
 void gp_planner_block_vm(struct gp_planner *planner, struct gp_work_vm *vm, const char *rule,
                          const char *why, bool told);
 struct gp_place gp_planner_place(const struct gp_planner *planner, struct gp_device device);
+/* Whether one VM at a time can run with what is at @a or @b: they are in one IOMMU group. */
+bool gp_planner_share_group(const struct gp_planner *planner, struct gp_place a, struct gp_place b);
 /* "slot3/2", "slot3" for a whole GPU, else the device itself. */
 const char *gp_planner_device_name(const struct gp_planner *planner, struct gp_device device);
 

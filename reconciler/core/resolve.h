@@ -101,9 +101,14 @@ bool gp_spot_of_hostdev(const struct gp_have *have, const struct gp_vm *vm,
 /* "slot3/2", or "slot3" for the whole of it. */
 bool gp_spot_of_symbol(const struct gp_have *have, const char *symbol, struct gp_spot *ret);
 bool gp_spot_eq(struct gp_spot a, struct gp_spot b);
+/* Whether one VM at a time can run with @a or @b: they are one, or in one IOMMU group. Fact: libvirt
+ * src/hypervisor/virhostdev.c, virHostdevIsPCINodeDeviceUsed(), asked of each device of the group. */
+bool gp_spots_meet(const struct gp_have *have, struct gp_spot a, struct gp_spot b);
 const char *gp_spot_text(struct gp_resolve *r, struct gp_spot spot);
 /* Whether the persistent or live definition of @vm has @spot. */
 bool gp_vm_names(const struct gp_have *have, const struct gp_vm *vm, struct gp_spot spot);
+/* Whether either definition has what meets @spot. */
+bool gp_vm_meets(const struct gp_have *have, const struct gp_vm *vm, struct gp_spot spot);
 /* Whether somebody holds @spot who is no VM that is known to. */
 bool gp_spot_held_by_stranger(const struct gp_have *have, struct gp_spot spot);
 /* Whether what is there as partition @index now is taken away, though there may be one again. */

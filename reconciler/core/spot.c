@@ -101,19 +101,29 @@ static int32_t group_of(const struct gp_have *have, struct gp_spot spot)
     return spot.whole ? gpu->group : partition ? partition->group : -1;
 }
 
-/* The functions of one IOMMU group are held together. */
-static bool runs_in(const struct gp_have *have, const struct gp_vm *vm, struct gp_spot spot)
+bool gp_spots_meet(const struct gp_have *have, struct gp_spot a, struct gp_spot b)
 {
-    int32_t group = group_of(have, spot);
+    const int32_t group = group_of(have, a);
 
-    for (size_t n = 0; vm->power != GP_POWER_OFF && n < vm->live_count; n++) {
-        struct gp_spot live;
+    return gp_spot_eq(a, b) || (group >= 0 && group_of(have, b) == group);
+}
 
-        if (gp_spot_of_hostdev(have, vm, &vm->live[n], &live) &&
-            (gp_spot_eq(live, spot) || (group >= 0 && group_of(have, live) == group)))
+static bool any_meets(const struct gp_have *have, const struct gp_vm *vm, const struct gp_hostdev *devs, size_t count,
+                      struct gp_spot spot)
+{
+    for (size_t n = 0; n < count; n++) {
+        struct gp_spot named;
+
+        if (gp_spot_of_hostdev(have, vm, &devs[n], &named) && gp_spots_meet(have, named, spot))
             return true;
     }
     return false;
+}
+
+bool gp_vm_meets(const struct gp_have *have, const struct gp_vm *vm, struct gp_spot spot)
+{
+    return any_meets(have, vm, vm->persistent_devs, vm->persistent_count, spot) ||
+           any_meets(have, vm, vm->live, vm->live_count, spot);
 }
 
 bool gp_spot_held_by_stranger(const struct gp_have *have, struct gp_spot spot)
@@ -125,7 +135,8 @@ bool gp_spot_held_by_stranger(const struct gp_have *have, struct gp_spot spot)
     if (held == GP_HELD_NO)
         return false;
     for (size_t n = 0; n < have->vm_count; n++)
-        if (runs_in(have, &have->vms[n], spot))
+        if (have->vms[n].power != GP_POWER_OFF &&
+            any_meets(have, &have->vms[n], have->vms[n].live, have->vms[n].live_count, spot))
             return false;
     return true;
 }

@@ -115,6 +115,54 @@ static void one_of_two_on_the_way(struct world *world)
     world->have.vms[1].unstoppable = "a backup is running";
 }
 
+/* VFs @first to @last of slot3 are in one IOMMU group, and that is accepted. */
+static void share_group(struct world *world, uint32_t first, uint32_t last)
+{
+    for (uint32_t n = first; n <= last; n++)
+        gp_gpu_partition(&world->have.gpus[0], n)->group = 1000 + (int32_t)first;
+    world->cluster.accept_risk = GP_RISK_SHARED_GROUP;
+}
+
+static void neighbour_runs(struct world *world)
+{
+    struct gp_gpu *gpu = &world->have.gpus[0];
+
+    world_cut(world, gpu, 4, 0);
+    share_group(world, 0, 3);
+    world_give(world, &world->have.vms[0], gpu, 0, true);
+    world_run(world, &world->have.vms[0]);
+    for (uint32_t n = 0; n < 4; n++)
+        gp_gpu_partition(gpu, n)->held = GP_HELD_YES; /* so the kernel has it */
+}
+
+static void neighbour_is_defined(struct world *world)
+{
+    world_cut(world, &world->have.gpus[0], 4, 0);
+    share_group(world, 0, 2);
+    world_give(world, &world->have.vms[1], &world->have.gpus[0], 2, true);
+}
+
+static void neighbour_leaves(struct world *world)
+{
+    neighbour_is_defined(world);
+    world->declaration.bindings[0]->vm_count = 1;
+    share_group(world, 0, 3);
+}
+
+static void neighbour_remembered(struct world *world)
+{
+    remembered(world);
+    world_cut(world, &world->have.gpus[0], 4, 0);
+    share_group(world, 0, 1);
+    world_give(world, &world->have.vms[0], &world->have.gpus[0], 1, true);
+}
+
+static void pairs(struct world *world)
+{
+    share_group(world, 0, 1);
+    share_group(world, 2, 3);
+}
+
 static void held_by_itself(struct world *world)
 {
     world_give(world, &world->have.vms[1], &world->have.gpus[0], 0, true);
@@ -237,6 +285,16 @@ static const struct resolve_row rows[] = {
      "running\n",
      "error GP-E507 gpu/slot3: slot3 is not changed: slot3/7 belongs to VM 'b', which may not be stopped: a "
      "backup is running\n"},
+    /* It was given slot3/1, and stopped for it; then it could not start: the group was busy. */
+    {"one VM has an IOMMU group", neighbour_runs, "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: pending\n",
+     "warning GP-W306 pool/vdi: pool 'vdi' has 4 partitions on kvm-a, 1 of them for its 2 VMs; pending: b; "
+     "valid counts of slot3: 1, 2, 4, 8, 16; slot3/0 and slot3/1 are in one IOMMU group, and such partitions go to "
+     "one VM\n"},
+    {"also while it is off", neighbour_is_defined, "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/3\nb: slot3/2\n", ""},
+    {"until it leaves", neighbour_leaves, "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: -\n", ""},
+    {"what is remembered is another's by now", neighbour_remembered,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: slot3/2\n", ""},
+    {"each of two gets a group", pairs, "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/0\nb: slot3/2\n", ""},
     {"held by the VM itself", held_by_itself,
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: slot3/0\n", ""},
     {"spread", spread,
