@@ -194,6 +194,9 @@ const char *gp_gpu_identity(struct gp_arena *mem, const struct gp_gpu *gpu);
 bool gp_identity_eq(const char *a, const char *b);
 /* The partition that the persistent definition gives it and that is ours; "-" none. */
 const char *gp_vm_value(struct gp_arena *mem, const struct gp_have *have, const struct gp_vm *vm);
+/* Whether @vm runs without what its persistent definition gives it of ours: it has that from its next start on. Until
+ * then nothing of it was verified, so nothing is applied. */
+bool gp_vm_awaits_start(const struct gp_vm *vm);
 
 /* ---- resolve ---- */
 

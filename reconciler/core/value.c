@@ -96,6 +96,19 @@ const char *gp_vm_value(struct gp_arena *mem, const struct gp_have *have, const 
     return "-";
 }
 
+bool gp_vm_awaits_start(const struct gp_vm *vm)
+{
+    for (size_t n = 0; vm->power != GP_POWER_OFF && n < vm->persistent_count; n++) {
+        bool runs_with = false;
+
+        for (size_t live = 0; live < vm->live_count; live++)
+            runs_with |= gp_device_eq(vm->live[live].device, vm->persistent_devs[n].device);
+        if (vm->persistent_devs[n].ours && !runs_with)
+            return true;
+    }
+    return false;
+}
+
 const struct gp_applied *gp_memory_applied(const struct gp_memory *memory, const char *key)
 {
     size_t low = 0, high = memory ? memory->applied_count : 0;

@@ -22,7 +22,8 @@ struct gp_error *gp_applied_remember(struct gp_pass *pass, struct gp_host *host,
 
         if (!gp_strings_have(&set->vms, have->vms[i].uuid))
             continue;
-        if (gp_streq(value, "-"))
+        /* What it has from its next start on is not drift if that is to be now. */
+        if (gp_streq(value, "-") || gp_vm_awaits_start(&have->vms[i]))
             err = gp_state_forget_applied(pass->state, key);
         else
             err = gp_state_set_applied(pass->state, key, value, pass->commit, have->vms[i].name);

@@ -129,7 +129,8 @@ static struct gp_error *adopt_vm(struct gp_pass *pass, const struct gp_memory *m
     struct gp_arena *mem = pass->mem;
     struct gp_applied now;
 
-    if (!goal->managed || goal->blocked || !gpu || !vm || in_some_set(pass->plan, NULL, goal->uuid))
+    if (!goal->managed || goal->blocked || !gpu || !vm || gp_vm_awaits_start(vm) ||
+        in_some_set(pass->plan, NULL, goal->uuid))
         return NULL;
     now = (struct gp_applied){
         .key = gp_printf(mem, "vm/%s", vm->uuid),
@@ -229,7 +230,7 @@ static struct gp_condition *list_conditions(struct gp_pass *pass, size_t *ret_co
             add(pass, &items, &count, object, "Blocked", gp_printf(pass->mem, "%s: %s", vm->rule, vm->blocked));
         else if (vm->pending)
             add(pass, &items, &count, object, "Pending", "GP-W306: no partition is free for it");
-        else if (vm->gpu && have && have->power == GP_POWER_OFF)
+        else if (vm->gpu && have && (have->power == GP_POWER_OFF || (vm->next_start && gp_vm_awaits_start(have))))
             add(pass, &items, &count, object, "PendingStart", "its partition is resolved when it starts");
     }
     *ret_count = count;

@@ -75,6 +75,31 @@ virsh dumpxml next | grep -q '<hostdev' || fail "it started without it"
 converged
 expect "$process" pids desk-1
 
+# ---- for the next start, and then now ----
+later="later {pool: vdi, apply: next-start, vms: [{name: next}]}"
+bed-domain sooner --start
+soon 20 test -s /var/log/sooner.serial
+declare_with active "$desks
+$later
+sooner {pool: vdi, apply: next-start, vms: [{name: sooner}]}"
+commit "one more when it starts next"
+gp_ends 0 reconcile
+converged
+gp_ends 0 status vm/sooner
+grep -q 'PendingStart' out || fail "what it waits for is not said: $(cat out)"
+declare_with active "$desks
+$later
+sooner {pool: vdi, vms: [{name: sooner}]}"
+commit "which shall have it now"
+gp_ends 2 plan --detailed-exitcode
+grep -q 'stop-vm  *sooner' out || fail "it is not to be stopped for it: $(cat out)"
+gp_ends 0 reconcile
+virsh dumpxml sooner | grep -q '<hostdev' || fail "it has it still not: $(cat out)"
+converged
+expect "$process" pids desk-1
+virsh -q destroy sooner
+virsh -q undefine sooner
+
 # ---- a stop time of its own ----
 bed-domain slow --ignores --start
 declare_with active "$desks

@@ -316,7 +316,8 @@ static void remember(struct gp_arena *mem, struct world *world, const struct gp_
                 (struct gp_applied){.key = gp_printf(mem, "gpu/%s", goal->gpus[n].id),
                                     .value = gp_gpu_value(mem, &world->have->gpus[n])};
     for (size_t n = 0; n < goal->vm_count; n++)
-        if (goal->vms[n].managed && !goal->vms[n].blocked && goal->vms[n].gpu)
+        if (goal->vms[n].managed && !goal->vms[n].blocked && goal->vms[n].gpu &&
+            !gp_vm_awaits_start(&world->have->vms[n]))
             *gp_push(mem, memory->applied, memory->applied_count) =
                 (struct gp_applied){.key = gp_printf(mem, "vm/%s", goal->vms[n].uuid),
                                     .value = gp_vm_value(mem, world->have, &world->have->vms[n])};

@@ -95,6 +95,10 @@ static const struct {
     {"runs without it", 1, 1, 1, -1, false,
      "drift vm/a partition GP-D803: slot1/1 -> - (its partition was taken from it)\n"},
     {"runs without it until it is started anew", 1, 1, 1, -1, true, ""},
+    /* As a pass leaves it that bound it for its next start; a commit that says "now" is no drift. */
+    {"was to have it from its next start on", 1, -2, 1, -1, false,
+     "change vm/a partition: - -> slot1/1 (the declaration binds it)\n"},
+    {"is to have it from its next start on", 1, -2, 1, -1, true, ""},
     {"runs with another", 1, 1, 1, 2, false,
      "drift vm/a partition GP-D804: slot1/1 -> slot1/2 (it has another partition than it was "
      "given)\n"},
@@ -131,6 +135,25 @@ GP_ROWS(difference, vm, vms)
     cr_assert(eq(str, (char *)show_differences(mem, gp_plan(mem, stage_ready(&stage))),
                  (char *)vms[*i].differences),
               "%s", vms[*i].name);
+}
+
+Test(difference, what_a_vm_runs_without_awaits_its_start)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct stage stage;
+    struct gp_vm *vm;
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "vendor", 4);
+    vm = stage_vm(&stage, "a");
+    stage_give(&stage, vm, 1, 0, true);
+    cr_assert(not(gp_vm_awaits_start(vm)), "it is off: its next start is its own");
+    stage_run(&stage, vm);
+    cr_assert(not(gp_vm_awaits_start(vm)), "it has it");
+    vm->live_count = 0;
+    cr_assert(gp_vm_awaits_start(vm), "it runs without it");
+    vm->persistent_devs[0].ours = false;
+    cr_assert(not(gp_vm_awaits_start(vm)), "it was given it by hand");
 }
 
 Test(difference, a_lost_mark_is_no_lost_partition)
