@@ -89,9 +89,8 @@ static struct gp_error *io_run(struct gp_host *host, struct gp_io *io, uint32_t 
 {
     if (io_at_once(host, io))
         return NULL;
-    if (io->text ? gp_worker_write(io, timeout_ms) : gp_worker_read(&host->worker, io, timeout_ms))
+    if (io->text ? gp_worker_write(io, timeout_ms, &host->left_writing) : gp_worker_read(&host->worker, io, timeout_ms))
         return NULL;
-    host->hung = true;
     return gp_error_new(GP_E_HUNG, "the kernel did not come back within %u ms", timeout_ms);
 }
 

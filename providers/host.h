@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct gp_worker;
 struct pci_access;
@@ -48,7 +49,7 @@ struct gp_host {
     const struct gp_recorder *recorder; /* NULL: nobody listens; the caller's */
     struct gp_worker *worker; /* reads what may not come back */
     char *room;               /* what was read last */
-    bool hung;                /* a call never came back: the host needs a reboot */
+    pid_t left_writing;       /* our child: the last write or tool that did not come back and cannot be ended; 0: none */
     bool all_names;           /* somebody wants to read them: GPUs that the catalogue knows are named by pci.ids as well */
     struct pci_access *names; /* pci.ids, read once (scan.c) */
     struct gp_vpd_known *vpds; /* serial numbers, read once (vpd.c) */

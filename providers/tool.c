@@ -149,7 +149,7 @@ struct gp_error *gp_host_run(struct gp_host *host, const char *const *argv, uint
     if (!wait_for_end(pidfd, out, gp_monotonic_ms() + timeout_ms, &output)) {
         (void)kill(-pid, SIGKILL);
         if (!wait_for_end(pidfd, out, gp_monotonic_ms() + KILL_WAIT_MS, &output)) {
-            host->hung = true;
+            host->left_writing = pid;
             return gp_error_new(GP_E_HUNG, "%s did not end within %u ms and cannot be killed", argv[0],
                                 timeout_ms);
         }

@@ -303,7 +303,7 @@ bool gp_worker_read(struct gp_worker **worker, struct gp_io *io, uint32_t timeou
     return outcome != LATE;
 }
 
-bool gp_worker_write(struct gp_io *io, uint32_t timeout_ms)
+bool gp_worker_write(struct gp_io *io, uint32_t timeout_ms, pid_t *ret_left)
 {
     const uint64_t deadline_ms = gp_monotonic_ms() + timeout_ms;
     enum outcome outcome;
@@ -319,7 +319,9 @@ bool gp_worker_write(struct gp_io *io, uint32_t timeout_ms)
     outcome = take_answer(fd, io, deadline_ms);
     (void)close(fd);
     /* It is let go of with its locks: those are the pass's again only when it has ended. */
-    if (outcome != LATE)
+    if (outcome == LATE)
+        *ret_left = pid;
+    else
         reap(pid);
     if (outcome == LOST)
         io->errnum = EINTR;

@@ -208,18 +208,29 @@ struct gp_error *gp_run_hold(struct gp_run *run, const char *vm, const char *rea
     return err ? gp_error_wrap(err, "somebody else could start VM %s in the meantime", vm) : NULL;
 }
 
-void gp_run_release(struct gp_run *run, const char *vm)
+static void let_go(struct gp_run *run, const char *vm, bool remove)
 {
     struct hold *held;
 
     (void)pthread_mutex_lock(&run->lock);
     held = find_hold(run, vm);
     if (held) {
-        (void)unlinkat(run->holds_fd, held->vm, 0);
+        if (remove)
+            (void)unlinkat(run->holds_fd, held->vm, 0);
         (void)close(held->fd);
         *held = run->holds[--run->hold_count];
     }
     (void)pthread_mutex_unlock(&run->lock);
+}
+
+void gp_run_release(struct gp_run *run, const char *vm)
+{
+    let_go(run, vm, true);
+}
+
+void gp_run_leave(struct gp_run *run, const char *vm)
+{
+    let_go(run, vm, false);
 }
 
 /* ---- devices ---- */
@@ -254,6 +265,36 @@ struct gp_error *gp_run_forget_device(struct gp_run *run, struct gp_device devic
     if (unlinkat(run->devices_fd, name, 0) < 0 && errno != ENOENT)
         return gp_state_file_error(errno, run->devices_dir, name);
     return NULL;
+}
+
+/* gp_run_set_device() writes that line first. */
+static bool is_of_gpu(struct gp_run *run, struct gp_arena *mem, const char *name, const char *gpu)
+{
+    const char *partition = gp_printf(mem, "partition\t%s/", gpu), *whole = gp_printf(mem, "partition\t%s\n", gpu);
+    gp_cleanup(gp_free_p) char *text = NULL;
+    size_t size = 0;
+    struct gp_error *err = gp_state_file_read(run->devices_fd, run->devices_dir, name, &text, &size);
+
+    gp_error_free(err); /* whatever it is, nobody reads of a device there */
+    return text && (gp_starts_with(text, partition) || gp_starts_with(text, whole));
+}
+
+struct gp_error *gp_run_forget_gpu(struct gp_run *run, const char *gpu)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    int copy = openat(run->devices_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+    struct gp_error *err = dir ? NULL : gp_error_errno(errno, "%s could not be read", run->devices_dir);
+
+    if (!dir && copy >= 0)
+        (void)close(copy);
+    for (const struct dirent *entry; !err && (entry = readdir(dir));)
+        if (entry->d_name[0] != '.' && is_of_gpu(run, mem, entry->d_name, gpu) &&
+            unlinkat(run->devices_fd, entry->d_name, 0) < 0 && errno != ENOENT)
+            err = gp_state_file_error(errno, run->devices_dir, entry->d_name);
+    if (dir)
+        (void)closedir(dir);
+    return err;
 }
 
 bool gp_run_has_device(struct gp_run *run, struct gp_device device, const char *vm)

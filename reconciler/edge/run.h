@@ -29,6 +29,9 @@ void gp_run_close(struct gp_run *run);
 struct gp_error *gp_run_hold(struct gp_run *run, const char *vm, const char *reason) GP_MUST_CHECK;
 /* Not held is fine. */
 void gp_run_release(struct gp_run *run, const char *vm);
+/* @vm stays held by whoever else has its hold open (a write that hangs has what this process has), until that ends. Not
+ * held is fine. */
+void gp_run_leave(struct gp_run *run, const char *vm);
 
 struct gp_run_fact {
     bool link;
@@ -46,5 +49,7 @@ struct gp_run_device {
 struct gp_error *gp_run_set_device(struct gp_run *run, const struct gp_run_device *device) GP_MUST_CHECK;
 /* Not known is success. */
 struct gp_error *gp_run_forget_device(struct gp_run *run, struct gp_device device) GP_MUST_CHECK;
+/* The same for all that is known of @gpu (an id) and its partitions, also of those that are not there now. */
+struct gp_error *gp_run_forget_gpu(struct gp_run *run, const char *gpu) GP_MUST_CHECK;
 /* Whether it is known, for @vm, and not refused. */
 bool gp_run_has_device(struct gp_run *run, struct gp_device device, const char *vm);

@@ -22,6 +22,9 @@ struct gp_error *gp_state_open(const char *dir, bool lock, struct gp_arena *mem,
                                struct gp_state **ret, const char **ret_warning) GP_MUST_CHECK;
 void gp_state_close(struct gp_state *state); /* takes NULL; releases the lock */
 void gp_state_close_p(struct gp_state **state);
+/* The lock stays with whoever else has it open (a write that hangs has what this process has), until that ends. To be
+ * called last before gp_state_close(). */
+void gp_state_leave_locked(struct gp_state *state);
 const char *gp_state_dir(const struct gp_state *state);
 
 /* For whoever brings the repository in the state directory up to date, pass or not: one at a time. *ret_fd is the lock, which

@@ -108,6 +108,13 @@ void gp_state_unlock(struct gp_state *state)
     state->lockfd = -1;
 }
 
+void gp_state_leave_locked(struct gp_state *state)
+{
+    if (state->lockfd >= 0)
+        (void)close(state->lockfd);
+    state->lockfd = -1;
+}
+
 struct gp_error *gp_state_lock_git(struct gp_state *state, uint32_t wait_ms, int *ret_fd)
 {
     enum { STEP_MS = 50 };

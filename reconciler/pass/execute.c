@@ -111,14 +111,13 @@ static int execute_in(struct gp_pass *pass, struct gp_host *host, struct gp_aren
     {
         gp_cleanup(gp_free_p) char *line = gp_error_line(err);
         int exit = gp_exit_of(err->code);
-        const bool hung = err->code == GP_E_HUNG;
 
         gp_error_free(err);
         (void)fprintf(stderr, "gpupart: %s: %s\n", set->id, line);
         if (begun && !is_interrupted(pass))
             back_off(&work, line);
         if (begun)
-            exit = gp_exit_worse(gp_restore_in(pass, host, mem, &record, line), hung ? GP_EXIT_REBOOT : GP_EXIT_OK);
+            exit = gp_restore_in(pass, host, mem, &record, line);
         gp_work_end(&work);
         return exit;
     }

@@ -2,6 +2,7 @@
 #include "pass.h"
 
 #include "cleanup.h"
+#include "hung.h"
 #include "run.h"
 #include "text.h"
 
@@ -225,6 +226,8 @@ struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_p
 
 void gp_pass_close(struct gp_pass *pass)
 {
+    if (pass->mem)
+        gp_hung_leave(pass);
     gp_virt_close(pass->virt);
     gp_run_close(pass->run);
     gp_state_close(pass->state);

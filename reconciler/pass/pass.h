@@ -56,6 +56,7 @@ struct gp_pass_options {
     const struct gp_pass *like; /* what this one read is wanted here too, and outlives this pass; NULL: it is read */
 };
 
+struct gp_hung;
 struct gp_run;
 
 struct gp_pass {
@@ -92,6 +93,8 @@ struct gp_pass {
     struct gp_record *records; /* what an earlier pass left unfinished */
     size_t record_count;
     int recover_exit;
+
+    struct gp_hung *hung; /* writes that did not come back (hung.h); under state_lock */
 
     atomic_bool *cancelled; /* SIGTERM: no new disturbing step; NULL: never */
 };

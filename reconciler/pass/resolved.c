@@ -182,6 +182,9 @@ struct gp_error *gp_resolved_forget(struct gp_pass *pass, const struct gp_have *
     for (size_t i = 0; !err && i < have->gpu_count; i++)
         if (gp_strings_have(&set->gpus, have->gpus[i].id))
             err = forget_gpu(pass, &have->gpus[i]);
+    /* What was refused may be away now, and is made anew by the pass. */
+    for (size_t i = 0; !err && i < set->gpus.count; i++)
+        err = gp_run_forget_gpu(pass->run, set->gpus.items[i]);
     return err;
 }
 

@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "hung.h"
 #include "resolved.h"
 #include "result.h"
 #include "run.h"
@@ -21,6 +22,47 @@ static void objects_of(struct gp_arena *mem, const struct gp_record *record, str
     for (size_t i = 0; i < record->snapshot->vm_count; i++)
         *gp_push(mem, ret->vms.items, ret->vms.count) = record->snapshot->vms[i].uuid;
     ret->units = record->snapshot->units;
+}
+
+/* ---- writes that hang ---- */
+
+/* The GPU of @vm's partition, then or now, if a write to it hangs; NULL: none. */
+static const char *hung_under(struct gp_work *work, const struct gp_snapshot_vm *vm)
+{
+    if (vm->gpu && gp_hung_at(work->pass, vm->gpu))
+        return vm->gpu;
+    return gp_hung_under(work->pass, work->mem, work->have, vm->uuid);
+}
+
+/* The GPU of @set that a write to hangs; NULL: none. */
+static const char *hung_in(struct gp_pass *pass, const struct gp_set *set)
+{
+    for (size_t i = 0; i < set->gpus.count; i++)
+        if (gp_hung_at(pass, set->gpus.items[i]))
+            return set->gpus.items[i];
+    return NULL;
+}
+
+/* The start hook refuses whoever is defined with a partition of @gpu, until a pass has seen what became of it. */
+static void refuse_devices(struct gp_work *work, const struct gp_snapshot_gpu *gpu)
+{
+    const struct gp_boot_gpu was = {.id = gpu->id, .identity = gpu->identity, .layout = gpu->layout};
+    gp_cleanup(gp_error_free_p) struct gp_error *why = gp_hung_error(gpu->id);
+    gp_cleanup(gp_free_p) char *line = gp_error_line(why);
+
+    gp_error_warn(gp_resolved_refuse(work->pass, &was, line));
+}
+
+/* Who would run on what may still change stays held as long as the write is in the kernel: nobody else starts it either. */
+static void release(struct gp_work *work, const struct gp_record *record)
+{
+    for (size_t i = 0; i < record->snapshot->gpu_count; i++)
+        if (gp_hung_at(work->pass, record->snapshot->gpus[i].id))
+            refuse_devices(work, &record->snapshot->gpus[i]);
+    for (size_t i = 0; i < record->snapshot->vm_count; i++)
+        if (hung_under(work, &record->snapshot->vms[i]))
+            gp_run_leave(work->pass->run, record->snapshot->vms[i].uuid);
+    gp_work_release(work->pass, work->set);
 }
 
 /* ---- guests first ---- */
@@ -73,6 +115,19 @@ static struct gp_error *take_lost(struct gp_work *work, struct gp_virt *virt, co
     return err;
 }
 
+/* Why it is better down than up; whoever is up stays so. */
+static struct gp_error *may_come_up(struct gp_work *work, const struct gp_snapshot_vm *was)
+{
+    const struct gp_vm *vm = work->have ? gp_have_vm(work->have, was->uuid) : NULL;
+    const char *hung = hung_under(work, was);
+
+    if (vm && vm->power != GP_POWER_OFF)
+        return NULL;
+    if (gp_pass_host_stops(work->pass))
+        return gp_error_new(GP_E_LOCKED, "the host is shutting down: nobody is started");
+    return hung ? gp_hung_error(hung) : NULL;
+}
+
 static struct gp_error *start_vm(struct gp_work *work, const struct gp_snapshot_vm *vm, bool *ret_without)
 {
     enum { START_TIMEOUT_MS = 120000 };
@@ -80,8 +135,8 @@ static struct gp_error *start_vm(struct gp_work *work, const struct gp_snapshot_
     struct gp_error *err = gp_pass_virt(work->pass, &virt);
 
     *ret_without = false;
-    if (!err && gp_pass_host_stops(work->pass))
-        err = gp_error_new(GP_E_LOCKED, "the host is shutting down: nobody is started");
+    if (!err)
+        err = may_come_up(work, vm);
     if (err)
         return err;
     gp_run_release(work->pass->run, vm->uuid);
@@ -189,7 +244,7 @@ static int leave_to_next_boot(struct gp_work *work, const struct gp_record *reco
                   because, *down ? ": the first pass after it has booted starts " : "", down);
 
     gp_work_end(work);
-    gp_work_release(work->pass, work->set);
+    release(work, record);
     gp_result_tell(work, GP_EVENT_NOT_RESTORED, record->plan, message);
     (void)fprintf(stderr, "gpupart: %s\n", message);
     return GP_EXIT_NOT_RESTORED;
@@ -303,13 +358,14 @@ int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *m
     struct gp_set set;
     struct gp_work work = {.pass = pass, .host = host, .mem = mem, .set = &set, .commit = record->commit};
     const char *because = why ? why : "an earlier pass did not finish";
-    const char **paused = NULL;
+    const char **paused = NULL, *hung;
     struct gp_error *err;
 
     objects_of(mem, record, &set);
     if (gp_pass_host_stops(pass))
         return leave_to_next_boot(&work, record, because);
-    err = look_released(&work);
+    hung = hung_in(pass, &set);
+    err = hung ? gp_hung_error(hung) : look_released(&work);
     if (!err)
         paused = go_on(&work, record);
     gp_error_warn(gp_work_hold(&work, gp_printf(mem, "gpupart brings %s back to what it was (%s)", record->set, because)));
@@ -345,7 +401,7 @@ int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *m
 
         gp_error_free(err);
         gp_work_end(&work);
-        gp_work_release(pass, &set);
+        release(&work, record);
         gp_result_tell(&work, GP_EVENT_NOT_RESTORED, record->plan,
                     gp_printf(mem, "%s could not be brought back (%s), needed because: %s%s%s", record->set, line,
                               because, *left ? ". Left to do by hand: " : "", left));

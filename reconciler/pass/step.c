@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "hung.h"
 #include "journal.h"
 #include "quarantine.h"
 #include "registry.h"
@@ -187,11 +188,14 @@ static struct gp_error *start(const struct gp_wave *wave, const struct gp_step *
     struct gp_pass *pass = wave->pass;
     gp_cleanup(gp_virt_close_p) struct gp_virt *virt = NULL;
     struct gp_error *err = gp_pass_virt(pass, &virt);
+    const char *hung = gp_hung_under(pass, wave->mem, wave->have, step->vm);
 
     if (err)
         return err;
     if (gp_pass_host_stops(pass))
         return gp_error_new(GP_E_LOCKED, "the host is shutting down: VM %s is not started", step->vm_name);
+    if (hung)
+        return gp_hung_error(hung);
     /* The hook cannot tell who starts it, and it may be started now. */
     gp_run_release(pass->run, step->vm);
     err = gp_virt_start(virt, step->vm, step->timeout_ms);
@@ -239,10 +243,13 @@ static struct gp_error *edit(const struct gp_wave *wave, const struct gp_step *s
 static struct gp_error *gpu_step(const struct gp_wave *wave, const struct gp_step *step)
 {
     const struct gp_gpu *gpu = gp_have_gpu(wave->have, step->gpu);
+    struct gp_error *err;
 
     if (!gpu)
         return gp_error_new(GP_E_GONE, "GPU %s is not there any more", step->gpu);
-    return gp_registry_apply(wave->host, gpu, step);
+    err = gp_registry_apply(wave->host, gpu, step);
+    gp_hung_note(wave->pass, wave->host, step->gpu);
+    return err;
 }
 
 static struct gp_error *do_step(const struct gp_wave *wave, const struct gp_step *step)

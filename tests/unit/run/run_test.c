@@ -106,6 +106,34 @@ Test(run, a_hold_ends_with_its_process_and_its_file_with_the_next)
     cr_assert(access(gp_printf(mem, "%s/holds/%s", dir, vm), F_OK) < 0);
 }
 
+/* A write that hangs has what its pass had open, and outlives it. */
+Test(run, a_hold_that_is_left_lasts_as_long_as_whoever_else_has_it)
+{
+    gp_cleanup(close_p) struct gp_run *run = NULL;
+    int over[2];
+    pid_t pid;
+    char byte;
+
+    cr_assert(eq(int, pipe(over), 0));
+    ok(gp_run_open(dir, &run));
+    ok(gp_run_hold(run, vm, "a reason"));
+    pid = fork();
+    if (pid == 0) {
+        (void)close(over[1]);
+        _exit(read(over[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    gp_run_leave(run, vm);
+    gp_run_leave(run, vm);
+    cr_assert(is_held());
+    gp_run_close(gp_steal(run));
+    cr_assert(is_held());
+    (void)close(over[1]);
+    cr_assert(eq(int, waitpid(pid, NULL, 0), pid));
+    cr_assert(not(is_held()));
+    ok(gp_run_open(dir, &run));
+    cr_assert(access(gp_printf(mem, "%s/holds/%s", dir, vm), F_OK) < 0, "it is a dead one's");
+}
+
 Test(run, whoever_opens_it_too_ends_no_hold_of_the_living)
 {
     gp_cleanup(close_p) struct gp_run *run = NULL, *other = NULL;
@@ -140,6 +168,34 @@ Test(run, devices_are_facts_in_lines)
     ok(gp_run_forget_device(run, device.device));
     ok(gp_run_forget_device(run, device.device));
     cr_assert(read_device("0000:08:00.4") == NULL);
+}
+
+Test(run, what_is_known_of_a_gpu_is_forgotten_with_what_it_had)
+{
+    static const struct {
+        const char *device, *partition;
+        bool stays;
+    } known[] = {
+        {"0000:08:00.4", "slot3/0", false},
+        {"0000:08:00.5", "slot3/11", false},
+        {"0000:08:00.0", "slot3", false},
+        {"0000:09:00.4", "slot31/0", true},
+        {"0000:09:00.0", "slot31", true},
+    };
+    enum { KNOWN = sizeof known / sizeof *known };
+    gp_cleanup(close_p) struct gp_run *run = NULL;
+
+    ok(gp_run_open(dir, &run));
+    for (size_t n = 0; n < KNOWN; n++) {
+        struct gp_run_device device = {.partition = known[n].partition, .refuse = "it is not what it was"};
+
+        cr_assert(gp_device_parse(known[n].device, &device.device));
+        ok(gp_run_set_device(run, &device));
+    }
+    ok(gp_run_forget_gpu(run, "slot3"));
+    ok(gp_run_forget_gpu(run, "slot3"));
+    for (size_t n = 0; n < KNOWN; n++)
+        cr_assert(eq(int, read_device(known[n].device) != NULL, known[n].stays), "%s", known[n].partition);
 }
 
 /* ---- which card it is ---- */

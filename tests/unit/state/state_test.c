@@ -279,6 +279,27 @@ Test(state, a_lock_left_to_a_worker_says_so)
     cr_assert(kill(*(pid_t *)text, SIGKILL) == 0);
 }
 
+/* A pass that ends while a write hangs: it does not take the lock from the process that writes. */
+Test(state, a_lock_that_is_left_lasts_as_long_as_whoever_else_has_it)
+{
+    struct gp_state *state = opened(true);
+    int over[2];
+    pid_t child;
+    char byte;
+
+    cr_assert(pipe(over) == 0);
+    child = fork();
+    if (child == 0) {
+        (void)close(over[1]);
+        _exit(read(over[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    gp_state_leave_locked(state);
+    gp_state_close(gp_steal(state));
+    refused(gp_state_open(scratch, true, mem, &state, NULL), GP_E_LOCKED, gp_printf(mem, "pid %d", (int)getpid()));
+    cr_assert(close(over[1]) == 0 && waitpid(child, NULL, 0) == child);
+    gp_state_close(opened(true));
+}
+
 /* ---- damaged and foreign files ---- */
 
 static const struct {
