@@ -65,24 +65,37 @@ static const struct gp_set *set_of_record(const struct gp_pass *pass, const stru
     return NULL;
 }
 
+/* Nothing is begun that could not be written down: who is stopped for it might be forgotten. */
+static void hold_back(struct gp_pass *pass)
+{
+    for (size_t i = 0; i < pass->plan->set_count; i++) {
+        struct gp_set *set = &pass->plan->sets[i];
+
+        if (set->verdict != GP_VERDICT_RUN || gp_plan_only_starts(pass->plan, i))
+            continue;
+        set->verdict = GP_VERDICT_WAITS;
+        set->why = "the state directory cannot be written";
+    }
+}
+
 /* A record whose set needs nothing more was finished but for its removal; one whose set is blocked now goes
  * back, so that no guest stays down for it. */
-static struct gp_error *settle_records(struct gp_pass *pass, int *exit)
+static int settle_records(struct gp_pass *pass)
 {
-    struct gp_error *err = NULL;
+    int exit = GP_EXIT_OK;
 
-    for (size_t i = 0; !err && i < pass->record_count; i++) {
+    for (size_t i = 0; i < pass->record_count; i++) {
         const struct gp_record *record = &pass->records[i];
         const struct gp_set *set = set_of_record(pass, record);
 
         if (set && set->verdict == GP_VERDICT_RUN)
             continue;
         if (set)
-            *exit = gp_exit_worse(*exit, gp_restore(pass, record, set->why));
+            exit = gp_exit_worse(exit, gp_restore(pass, record, set->why));
         else
-            err = gp_work_remove_record(pass, record, pass->have);
+            gp_pass_unwritten(pass, gp_work_remove_record(pass, record, pass->have));
     }
-    return err;
+    return exit;
 }
 
 /* What waits for a guest or a process to let go is no refusal, nor is a host that no cluster names: both pass by
@@ -128,25 +141,22 @@ static bool all_waits(const struct gp_plan *plan)
 struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
 {
     int exit = gp_exit_worse(pass->recover_exit, pass->desire_exit);
-    struct gp_error *err = gp_pauses_expire(pass);
     bool paused = false;
+    struct gp_error *err = gp_pauses_host(pass, &paused);
 
-    if (!err)
-        err = gp_pauses_host(pass, &paused);
     if (err)
         return err;
+    gp_pass_unwritten(pass, gp_pauses_expire(pass));
     if (!pass->virt && pass->have->vms_unknown) {
         *ret_exit = gp_exit_worse(exit, GP_EXIT_INCOMPLETE);
         return gp_pass_tell(pass);
     }
     if (pass->goal->refused)
         exit = gp_exit_worse(exit, GP_EXIT_REFUSED);
-    err = settle_records(pass, &exit);
-    *ret_exit = exit; /* a restore that failed is told, whatever fails next */
-    if (!err)
-        err = gp_pass_tell(pass);
-    if (err)
-        return err;
+    gp_pass_unwritten(pass, gp_pass_tell(pass));
+    if (pass->unwritten)
+        hold_back(pass);
+    exit = gp_exit_worse(exit, settle_records(pass));
     exit = gp_exit_worse(exit, run_sets(pass));
     exit = gp_exit_worse(exit, gp_pauses_start_owed(pass));
     if (paused && all_waits(pass->plan))
@@ -156,5 +166,5 @@ struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
     if (refuses(pass->plan) || was_left_behind(pass))
         exit = gp_exit_worse(exit, GP_EXIT_REFUSED);
     *ret_exit = exit;
-    return NULL;
+    return gp_steal(pass->unwritten);
 }

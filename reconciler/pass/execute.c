@@ -35,6 +35,17 @@ static struct gp_error *begin(struct gp_work *work, struct gp_record *record)
     return err ? gp_error_wrap(err, "nothing was begun: what is there now cannot be written down") : NULL;
 }
 
+/* What is owed is written down already: nobody who is only started stays down for what cannot be written besides. Takes @err. */
+static struct gp_error *unless_starts(struct gp_work *work, struct gp_error *err)
+{
+    const struct gp_plan *plan = work->pass->plan;
+
+    if (!err || !gp_plan_only_starts(plan, (size_t)(work->set - plan->sets)))
+        return err;
+    gp_pass_unwritten(work->pass, err);
+    return NULL;
+}
+
 static struct gp_error *finish(struct gp_work *work, const struct gp_record *record)
 {
     struct gp_error *err = gp_applied_remember(work->pass, work->host, work->have, work->set);
@@ -93,17 +104,17 @@ static int execute_in(struct gp_pass *pass, struct gp_host *host, struct gp_aren
     };
     struct gp_record record;
     const char *why = gp_printf(mem, "gpupart is changing %s (plan %s)", set->id, pass->plan->id);
-    struct gp_error *err = gp_work_hold(&work, why);
+    struct gp_error *err = unless_starts(&work, gp_work_hold(&work, why));
     bool begun;
 
     if (!err)
-        err = begin(&work, &record);
+        err = unless_starts(&work, begin(&work, &record));
     begun = !err;
 
     if (!err)
         err = gp_waves_run(&work);
     if (!err)
-        err = finish(&work, &record);
+        err = unless_starts(&work, finish(&work, &record));
     if (!err || !begun)
         gp_work_release(pass, set);
     if (!err)

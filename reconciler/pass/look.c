@@ -3,6 +3,7 @@
 #include "pass.h"
 
 #include "cleanup.h"
+#include "pauses.h"
 #include "recover.h"
 #include "registry.h"
 #include "text.h"
@@ -109,12 +110,12 @@ static struct gp_error *live_approvals(struct gp_pass *pass, struct gp_strings *
     return err;
 }
 
-static struct gp_error *resolve(struct gp_pass *pass, const char *approved)
+static struct gp_error *resolve_as(struct gp_pass *pass, const struct gp_declaration *declaration, const char *approved)
 {
     struct gp_strings approvals = {0};
     struct gp_error *err = live_approvals(pass, &approvals);
     const struct gp_resolve_input input = {
-        .declaration = &pass->load.declaration,
+        .declaration = declaration,
         .agent = pass->agent,
         .have = pass->have,
         .memory = gp_pass_memory(pass, pass->mem),
@@ -130,19 +131,56 @@ static struct gp_error *resolve(struct gp_pass *pass, const char *approved)
     return err;
 }
 
-/* What is wanted cannot be told: whatever an earlier pass left half-done is taken back all the same, so that no guest
- * stays down for it. Returns @why. */
+static struct gp_error *resolve(struct gp_pass *pass, const char *approved)
+{
+    return resolve_as(pass, &pass->load.declaration, approved);
+}
+
+/* Who was owed a start and runs is owed nothing. */
+static void forget_paid(struct gp_pass *pass)
+{
+    gp_pass_unwritten(pass, gp_pass_forget_owed_units(pass));
+    gp_recover_forget_paid(pass);
+}
+
+static bool owes(struct gp_pass *pass)
+{
+    const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
+
+    return pass->record_count || memory->owed_count || memory->owed_units.count;
+}
+
+/* Takes back what was begun, and starts who is owed a start: with nothing managed, as on a host that nobody declared. */
+static struct gp_error *settle_without_goal(struct gp_pass *pass)
+{
+    const struct gp_declaration *nothing = gp_new(pass->mem, struct gp_declaration);
+    bool restored = false;
+    struct gp_error *err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
+
+    pass->unknown = true;
+    if (err)
+        return err;
+    forget_paid(pass);
+    err = resolve_as(pass, nothing, NULL);
+    if (!err)
+        err = gp_recover_decide(pass, &restored);
+    if (!err && restored)
+        err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
+    if (!err && restored)
+        err = resolve_as(pass, nothing, NULL);
+    if (!err)
+        pass->recover_exit = gp_exit_worse(pass->recover_exit, gp_pauses_start_owed(pass));
+    return err;
+}
+
+/* What is wanted cannot be told: whatever an earlier pass left half-done is taken back all the same, and what is owed is
+ * started, so that no guest stays down for it. Returns @why. */
 static struct gp_error *recover_without_goal(struct gp_pass *pass, struct gp_error *why)
 {
-    bool restored = false;
     struct gp_error *err = gp_recover_owed(pass);
 
-    if (!err && pass->record_count)
-        err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
-    if (!err && pass->record_count) {
-        pass->goal = gp_new(pass->mem, struct gp_goal);
-        err = gp_recover_decide(pass, &restored);
-    }
+    if (!err && owes(pass))
+        err = settle_without_goal(pass);
     if (!err)
         return why;
     {
@@ -209,9 +247,7 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
     if (!err)
         err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
     if (!err && pass->options.change)
-        err = gp_pass_forget_owed_units(pass);
-    if (!err && pass->options.change)
-        err = gp_recover_forget_paid(pass);
+        forget_paid(pass);
     if (!err)
         err = resolve(pass, approved);
     if (err)

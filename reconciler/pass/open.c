@@ -224,10 +224,21 @@ struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_p
     return err;
 }
 
+void gp_pass_unwritten(struct gp_pass *pass, struct gp_error *err)
+{
+    (void)pthread_mutex_lock(&pass->state_lock);
+    if (pass->unwritten)
+        gp_error_free(err);
+    else
+        pass->unwritten = err;
+    (void)pthread_mutex_unlock(&pass->state_lock);
+}
+
 void gp_pass_close(struct gp_pass *pass)
 {
     if (pass->mem)
         gp_hung_leave(pass);
+    gp_error_warn(gp_steal(pass->unwritten)); /* the pass ended for another reason */
     gp_virt_close(pass->virt);
     gp_run_close(pass->run);
     gp_state_close(pass->state);

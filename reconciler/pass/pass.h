@@ -95,6 +95,7 @@ struct gp_pass {
     int recover_exit;
 
     struct gp_hung *hung; /* writes that did not come back (hung.h); under state_lock */
+    struct gp_error *unwritten; /* of gp_pass_unwritten(); NULL: all was written */
 
     atomic_bool *cancelled; /* SIGTERM: no new disturbing step; NULL: never */
 };
@@ -102,6 +103,11 @@ struct gp_pass {
 /* Opens configuration, host, libvirt and state. On failure what was opened is closed again. */
 struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_pass *pass) GP_MUST_CHECK;
 void gp_pass_close(struct gp_pass *pass);
+
+/* Takes what came of a change of the state directory that no guest waits for (NULL: it is done). The first that failed is
+ * kept in pass->unwritten: nothing that disturbs is begun any more, what is owed is done all the same, and it is told at the
+ * end. The caller does not hold pass->state_lock. */
+void gp_pass_unwritten(struct gp_pass *pass, struct gp_error *err);
 
 /* Reads what is wanted. A head that is refused or invalid is told in pass->refused and desire_exit, and the
  * newest verified commit is used instead, if there is one; pass->load.failed if there is nothing to use. */

@@ -41,7 +41,7 @@ struct gp_error *gp_recover_owed(struct gp_pass *pass)
     for (size_t i = 0; !err && i < pass->record_count; i++) {
         const struct gp_snapshot *snapshot = pass->records[i].snapshot;
 
-        for (size_t j = 0; !err && j < snapshot->vm_count; j++) {
+        for (size_t j = 0; j < snapshot->vm_count; j++) {
             const struct gp_owed owed = {
                 .vm = snapshot->vms[j].uuid,
                 .name = snapshot->vms[j].name,
@@ -50,10 +50,10 @@ struct gp_error *gp_recover_owed(struct gp_pass *pass)
 
             /* That one was asked to stop stays known: it may go down though it runs. */
             if (snapshot->vms[j].ran && !is_owed(memory, owed.vm))
-                err = gp_state_set_owed(pass->state, &owed);
+                gp_pass_unwritten(pass, gp_state_set_owed(pass->state, &owed));
         }
-        for (size_t j = 0; !err && j < snapshot->units.count; j++)
-            err = gp_state_set_owed_unit(pass->state, snapshot->units.items[j]);
+        for (size_t j = 0; j < snapshot->units.count; j++)
+            gp_pass_unwritten(pass, gp_state_set_owed_unit(pass->state, snapshot->units.items[j]));
     }
     return err;
 }
@@ -70,15 +70,13 @@ static bool is_paid(const struct gp_pass *pass, const struct gp_owed *owed, uint
     return vm->power == GP_POWER_RUNNING && (expired || !owed->stop_requested);
 }
 
-struct gp_error *gp_recover_forget_paid(struct gp_pass *pass)
+void gp_recover_forget_paid(struct gp_pass *pass)
 {
     const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
-    struct gp_error *err = NULL;
 
-    for (size_t i = 0; !err && i < memory->owed_count; i++)
+    for (size_t i = 0; i < memory->owed_count; i++)
         if (is_paid(pass, &memory->owed[i], gp_realtime_us()))
-            err = gp_state_clear_owed(pass->state, memory->owed[i].vm);
-    return err;
+            gp_pass_unwritten(pass, gp_state_clear_owed(pass->state, memory->owed[i].vm));
 }
 
 /* The objects of a record with the values that the goal has for them now, as gp_record.goal_values. */
@@ -94,16 +92,29 @@ static const char *goal_values_now(struct gp_pass *pass, const struct gp_record 
 }
 
 /* What ends every pass that works on it fails too, though no pass lived to say so: its guests would be stopped each time. */
-static struct gp_error *back_off(struct gp_pass *pass, const struct gp_record *record)
+static void back_off(struct gp_pass *pass, const struct gp_record *record)
 {
     const uint64_t now_us = gp_realtime_us();
     struct gp_failure failure;
 
     if (gp_state_failure(pass->state, pass->mem, record->set, &failure) && failure.until_us > now_us &&
         gp_streq(failure.commit, record->commit ? record->commit : ""))
-        return NULL;
-    return gp_state_add_failure(pass->state, record->set, record->commit,
-                                "no pass that was to do it came to its end", now_us);
+        return;
+    gp_pass_unwritten(pass, gp_state_add_failure(pass->state, record->set, record->commit,
+                                                 "no pass that was to do it came to its end", now_us));
+}
+
+/* False where the attempt cannot be counted: it might be made for ever. */
+static bool count_attempt(struct gp_pass *pass, struct gp_record *record)
+{
+    struct gp_error *err;
+
+    record->attempts++;
+    err = gp_state_write_record(pass->state, record);
+    if (!err)
+        return true;
+    gp_pass_unwritten(pass, err);
+    return false;
 }
 
 struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
@@ -111,23 +122,19 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
     struct gp_error *err = NULL;
 
     *ret_restored = false;
-    for (size_t i = 0; !err && i < pass->record_count; i++) {
+    for (size_t i = 0; i < pass->record_count; i++) {
         struct gp_record *record = &pass->records[i];
         const bool wanted = pass->goal->declared && !pass->goal->refused &&
                             gp_streq(record->goal_values, goal_values_now(pass, record));
 
-        record->attempts++;
-        err = gp_state_write_record(pass->state, record);
-        if (err || (wanted && record->attempts == 1))
+        if (count_attempt(pass, record) && wanted && record->attempts == 1)
             continue;
         if (wanted)
-            err = back_off(pass, record);
-        if (err)
-            continue;
+            back_off(pass, record);
         *ret_restored = true;
         pass->recover_exit = gp_exit_worse(pass->recover_exit, gp_restore(pass, record, NULL));
     }
-    if (!err && *ret_restored)
+    if (*ret_restored)
         err = gp_state_records(pass->state, pass->mem, &pass->records, &pass->record_count);
     return err;
 }

@@ -9,8 +9,9 @@ struct gp_error *gp_recover_owed(struct gp_pass *pass) GP_MUST_CHECK;
 /* After a look at the guests: who was down and runs again, by whosever hand, is owed nothing any more. One that was asked to
  * stop and was not seen to go down stays owed, since it may go down for that yet, until it is seen up after the time for
  * that is over. */
-struct gp_error *gp_recover_forget_paid(struct gp_pass *pass) GP_MUST_CHECK;
-/* Restores now what cannot or must not be finished; what was tried twice backs off, as what failed does. *ret_restored says
+void gp_recover_forget_paid(struct gp_pass *pass);
+/* Restores now what cannot or must not be finished; what was tried twice backs off, as what failed does. A full disk holds up
+ * no way back. *ret_restored says
  * that the host changed. The exit status goes into pass->recover_exit. */
 struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored) GP_MUST_CHECK;
 /* What was allowed when it began stays allowed until it is finished: gates do not bind a recovery. */

@@ -111,14 +111,14 @@ struct gp_error *gp_work_remove_record(struct gp_pass *pass, const struct gp_rec
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
     const struct gp_memory *memory = gp_pass_memory(pass, mem);
-    struct gp_error *err = NULL;
+    struct gp_error *paid = NULL, *err;
 
     (void)pthread_mutex_lock(&pass->state_lock);
-    for (size_t i = 0; !err && i < memory->owed_count; i++)
+    for (size_t i = 0; !paid && i < memory->owed_count; i++)
         if (is_paid(&memory->owed[i], record, have))
-            err = gp_state_clear_owed(pass->state, memory->owed[i].vm);
-    if (!err)
-        err = gp_state_remove_record(pass->state, record->set);
+            paid = gp_state_clear_owed(pass->state, memory->owed[i].vm);
+    err = gp_state_remove_record(pass->state, record->set);
     (void)pthread_mutex_unlock(&pass->state_lock);
+    gp_pass_unwritten(pass, paid); /* a start that stays owed to a VM that runs does nothing */
     return err;
 }

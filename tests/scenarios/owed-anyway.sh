@@ -1,5 +1,5 @@
 # A guest that goes down too late is started again whatever becomes of all else: behind a GPU that may not be changed, under a
-# commit that is refused.
+# commit that is refused, without a declaration, on a full disk.
 # bed: --mock --proxy --sim ../sim/hosts/two-xe.yaml
 . "$(dirname "$0")/story.bash"
 
@@ -70,3 +70,52 @@ gp_ends 4 reconcile
 grep -q 'GP-E311' out || fail "nothing is refused: $(cat out)"
 is_paid "$up"
 expect 7 inventory '.gpus[] | select(.id == "slot5") | .count'
+
+echo "what is wanted cannot be read"
+asked_in_vain 3
+mv fleet/clusters/demo.yaml demo.yaml
+echo "no: [" >fleet/clusters/demo.yaml
+virsh -q destroy vdi-2
+gp_ends 3 reconcile --dir fleet/clusters
+is_paid "$up"
+mv demo.yaml fleet/clusters
+
+# full: nothing can be written to the state directory any more; what the start hook reads is elsewhere, as /run is.
+full() {
+    head -c "$(($(stat -f -c %a state) * 4096))" /dev/zero >state/ballast
+}
+
+echo "the disk is full"
+mkdir small
+mount -t tmpfs -o size=1m none small
+cp -r state/. small
+mkdir -p small/run
+mount --move small state
+mount -t tmpfs none state/run
+asked_in_vain 2
+virsh -q destroy vdi-2
+full
+gp_ends 1 reconcile
+grep -q 'No space left on device' err || fail "the disk is not blamed: $(cat out err)"
+expect "$up" running
+rm state/ballast
+gp_ends 0 reconcile
+expect "$up" running
+
+echo "the disk is full after a pass that was killed"
+desktops 5 20s "$all"
+commit "five, and killed"
+echo clear-log >"$GPUPART_ROOT/gpusim-control"
+echo 'kill-before 1' >"$GPUPART_ROOT/gpusim-control"
+gp_ends 137 reconcile
+echo clear >"$GPUPART_ROOT/gpusim-control"
+expect "" running
+expect slot5.json ls state/records
+full
+gp_ends_in "1 5" reconcile
+grep -q 'No space left on device' err || fail "the disk is not blamed: $(cat out err)"
+expect "$up" running
+rm state/ballast
+gp_ends_in "0 5" reconcile
+is_paid "$up"
+expect "" ls state/records
