@@ -106,6 +106,37 @@ static bool is_bound(const char *now, const char *driver)
     return *driver ? gp_streq(now, driver) : !now;
 }
 
+/* A driver that lets go of a GPU, or takes it, may be busy with it for far longer than any other write is: until @deadline_ms,
+ * and at least as long as any other write has. */
+static struct gp_error *write_until(struct gp_host *host, const char *path, const char *text,
+                                    uint64_t deadline_ms)
+{
+    const uint64_t now = gp_monotonic_ms(), left = now < deadline_ms ? deadline_ms - now : 0;
+
+    return gp_host_write_within(host, path, text, left > host->io_timeout_ms ? (uint32_t)left : host->io_timeout_ms);
+}
+
+/* From here on only @driver may take it (NULL: whichever knows it), and @now, NULL being none, lets go of it. */
+static struct gp_error *unbind(struct gp_host *host, struct gp_arena *mem, struct gp_pci address,
+                               const char *now, const char *driver, uint64_t deadline_ms)
+{
+    struct gp_error *err = write_until(host, gp_sysfs_pci(mem, address, "driver_override"),
+                                       driver ? driver : "\n", deadline_ms);
+
+    if (err || !now)
+        return err;
+    err = write_until(host, gp_sysfs_pci(mem, address, "driver/unbind"), gp_pci_text(mem, address), deadline_ms);
+    if (err && err->code != GP_E_GONE)
+        return gp_error_wrap(err, "%s was not taken from the driver %s", gp_pci_text(mem, address), now);
+    gp_error_free(err);
+    return NULL;
+}
+
+static struct gp_error *probe(struct gp_host *host, const char *name, uint64_t deadline_ms)
+{
+    return write_until(host, "sys/bus/pci/drivers_probe", name, deadline_ms);
+}
+
 struct gp_error *gp_bind(struct gp_host *host, struct gp_pci address, const char *driver,
                          uint64_t deadline_ms)
 {
@@ -121,19 +152,10 @@ struct gp_error *gp_bind(struct gp_host *host, struct gp_pci address, const char
     if (driver && *driver && !gp_host_exists(host, gp_printf(mem, "sys/bus/pci/drivers/%s", driver)))
         return gp_error_new(GP_E_UNSUPPORTED, "%s cannot go to the driver %s, which is not loaded (modprobe %s)",
                             name, driver, driver);
-    err = gp_host_write(host, gp_sysfs_pci(mem, address, "driver_override"),
-                        driver && *driver ? driver : "\n");
-    if (err)
+    err = unbind(host, mem, address, now, driver && *driver ? driver : NULL, deadline_ms);
+    if (err || (driver && !*driver))
         return err;
-    if (now) {
-        err = gp_host_write(host, gp_sysfs_pci(mem, address, "driver/unbind"), name);
-        if (err && err->code != GP_E_GONE)
-            return gp_error_wrap(err, "%s was not taken from the driver %s", name, now);
-        gp_error_free(err);
-    }
-    if (driver && !*driver)
-        return NULL;
-    err = gp_host_write(host, "sys/bus/pci/drivers_probe", name);
+    err = probe(host, name, deadline_ms);
     if (err)
         return gp_error_wrap(err, "the driver %s did not take %s", driver ? driver : "of the host", name);
     for (;;) {

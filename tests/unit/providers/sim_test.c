@@ -359,6 +359,34 @@ Test(sim, the_functions_of_a_slot_go_together)
     cr_assert(eq(str, (char *)driver, "igb"));
 }
 
+static const char *driver_of(const char *address)
+{
+    const char *driver;
+
+    tree_ok(gp_host_readlink(&sim.host, sim.mem, gp_printf(sim.mem, "sys/bus/pci/devices/%s/driver", address), &driver));
+    return driver ? driver : "none";
+}
+
+/* A driver may take longer than any other write to let go of its GPU; the step's own deadline is what counts. */
+Test(sim, a_driver_that_is_long_about_letting_go_is_waited_for)
+{
+    struct gp_layout whole = {.mode = GP_MODE_PASSTHROUGH};
+    struct gp_steps steps = {.mem = NULL};
+    const struct gp_gpu *gpu;
+
+    SIMULATE("mixed");
+    steps.mem = sim.mem;
+    gpu = gpu_now("slot4");
+    tree_ok(gp_registry_mechanism(gpu->mechanism)->plan(gpu, &whole, &steps));
+    cr_assert(eq(sz, steps.count, 1));
+    control("hang */unbind");
+    run("(sleep .5; echo unhang >%s/gpusim-control) 2>/dev/null &", sim.root);
+    sim.host.io_timeout_ms = 100;
+    tree_ok(gp_registry_apply(&sim.host, gpu, &steps.items[0]));
+    cr_assert(not(sim.host.hung));
+    cr_assert(eq(str, (char *)driver_of("0000:65:00.0"), "vfio-pci"));
+}
+
 Test(sim, nothing_but_the_gpu_is_ever_written_to)
 {
     struct gp_layout want = cut(4, "NVIDIA A2-4Q"), whole = {.mode = GP_MODE_PASSTHROUGH};
