@@ -173,6 +173,21 @@ struct gp_error *gp_bind(struct gp_host *host, struct gp_pci address, const char
     return err;
 }
 
+/* Back to the host, if it has a driver for it: many hosts have none for the sound of a GPU, and nobody waits for one. */
+static struct gp_error *offer(struct gp_host *host, struct gp_arena *mem, struct gp_pci address,
+                              const char *now, uint64_t deadline_ms)
+{
+    struct gp_error *err = unbind(host, mem, address, now, NULL, deadline_ms);
+
+    if (err)
+        return err;
+    err = probe(host, gp_pci_text(mem, address), deadline_ms);
+    if (err && err->code == GP_E_HUNG)
+        return err;
+    gp_error_free(err);
+    return NULL;
+}
+
 /* The other functions of the GPU's slot that share its group. */
 static struct gp_error *bind_companions(struct gp_host *host, struct gp_arena *mem,
                                         const struct gp_gpu *gpu, const char *driver,
@@ -194,8 +209,10 @@ static struct gp_error *bind_companions(struct gp_host *host, struct gp_arena *m
             continue;
         err = gp_host_readlink(host, mem, gp_sysfs_pci(mem, address, "driver"), &now);
         /* What has no driver is in nobody's way. */
-        if (!err && now && gp_sysfs_driver_yields(now) != gp_sysfs_driver_yields(driver))
-            err = gp_bind(host, address, gp_sysfs_driver_yields(driver) ? driver : NULL, deadline_ms);
+        if (err || !now || gp_sysfs_driver_yields(now) == gp_sysfs_driver_yields(driver))
+            continue;
+        err = gp_sysfs_driver_yields(driver) ? gp_bind(host, address, driver, deadline_ms)
+                                             : offer(host, mem, address, now, deadline_ms);
     }
     return err;
 }

@@ -103,6 +103,7 @@ static void usage(FILE *out)
         "      group: 38        # IOMMU group; none: the host has no IOMMU; own number unless "
         "given\n"
         "      boot-vga: true\n"
+        "      loaded: false    # whether its own driver is; true unless given\n"
         "      driver: vfio-pci # what is bound at the start; none; the model's own unless given\n"
         "      mechanism: sriov # nvidia-vfio, nvidia-mdev, mdev-pf, sriov, none; unless given as "
         "the model\n"

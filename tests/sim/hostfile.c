@@ -236,7 +236,7 @@ static void read_device(const yaml_node_t *map)
         abort();
     known(map, " address model kind vendor device subvendor subdevice class secondary slot serial "
                "numa group "
-               "boot-vga driver mechanism totalvfs makes client mixed mig vfs types mdevs held ");
+               "boot-vga loaded driver mechanism totalvfs makes client mixed mig vfs types mdevs held ");
     if (sscanf(string(map, "address", ""), "%x:%x:%x.%x", &domain, &bus, &slot, &function) != 4)
         complain(map, "not a PCI address", string(map, "address", ""));
     else
@@ -262,6 +262,8 @@ static void read_device(const yaml_node_t *map)
     dev->makes = (unsigned)number(map, "makes", 10, dev->totalvfs);
     copy(dev->slot, sizeof dev->slot, string(map, "slot", ""));
     copy(dev->serial, sizeof dev->serial, string(map, "serial", ""));
+    if (!truth(map, "loaded", true))
+        *dev->native = '\0';
     copy(dev->initial, sizeof dev->initial, string(map, "driver", dev->native));
     start->dev = dev;
     start->vfs = (unsigned)number(map, "vfs", 10, 0);

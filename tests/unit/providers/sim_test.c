@@ -367,6 +367,20 @@ static const char *driver_of(const char *address)
     return driver ? driver : "none";
 }
 
+/* Its sound function has no driver on this host that would take it back. */
+Test(sim, a_companion_that_the_host_has_no_driver_for_holds_up_nothing)
+{
+    struct gp_layout whole = {.mode = GP_MODE_PASSTHROUGH}, paravirtual = {.mode = GP_MODE_PARAVIRTUAL};
+
+    SIMULATE("no-drivers");
+    tree_ok(go("slot5", &whole));
+    cr_assert(eq(str, (char *)driver_of("0000:66:00.1"), "vfio-pci"));
+    tree_ok(go("slot5", &paravirtual));
+    cr_assert(ne(str, (char *)driver_of("0000:66:00.0"), "vfio-pci"));
+    cr_assert(eq(str, (char *)driver_of("0000:66:00.1"), "none"));
+    tree_ok(go("slot5", &whole));
+}
+
 /* A driver may take longer than any other write to let go of its GPU; the step's own deadline is what counts. */
 Test(sim, a_driver_that_is_long_about_letting_go_is_waited_for)
 {
