@@ -12,6 +12,11 @@ told=$(systemd-analyze verify --man=no --recursive-errors=no "$folder"/* 2>&1) |
 [ -z "$told" ] || { echo "systemd has something to say: $told" >&2; exit 1; }
 
 status=0
+# Modules that are not there when a pass wants them cannot be loaded from inside of the sandbox.
+for unit in "$folder"/*.service; do
+    grep -qx 'ExecStartPre=-+/sbin/modprobe --all --quiet vfio-pci pci-pf-stub' "$unit" || { echo "$unit: no modprobe" >&2; status=1; }
+    ! grep '^CapabilityBoundingSet=' "$unit" | grep -q CAP_SYS_MODULE || { echo "$unit: CAP_SYS_MODULE" >&2; status=1; }
+done
 for unit in "$folder"/gpupart.service "$folder"/gpupart-reconcile.service; do
     # These would take away what a pass needs: sysfs, /dev/vfio, /proc of others, modules that the kernel loads.
     for closed in ProtectKernelTunables=yes PrivateDevices=yes ProtectProc= ProcSubset= PrivateNetwork=yes PrivateUsers=yes DynamicUser=yes User=; do
