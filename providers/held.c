@@ -12,14 +12,44 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Half a second: on a busy machine even a close takes its time to be counted. */
-#define RETRIES  100
-#define RETRY_MS 5
+/* On a busy machine even a close takes its time to be counted. The walk through proc takes its time, too: whatever it
+ * took, who was gone before he could be named is asked for again. */
+#define RETRY_FOR_MS 500
+#define RETRIES      2
+#define RETRY_MS     5
 
-/* Looks through proc for who has dev/vfio/@group open. NULL: cannot be told. */
-static const char *find_holder(struct gp_host *host, struct gp_arena *mem, int32_t group)
+/* The nodes that a guest opens to have @group: the group's, or with iommufd that of a device in it.
+ * Fact: Linux drivers/vfio/group.c, vfio_group_fops_open(): EBUSY as well while a device of the group is open that way. */
+static struct gp_strings nodes_of(struct gp_host *host, struct gp_arena *mem, int32_t group)
 {
-    const char *node = gp_printf(mem, "/dev/vfio/%d", group);
+    const char *dir = gp_printf(mem, "sys/kernel/iommu_groups/%d/devices", group);
+    struct gp_strings nodes = {0}, members, devices;
+    struct gp_error *err = gp_host_list(host, mem, dir, &members);
+
+    *gp_push(mem, nodes.items, nodes.count) = gp_printf(mem, "/dev/vfio/%d", group);
+    for (size_t i = 0; !err && i < members.count; i++) {
+        err = gp_host_list(host, mem, gp_printf(mem, "%s/%s/vfio-dev", dir, members.items[i]), &devices);
+        for (size_t n = 0; !err && n < devices.count; n++)
+            *gp_push(mem, nodes.items, nodes.count) = gp_printf(mem, "/dev/vfio/devices/%s", devices.items[n]);
+    }
+    gp_error_free(err); /* there is a name less to know him by */
+    return nodes;
+}
+
+static bool is_one_of(const struct gp_strings *nodes, const char *target)
+{
+    for (size_t i = 0; i < nodes->count; i++) {
+        const size_t size = strlen(target), tail = strlen(nodes->items[i]);
+
+        if (size >= tail && strcmp(target + size - tail, nodes->items[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Looks through proc for who has one of @nodes open. NULL: cannot be told. */
+static const char *find_opener(struct gp_host *host, struct gp_arena *mem, const struct gp_strings *nodes)
+{
     struct gp_strings pids, fds;
     gp_cleanup(gp_error_free_p) struct gp_error *err = gp_host_list(host, mem, "proc", &pids);
 
@@ -36,13 +66,11 @@ static const char *find_holder(struct gp_host *host, struct gp_arena *mem, int32
             continue;
         for (size_t n = 0; n < fds.count; n++) {
             const char *target = NULL, *comm = NULL;
-            size_t size;
 
             gp_error_free_p(&err);
             err = gp_host_readlink_full(host, mem, gp_printf(mem, "%s/%s", fd_dir, fds.items[n]),
                                         &target);
-            size = target ? strlen(target) : 0;
-            if (!target || size < strlen(node) || strcmp(target + size - strlen(node), node) != 0)
+            if (!target || !is_one_of(nodes, target))
                 continue;
             gp_error_free_p(&err);
             err = gp_host_read(host, mem, gp_printf(mem, "proc/%s/comm", pids.items[i]), &comm);
@@ -53,6 +81,16 @@ static const char *find_holder(struct gp_host *host, struct gp_arena *mem, int32
         }
     }
     return NULL;
+}
+
+/* Who holds @group, NULL: cannot be told. All that is read for it is let go of again. */
+static const char *find_holder(struct gp_host *host, struct gp_arena *mem, int32_t group)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *scratch = gp_arena_new();
+    const struct gp_strings nodes = nodes_of(host, scratch, group);
+    const char *holder = find_opener(host, scratch, &nodes);
+
+    return holder ? gp_strdup(mem, holder) : NULL;
 }
 
 /* Whether this may be somebody who only looked: gpupart itself, in another thread or as another command (a close
@@ -108,6 +146,7 @@ static int open_node(struct gp_host *host, const char *path)
 static enum gp_held look(struct gp_host *host, struct gp_arena *mem, const char *path, int32_t group,
                          const char **ret_holder)
 {
+    const uint64_t until = gp_monotonic_ms() + RETRY_FOR_MS;
     int fd, errnum;
 
     for (int attempt = 0;; attempt++) {
@@ -132,7 +171,7 @@ static enum gp_held look(struct gp_host *host, struct gp_arena *mem, const char 
         if (errnum != EBUSY)
             return GP_HELD_UNKNOWN;
         *ret_holder = find_holder(host, mem, group);
-        if (!is_look(*ret_holder) || attempt >= RETRIES)
+        if (!is_look(*ret_holder) || (attempt >= RETRIES && gp_monotonic_ms() >= until))
             return GP_HELD_YES;
         gp_sleep_ms(RETRY_MS);
     }

@@ -250,7 +250,8 @@ static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     node->opens++;
     err = may_open(node, fi->flags);
     if (!err && node->group) {
-        err = sim_group_open(node->group, fuse_req_ctx(req)->pid);
+        err = sim_group_open(node->group, fuse_req_ctx(req)->pid,
+                             node == node->group->dev ? NULL : node->name);
         file->holds = err ? NULL : node->group;
         if (!err && node->dead) { /* it went while we waited */
             sim_group_release(node->group);

@@ -150,7 +150,7 @@ void sim_group_release(struct group *group);
 void sim_groups_free(void); /* at reboot: nothing is held */
 void sim_groups_print(FILE *out);
 /* As open() of the node does: shortly waits for a close() that FUSE has not told yet. */
-int sim_group_open(struct group *group, pid_t pid);
+int sim_group_open(struct group *group, pid_t pid, const char *node);
 /* Whoever has it open takes what is in it. */
 void sim_group_use(struct group *group);
 extern int sim_next_group;

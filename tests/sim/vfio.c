@@ -89,11 +89,11 @@ static void name_of(pid_t pid, char *ret, size_t size)
     ret[strcspn(ret, "\n")] = '\0';
 }
 
-/* proc/PID of the holder, with the open file in it. The number of the file is made up: FUSE does
+/* proc/PID of the holder, with the open file in it: @node below dev/vfio/devices, or the node of the group. The number of the file is made up: FUSE does
  * not tell which one the opener gets. */
-static void show_holder(struct group *group)
+static void show_holder(struct group *group, const char *node)
 {
-    char pid[16], fd[16], target[32];
+    char pid[16], fd[16], target[80];
 
     snprintf(pid, sizeof pid, "%d", (int)group->pid);
     group->proc = sim_dir(sim_mkdirs("proc"), pid);
@@ -102,11 +102,14 @@ static void show_holder(struct group *group)
         sim_bytes(group->proc, "cmdline", 0444, group->holder, strlen(group->holder) + 1);
     }
     snprintf(fd, sizeof fd, "%d", 100 + group->number);
-    snprintf(target, sizeof target, "/dev/vfio/%d", group->number);
+    if (node)
+        snprintf(target, sizeof target, "/dev/vfio/devices/%s", node);
+    else
+        snprintf(target, sizeof target, "/dev/vfio/%d", group->number);
     group->proc_fd = sim_link_text(sim_dir(group->proc, "fd"), fd, target);
 }
 
-int sim_group_hold(struct group *group, pid_t pid, const char *holder)
+static int hold(struct group *group, pid_t pid, const char *holder, const char *node)
 {
     if (group->held)
         return -EBUSY;
@@ -114,12 +117,17 @@ int sim_group_hold(struct group *group, pid_t pid, const char *holder)
     group->closing_ms = 0;
     group->pid = pid;
     snprintf(group->holder, sizeof group->holder, "%s", holder);
-    show_holder(group);
+    show_holder(group, node);
     sim_changed();
     return 0;
 }
 
-int sim_group_open(struct group *group, pid_t pid)
+int sim_group_hold(struct group *group, pid_t pid, const char *holder)
+{
+    return hold(group, pid, holder, NULL);
+}
+
+int sim_group_open(struct group *group, pid_t pid, const char *node)
 {
     uint64_t until = group->closing_ms + CLOSE_MS;
     char holder[sizeof group->holder];
@@ -133,7 +141,7 @@ int sim_group_open(struct group *group, pid_t pid)
         sim_lock();
     }
     name_of(pid, holder, sizeof holder);
-    err = sim_group_hold(group, pid, holder);
+    err = hold(group, pid, holder, node);
     if (!err)
         group->used = false;
     return err;
