@@ -104,6 +104,21 @@ char *gp_text_plain(char *text)
     return text;
 }
 
+/* POSIX.1-2017, XCU 2.2 lists what the shell takes for more than a word; all that is not surely safe is quoted. */
+const char *gp_shell_word(struct gp_arena *mem, const char *text)
+{
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+:,./-";
+    struct gp_text out = {.mem = mem};
+
+    if (*text && !text[strspn(text, safe)])
+        return text;
+    gp_text_add(&out, "'");
+    for (; *text; text++)
+        gp_text_addn(&out, *text == '\'' ? "'\\''" : text, *text == '\'' ? strlen("'\\''") : 1);
+    gp_text_add(&out, "'");
+    return gp_text_get(&out);
+}
+
 bool gp_streq(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;

@@ -31,6 +31,10 @@ size_t gp_utf8_printable(const char *at, const char *end);
  * printable '?'. Returns @text, which may be NULL. */
 char *gp_text_plain(char *text);
 
+/* @text as one word of a POSIX shell command, for commands that people are told to run: as it is where that is one already,
+ * else in single quotes. */
+const char *gp_shell_word(struct gp_arena *mem, const char *text);
+
 bool gp_streq(const char *a, const char *b); /* NULL equals only NULL */
 bool gp_starts_with(const char *text, const char *prefix);
 /* strcmp() that takes NULL, which sorts first; for qsort. */

@@ -333,7 +333,7 @@ static void gate_set(struct gate *gate, size_t index)
     pause = find_pause(gate, index);
     if (pause) {
         decide(set, GP_VERDICT_WAITS, "GP-E503",
-               gp_printf(gate->mem, "paused: %s; gpupart resume %s", pause, pause));
+               gp_printf(gate->mem, "paused: %s; gpupart resume %s", pause, gp_shell_word(gate->mem, pause)));
         return;
     }
     switch (allowed(gate, index, &cause)) {

@@ -202,7 +202,7 @@ static const char *start_who_ran(struct gp_work *work, const struct gp_record *r
             gp_cleanup(gp_free_p) char *line = gp_error_line(err);
 
             gp_text_addf(&left, "%sVM %s is down (%s): virsh start %s", left.size ? "; " : "", vm->name, line,
-                         vm->name);
+                         gp_shell_word(work->mem, vm->name));
             gp_error_free(err);
         } else if (without) {
             gp_text_addf(&left, "%sVM %s runs without its GPU, as its binding says", left.size ? "; " : "", vm->name);
@@ -331,7 +331,8 @@ static const char *left_to_do(const struct gp_work *work, const struct gp_record
 
         if (was->ran && vm && vm->power == GP_POWER_PAUSED)
             gp_text_addf(&text, "%sVM %s is paused%s%s%s: virsh resume %s", text.size ? "; " : "", vm->name,
-                         why[i] ? " (" : "", why[i] ? why[i] : "", why[i] ? ")" : "", vm->name);
+                         why[i] ? " (" : "", why[i] ? why[i] : "", why[i] ? ")" : "",
+                         gp_shell_word(work->mem, vm->name));
     }
     return gp_text_get(&text);
 }

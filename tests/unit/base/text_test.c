@@ -167,3 +167,27 @@ GP_ROWS(text, plain, plains)
     cr_assert(eq(str, gp_text_plain(gp_strdup(mem, plains[*i].text)), (char *)plains[*i].plain));
     cr_assert(gp_text_plain(NULL) == NULL);
 }
+
+/* POSIX.1-2017, XCU 2.2: what the shell would take for more than a word is quoted. */
+static const struct {
+    const char *text, *word;
+} shell_words[] = {
+    {"vdi-a_01.x", "vdi-a_01.x"},
+    {"vm/vdi@1:2", "vm/vdi@1:2"},
+    {"", "''"},
+    {"Windows 11", "'Windows 11'"},
+    {"a; reboot", "'a; reboot'"},
+    {"$(id)", "'$(id)'"},
+    {"don't", "'don'\\''t'"},
+    {"~root", "'~root'"},
+    {"#1", "'#1'"},
+    {"a=b", "'a=b'"},
+    {"b\xc3\xbcro", "'b\xc3\xbcro'"},
+};
+
+GP_ROWS(text, shell_word, shell_words)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+
+    cr_assert(eq(str, (char *)gp_shell_word(mem, shell_words[*i].text), (char *)shell_words[*i].word));
+}

@@ -433,6 +433,20 @@ Test(gate, windows_that_touch_are_one_whatever_their_time_zones)
 
 /* ---- pauses ---- */
 
+/* What a person is told to run is one command, whatever a guest is called. */
+Test(gate, a_paused_name_is_one_word_for_the_shell)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct one *one = one_new(mem, GP_CLASS_VM, true, false);
+
+    one->stops[0] = one->steps[1].vm_name = "Bo's PC; reboot";
+    one->paused_items[0] = "vm/Bo's PC; reboot";
+    one->paused = (struct gp_strings){one->paused_items, 1};
+    gp_gate(mem, &one->input, &one->plan);
+    expect(&one->set, GP_VERDICT_WAITS, "GP-E503",
+           "paused: vm/Bo's PC; reboot; gpupart resume 'vm/Bo'\\''s PC; reboot'");
+}
+
 static const struct {
     const char *paused;
     enum gp_verdict verdict;
