@@ -154,10 +154,12 @@ const struct gp_form gp_form_tree_path = {
     .number_max = "999999999999999",
 };
 
+/* As gp_git_url_parse() takes them; relative paths it takes besides, from a command line. */
 const struct gp_form gp_form_url = {
-    .what = "a URL that begins with ssh://, https://, http:// or file://, or an absolute path",
-    .pattern = "ssh://[^ " CONTROLS "]{1,4000}|https://[^ " CONTROLS "]{1,4000}|http://[^ " CONTROLS
-               "]{1,4000}|file://[^" CONTROLS "]{1,4000}|/[^" CONTROLS "]{0,4000}",
+    .what = "a URL that begins with ssh://, https:// or file:///, USER@HOST:PATH, or an absolute path",
+    .pattern = "ssh://[^/ " CONTROLS "][^ " CONTROLS "]{0,4000}|https://[^/ " CONTROLS "][^ " CONTROLS
+               "]{0,4000}|file:///[^" CONTROLS "]{0,4000}|[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,253}:/?[^/ " CONTROLS
+               "][^ " CONTROLS "]{0,4000}|/[^" CONTROLS "]{0,4000}",
     .example = "ssh://git@git.example.org/fleet.git",
 };
 
