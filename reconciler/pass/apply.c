@@ -1,4 +1,5 @@
-/* All sets that may run, side by side: stopping eight VMs takes as long as the slowest, not the sum. */
+/* All sets that may run, side by side: stopping eight VMs takes as long as the slowest, not the sum. Those that go on with one
+ * record run one after the other: it tells of all of them what goes back. */
 #include "pass.h"
 
 #include "cleanup.h"
@@ -13,17 +14,58 @@
 struct job {
     pthread_t thread;
     struct gp_pass *pass;
-    const struct gp_set *set;
+    const struct gp_record *record; /* that all its sets go on with; NULL: its only set begins anew */
+    const struct gp_set **sets;
+    size_t count;
     int exit;
     bool started;
 };
 
+/* What takes one set back takes back all of the record, and ends it; and the record stays while one of them is not begun. */
 static void *run_job(void *data)
 {
+    enum gp_outcome outcome = GP_SET_DONE;
     struct job *job = data;
+    bool all_done = true;
 
-    job->exit = gp_execute_set(job->pass, job->set);
+    for (size_t i = 0; i < job->count && outcome != GP_SET_TAKEN_BACK; i++) {
+        const bool keep_record = i + 1 < job->count || !all_done;
+
+        job->exit = gp_exit_worse(job->exit, gp_execute_set(job->pass, job->sets[i], keep_record, &outcome));
+        all_done = all_done && outcome == GP_SET_DONE;
+    }
     return NULL;
+}
+
+static struct job *job_of_record(struct job *jobs, size_t count, const struct gp_record *record)
+{
+    for (size_t i = 0; record && i < count; i++)
+        if (jobs[i].record == record)
+            return &jobs[i];
+    return NULL;
+}
+
+static struct job *list_jobs(struct gp_pass *pass, size_t *ret_count)
+{
+    struct job *jobs = gp_new_array(pass->mem, struct job, pass->plan->set_count + 1);
+    size_t count = 0;
+
+    for (size_t i = 0; i < pass->plan->set_count; i++) {
+        const struct gp_set *set = &pass->plan->sets[i];
+        const struct gp_record *record = gp_recover_record(pass, set);
+        struct job *job;
+
+        if (!gp_pass_runs(pass, i))
+            continue;
+        job = job_of_record(jobs, count, record);
+        if (!job) {
+            job = &jobs[count++];
+            *job = (struct job){.pass = pass, .record = record};
+        }
+        *gp_push(pass->mem, job->sets, job->count) = set;
+    }
+    *ret_count = count;
+    return jobs;
 }
 
 bool gp_pass_runs(const struct gp_pass *pass, size_t set)
@@ -34,17 +76,13 @@ bool gp_pass_runs(const struct gp_pass *pass, size_t set)
 
 static int run_sets(struct gp_pass *pass)
 {
-    struct job *jobs = gp_new_array(pass->mem, struct job, pass->plan->set_count + 1);
-    size_t count = 0;
+    size_t count;
+    struct job *jobs = list_jobs(pass, &count);
     int exit = GP_EXIT_OK;
 
-    for (size_t i = 0; i < pass->plan->set_count; i++) {
-        struct job *job = &jobs[count];
+    for (size_t i = 0; i < count; i++) {
+        struct job *job = &jobs[i];
 
-        if (!gp_pass_runs(pass, i))
-            continue;
-        *job = (struct job){.pass = pass, .set = &pass->plan->sets[i]};
-        count++;
         job->started = pthread_create(&job->thread, NULL, run_job, job) == 0;
         if (!job->started) /* no thread to be had: then one after the other */
             (void)run_job(job);
@@ -57,12 +95,28 @@ static int run_sets(struct gp_pass *pass)
     return exit;
 }
 
+/* A set that goes on with @record: one that may not run if there is one. NULL: none needs to. */
 static const struct gp_set *set_of_record(const struct gp_pass *pass, const struct gp_record *record)
 {
+    const struct gp_set *found = NULL;
+
     for (size_t i = 0; i < pass->plan->set_count; i++)
-        if (gp_recover_record(pass, &pass->plan->sets[i]) == record)
-            return &pass->plan->sets[i];
-    return NULL;
+        if (gp_recover_record(pass, &pass->plan->sets[i]) == record && (!found || found->verdict == GP_VERDICT_RUN))
+            found = &pass->plan->sets[i];
+    return found;
+}
+
+/* What was planned for them is not what is there any more. */
+static void wait_for_next_pass(struct gp_pass *pass, const struct gp_record *record)
+{
+    for (size_t i = 0; i < pass->plan->set_count; i++) {
+        struct gp_set *set = &pass->plan->sets[i];
+
+        if (set->verdict != GP_VERDICT_RUN || gp_recover_record(pass, set) != record)
+            continue;
+        set->verdict = GP_VERDICT_WAITS;
+        set->why = "what an earlier pass left of it was taken back first";
+    }
 }
 
 /* Nothing is begun that could not be written down: who is stopped for it might be forgotten. */
@@ -78,7 +132,7 @@ static void hold_back(struct gp_pass *pass)
     }
 }
 
-/* A record whose set needs nothing more was finished but for its removal; one whose set is blocked now goes
+/* A record whose set needs nothing more was finished but for its removal; one of whose sets is blocked now goes
  * back, so that no guest stays down for it. */
 static int settle_records(struct gp_pass *pass)
 {
@@ -90,10 +144,12 @@ static int settle_records(struct gp_pass *pass)
 
         if (set && set->verdict == GP_VERDICT_RUN)
             continue;
-        if (set)
+        if (set) {
             exit = gp_exit_worse(exit, gp_restore(pass, record, set->why));
-        else
+            wait_for_next_pass(pass, record);
+        } else {
             gp_pass_unwritten(pass, gp_work_remove_record(pass, record, pass->have));
+        }
     }
     return exit;
 }

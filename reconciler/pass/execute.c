@@ -25,7 +25,8 @@ static struct gp_error *begin(struct gp_work *work, struct gp_record *record)
         .since_us = gp_realtime_us(),
         .snapshot = earlier ? earlier->snapshot : gp_snapshot_take(work->mem, work->have, work->set),
         .attempts = earlier ? earlier->attempts : 0,
-        .goal_values = gp_goal_values(work->mem, pass->goal, work->set),
+        .goal_values = earlier ? gp_recover_goal_values(work->mem, pass, earlier)
+                               : gp_goal_values(work->mem, pass->goal, work->set),
     };
     (void)pthread_mutex_lock(&pass->state_lock);
     if (earlier && !gp_streq(earlier->set, record->set))
@@ -35,7 +36,8 @@ static struct gp_error *begin(struct gp_work *work, struct gp_record *record)
     return err ? gp_error_wrap(err, "nothing was begun: what is there now cannot be written down") : NULL;
 }
 
-/* What is owed is written down already: nobody who is only started stays down for what cannot be written besides. Takes @err. */
+/* What is owed is written down already: nobody who is only started stays down for what cannot be written besides. Takes
+ * @err. */
 static struct gp_error *unless_starts(struct gp_work *work, struct gp_error *err)
 {
     const struct gp_plan *plan = work->pass->plan;
@@ -46,11 +48,11 @@ static struct gp_error *unless_starts(struct gp_work *work, struct gp_error *err
     return NULL;
 }
 
-static struct gp_error *finish(struct gp_work *work, const struct gp_record *record)
+static struct gp_error *finish(struct gp_work *work, const struct gp_record *record, bool keep_record)
 {
     struct gp_error *err = gp_applied_remember(work->pass, work->host, work->have, work->set);
 
-    if (!err)
+    if (!err && !keep_record)
         err = gp_work_remove_record(work->pass, record, work->have);
     if (!err) {
         (void)pthread_mutex_lock(&work->pass->state_lock);
@@ -89,7 +91,8 @@ static int tell_done(struct gp_work *work)
     return *down ? GP_EXIT_NOT_RESTORED : GP_EXIT_OK;
 }
 
-static int execute_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem, const struct gp_set *set)
+static int execute_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem, const struct gp_set *set,
+                      bool keep_record, enum gp_outcome *ret)
 {
     struct gp_work work = {
         .pass = pass,
@@ -114,7 +117,8 @@ static int execute_in(struct gp_pass *pass, struct gp_host *host, struct gp_aren
     if (!err)
         err = gp_waves_run(&work);
     if (!err)
-        err = unless_starts(&work, finish(&work, &record));
+        err = unless_starts(&work, finish(&work, &record, keep_record));
+    *ret = !err ? GP_SET_DONE : begun ? GP_SET_TAKEN_BACK : GP_SET_NOT_BEGUN;
     if (!err || !begun)
         gp_work_release(pass, set);
     if (!err)
@@ -134,13 +138,14 @@ static int execute_in(struct gp_pass *pass, struct gp_host *host, struct gp_aren
     }
 }
 
-int gp_execute_set(struct gp_pass *pass, const struct gp_set *set)
+int gp_execute_set(struct gp_pass *pass, const struct gp_set *set, bool keep_record, enum gp_outcome *ret)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
     struct gp_host host;
     struct gp_error *err = gp_pass_host_open(pass, &host);
     int exit;
 
+    *ret = GP_SET_NOT_BEGUN;
     if (err) {
         gp_cleanup(gp_free_p) char *line = gp_error_line(err);
 
@@ -149,7 +154,7 @@ int gp_execute_set(struct gp_pass *pass, const struct gp_set *set)
         gp_error_free(err);
         return exit;
     }
-    exit = execute_in(pass, &host, mem, set);
+    exit = execute_in(pass, &host, mem, set, keep_record, ret);
     gp_host_close(&host);
     return exit;
 }

@@ -134,8 +134,8 @@ static int start_one(struct gp_pass *pass, const struct gp_have *have, const str
         gp_cleanup(gp_free_p) char *line = gp_error_line(err);
 
         if (exit == GP_EXIT_NOT_RESTORED)
-            (void)fprintf(stderr, "gpupart: left to do by hand: %s%s is down (%s): %s start %s\n", unit ? "" : "VM ", name, line,
-                          unit ? "systemctl" : "virsh", name);
+            (void)fprintf(stderr, "gpupart: left to do by hand: %s%s is down (%s): %s start %s\n", unit ? "" : "VM ", name,
+                          line, unit ? "systemctl" : "virsh", name);
         else
             (void)fprintf(stderr, "gpupart: warning: %s%s stays owed its start: %s\n", unit ? "" : "VM ", name, line);
         gp_error_free(err);

@@ -79,16 +79,15 @@ void gp_recover_forget_paid(struct gp_pass *pass)
             gp_pass_unwritten(pass, gp_state_clear_owed(pass->state, memory->owed[i].vm));
 }
 
-/* The objects of a record with the values that the goal has for them now, as gp_record.goal_values. */
-static const char *goal_values_now(struct gp_pass *pass, const struct gp_record *record)
+const char *gp_recover_goal_values(struct gp_arena *mem, const struct gp_pass *pass, const struct gp_record *record)
 {
     struct gp_set objects = {0};
 
     for (size_t i = 0; i < record->snapshot->gpu_count; i++)
-        *gp_push(pass->mem, objects.gpus.items, objects.gpus.count) = record->snapshot->gpus[i].id;
+        *gp_push(mem, objects.gpus.items, objects.gpus.count) = record->snapshot->gpus[i].id;
     for (size_t i = 0; i < record->snapshot->vm_count; i++)
-        *gp_push(pass->mem, objects.vms.items, objects.vms.count) = record->snapshot->vms[i].uuid;
-    return gp_goal_values(pass->mem, pass->goal, &objects);
+        *gp_push(mem, objects.vms.items, objects.vms.count) = record->snapshot->vms[i].uuid;
+    return gp_goal_values(mem, pass->goal, &objects);
 }
 
 /* What ends every pass that works on it fails too, though no pass lived to say so: its guests would be stopped each time. */
@@ -125,7 +124,7 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
     for (size_t i = 0; i < pass->record_count; i++) {
         struct gp_record *record = &pass->records[i];
         const bool wanted = pass->goal->declared && !pass->goal->refused &&
-                            gp_streq(record->goal_values, goal_values_now(pass, record));
+                            gp_streq(record->goal_values, gp_recover_goal_values(pass->mem, pass, record));
 
         if (count_attempt(pass, record) && wanted && record->attempts == 1)
             continue;

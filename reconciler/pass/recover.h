@@ -16,5 +16,8 @@ void gp_recover_forget_paid(struct gp_pass *pass);
 struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored) GP_MUST_CHECK;
 /* What was allowed when it began stays allowed until it is finished: gates do not bind a recovery. */
 void gp_recover_allow(struct gp_pass *pass);
-/* The record that @set goes on with: its snapshot is from before the first attempt. NULL: it begins anew. */
+/* The objects of @record with the values that the goal has for them now, as gp_record.goal_values; from @mem. */
+const char *gp_recover_goal_values(struct gp_arena *mem, const struct gp_pass *pass, const struct gp_record *record);
+/* The record that @set goes on with: its snapshot is from before the first attempt. NULL: it begins anew. What is left of one
+ * set may have fallen apart by then: several sets go on with its record. */
 const struct gp_record *gp_recover_record(const struct gp_pass *pass, const struct gp_set *set);

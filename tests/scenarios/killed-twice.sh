@@ -138,4 +138,20 @@ status=0
 wait $pass || status=$?
 [ $status = 5 ] || fail "the pass ended with $status: $(cat out err)"
 expect $((already + 1)) restored slot5
-ends 0 5
+ends 0 4
+
+echo "killed before the starts: each guest is a set of its own now, and what one of them cannot do takes both back, once"
+count 3
+echo "kill-client-at create-flags/$(($(calls create-flags) + 1))" >"$BED/proxy.control"
+gp_ends 137 reconcile
+begun
+expect "" running
+already=$(journal 'select(.GPUPART_EVENT == "not-restored") | .MESSAGE' | wc -l)
+printf '%s\n' 'fail create' 'fail create-flags' >"$BED/proxy.control"
+gp_ends 6 reconcile
+: >"$BED/proxy.control"
+expect "" running
+grep -q 'VM vdi-1 is down.*virsh start vdi-1; VM vdi-2 is down.*virsh start vdi-2' err || fail "not both are named: $(cat err)"
+expect $((already + 1)) wc -l < <(journal 'select(.GPUPART_EVENT == "not-restored") | .MESSAGE')
+begun
+ends 5 4
