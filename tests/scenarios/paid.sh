@@ -48,7 +48,7 @@ gp_ends 5 reconcile
 expect "" ls state/records
 virsh -q destroy vdi-2
 printf '%s\n' 'fail create vdi-2' 'fail create-flags vdi-2' >"$BED/proxy.control"
-gp_ends 0 reconcile
+gp_ends 6 reconcile
 expect vdi-2 owed
 expect "" ls state/records
 : >"$BED/proxy.control"
