@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "findings.h"
 #include "git.h"
+#include "text.h"
 #include "timezone.h"
 
 static char **paths;
@@ -38,6 +39,38 @@ static bool knows_timezone(const char *zone)
     return gp_timezone_find(zone) != GP_TIMEZONE_UNKNOWN;
 }
 
+static const char *counted(struct gp_arena *mem, size_t count, const char *one, const char *many)
+{
+    return gp_printf(mem, "%zu %s", count, count == 1 ? one : many);
+}
+
+/* What was found, where nothing is wrong with it. */
+static void tell_good(struct gp_arena *mem, const struct gp_load *load)
+{
+    const struct gp_declaration *declared = &load->declaration;
+
+    if (load->agent && !declared->cluster_count && !declared->binding_count)
+        (void)printf("1 GpuAgent is as it should be\n");
+    else
+        (void)printf("%s%s%s%s are as they should be\n", counted(mem, declared->cluster_count, "cluster", "clusters"),
+                     load->agent ? ", " : " and ", counted(mem, declared->binding_count, "binding", "bindings"),
+                     load->agent ? " and 1 GpuAgent" : "");
+}
+
+/* A path that holds nothing is most likely the wrong one, and a check that looks there would be green for ever. */
+static bool holds_nothing(const struct gp_load *load)
+{
+    return !load->agent && !load->declaration.cluster_count && !load->declaration.binding_count;
+}
+
+static void tell_nothing(void)
+{
+    (void)fputs("gpupart: nothing is declared in", stderr);
+    for (size_t i = 0; i < path_count; i++)
+        (void)fprintf(stderr, "%s %s", i ? "," : "", paths[i]);
+    (void)fputs(": no GpuCluster, GpuBinding or GpuAgent in a file that ends in .yaml or .yml; is the path right?\n", stderr);
+}
+
 static int run(struct gp_cli *cli)
 {
     static const int formats[] = {GP_FORMAT_TEXT, GP_FORMAT_JSON, GP_FORMAT_SARIF, GP_FORMAT_GITHUB, GP_FORMAT_GITLAB, -1};
@@ -61,10 +94,12 @@ static int run(struct gp_cli *cli)
     }
     gp_load_finish(&load);
     gp_findings_print(stdout, as[format], cluster_of(&load), load.findings, load.finding_count);
+    if (!load.failed && holds_nothing(&load)) {
+        tell_nothing();
+        return GP_EXIT_INVALID;
+    }
     if (format == GP_FORMAT_TEXT && !load.failed)
-        (void)printf("%zu %s and %zu %s are as they should be\n", load.declaration.cluster_count,
-                     load.declaration.cluster_count == 1 ? "cluster" : "clusters", load.declaration.binding_count,
-                     load.declaration.binding_count == 1 ? "binding" : "bindings");
+        tell_good(mem, &load);
     return load.failed ? GP_EXIT_INVALID : GP_EXIT_OK;
 }
 

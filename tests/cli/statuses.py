@@ -58,7 +58,15 @@ for command in ["plan", "drift", "status", "report"]:
     ends(3, bad, "bad.yaml:8", "partitioned")
     check(command != "status" or "gpu/slot3" in bad.stdout, "status says nothing where the declaration is wrong")
 ends(3, gpupart(case, "validate", "bad.yaml"), "bad.yaml:8", "partitioned", where="stdout")
-ends(0, gpupart(case, "validate", "declaration.yaml"), "1 cluster and 1 binding", where="stdout")
+ends(0, gpupart(case, "validate", "declaration.yaml"), "1 cluster and 1 binding are as they should be", where="stdout")
+ends(0, gpupart(case, "validate", "agent.yaml"), "1 GpuAgent is as it should be", where="stdout")
+ends(0, gpupart(case, "validate", "agent.yaml", "declaration.yaml"), "1 cluster, 1 binding and 1 GpuAgent are as they should be", where="stdout")
+# A path that holds nothing is most likely the wrong one: a check that looks there would be green for ever.
+(case / "empty").mkdir()
+(case / "empty/other.txt").write_text("no declaration\n")
+for form in ["text", "json", "github"]:
+    ends(3, gpupart(case, "validate", "empty", "--format", form), "nothing is declared in empty")
+ends(0, gpupart(case, "validate", "empty", "declaration.yaml"))
 
 # 4: what lies under another root is changed only where that is meant.
 for command in ["apply", "reconcile", "run"]:
