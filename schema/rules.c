@@ -235,6 +235,9 @@ const struct gp_rule gp_rules[] = {
      "device to QEMU by an alias that a mark would change; the message says which. Nothing of it is changed.",
      "Do what the message names (resume it, end the job, remove the saved image, take the alias out of <qemu:override>), or "
      "leave the VM to who manages it; the next pass goes on."},
+    {"GP-W011", "Key without effect yet",
+     "The key belongs to the format, but this version of gpupart does not read it.",
+     "Nothing, if it is written for a later version; else take it out."},
     {"GP-W111", "GPU not in the catalogue",
      "Nothing is known of this model beforehand. What its driver says on the host holds.",
      "Review the valid counts that `gpupart inventory` shows, and name the GPU by device in match."},
@@ -246,7 +249,7 @@ const struct gp_rule gp_rules[] = {
      "Add the GPU to the pool, or nothing if it is left out on purpose."},
     {"GP-W209", "Other vendor in other modes",
      "GPUs of another vendor are used undivided beside the partitioned ones.",
-     "Nothing, if it is meant; lowerable in GpuAgent or homogeneity: ignore silence it."},
+     "Nothing, if it is meant; homogeneity: ignore in the GpuCluster silences it."},
     {"GP-W305", "Glob matches nothing",
      "No VM of the host fits the glob.",
      "Mend the glob, or define the VMs."},
