@@ -29,6 +29,11 @@ as_unit "touch /var/lib/gpupart/written" || fail "the unit may not write to its 
 ! as_unit "unshare --net true" 2>/dev/null || fail "the unit may make namespaces"
 ! as_unit "date -s 2001-01-01" 2>/dev/null || fail "the unit may set the clock"
 
+# So what a pass needs is loaded before it, outside: vfio-pci for its VFs, pci-pf-stub for the vendor's tool.
+modprobe -r pci-pf-stub vfio-pci
+! as_unit "modprobe pci-pf-stub" 2>/dev/null || fail "the unit may load modules"
+[ ! -e /sys/bus/pci/drivers/vfio-pci ] || fail "vfio-pci is still loaded"
+
 # ---- the timer ----
 repository
 pool 2 1 vdi-1
@@ -37,6 +42,7 @@ systemctl start gpupart-reconcile.timer
 soon 400 vfs_are 2
 soon 300 eval '[ "$(systemctl show -p ActiveState --value gpupart-reconcile.service)" = inactive ]'
 expect success systemctl show -p Result --value gpupart-reconcile.service
+[ -e /sys/bus/pci/drivers/pci-pf-stub ] || fail "pci-pf-stub was not loaded before the pass"
 [ -n "$(given vdi-1)" ] || fail "the VM has no partition"
 start vdi-1
 expect "$(group_of "$(given vdi-1)")" groups vdi-1
