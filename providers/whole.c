@@ -51,7 +51,12 @@ struct gp_error *gp_whole_plan(const struct gp_gpu *gpu, const struct gp_layout 
                                 gpu->not_whole);
         (void)gp_whole_add_bind(steps, gpu, -1, GP_DRIVER_VFIO, "the whole GPU goes to a VM");
     } else {
-        (void)gp_whole_add_bind(steps, gpu, -1, host_driver, "the host uses the GPU itself");
+        struct gp_step *step =
+            gp_whole_add_bind(steps, gpu, -1, host_driver, "the host uses the GPU itself");
+
+        /* Not in use by a guest is all that is wanted: it may have had no driver before, either. */
+        if (want->mode == GP_MODE_NONE)
+            step->value = GP_BIND_OR_NONE;
     }
     return NULL;
 }
@@ -137,6 +142,11 @@ static struct gp_error *probe(struct gp_host *host, const char *name, uint64_t d
     return write_until(host, "sys/bus/pci/drivers_probe", name, deadline_ms);
 }
 
+static bool is_loaded(struct gp_host *host, struct gp_arena *mem, const char *driver)
+{
+    return gp_host_exists(host, gp_printf(mem, "sys/bus/pci/drivers/%s", driver));
+}
+
 struct gp_error *gp_bind(struct gp_host *host, struct gp_pci address, const char *driver,
                          uint64_t deadline_ms)
 {
@@ -149,7 +159,7 @@ struct gp_error *gp_bind(struct gp_host *host, struct gp_pci address, const char
         return err;
     if (!gp_host_exists(host, gp_sysfs_pci(mem, address, NULL)))
         return gp_error_new(GP_E_GONE, "%s is not there", name);
-    if (driver && *driver && !gp_host_exists(host, gp_printf(mem, "sys/bus/pci/drivers/%s", driver)))
+    if (driver && *driver && !is_loaded(host, mem, driver))
         return gp_error_new(GP_E_UNSUPPORTED, "%s cannot go to the driver %s, which is not loaded (modprobe %s)",
                             name, driver, driver);
     err = unbind(host, mem, address, now, driver && *driver ? driver : NULL, deadline_ms);
@@ -173,7 +183,8 @@ struct gp_error *gp_bind(struct gp_host *host, struct gp_pci address, const char
     return err;
 }
 
-/* Back to the host, if it has a driver for it: many hosts have none for the sound of a GPU, and nobody waits for one. */
+/* Back to the host, if it has a driver for it: many hosts have none for the sound of a GPU, or for a GPU that only guests
+ * use, and nobody waits for one. Fact: Linux drivers/base/bus.c, drivers_probe_store() returns when probes are done. */
 static struct gp_error *offer(struct gp_host *host, struct gp_arena *mem, struct gp_pci address,
                               const char *now, uint64_t deadline_ms)
 {
@@ -186,6 +197,20 @@ static struct gp_error *offer(struct gp_host *host, struct gp_arena *mem, struct
         return err;
     gp_error_free(err);
     return NULL;
+}
+
+/* The GPU itself, which a driver for guests may have taken back: vfio-pci knows those of its parameter ids. */
+static struct gp_error *offer_gpu(struct gp_host *host, struct gp_arena *mem, struct gp_pci address,
+                                  const char *now, uint64_t deadline_ms)
+{
+    struct gp_error *err = offer(host, mem, address, now, deadline_ms);
+
+    if (!err)
+        err = gp_host_readlink(host, mem, gp_sysfs_pci(mem, address, "driver"), &now);
+    if (!err && now && gp_sysfs_driver_yields(now))
+        err = gp_error_new(GP_E_IO, "%s is on the driver %s and not on one of the host, and no write was refused",
+                           gp_pci_text(mem, address), now);
+    return err;
 }
 
 /* The other functions of the GPU's slot that share its group. */
@@ -242,7 +267,11 @@ struct gp_error *gp_whole_apply(struct gp_host *host, const struct gp_gpu *gpu,
     if (!is_bound(now, step->driver) && gp_host_held(host, mem, group, &holder) != GP_HELD_NO)
         return gp_error_new(GP_E_BUSY, "%s is in use by %s", gp_pci_text(mem, address),
                             holder ? holder : "someone");
-    err = gp_bind(host, address, step->driver, deadline);
+    if (step->value == GP_BIND_OR_NONE && now && gp_sysfs_driver_yields(now) &&
+        (!step->driver || !is_loaded(host, mem, step->driver)))
+        err = offer_gpu(host, mem, address, now, deadline);
+    else
+        err = gp_bind(host, address, step->driver, deadline);
     if (!err && step->partition < 0)
         err = bind_companions(host, mem, gpu, step->driver ? step->driver : GP_DRIVER_ANY, deadline);
     return err;

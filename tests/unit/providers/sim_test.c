@@ -421,6 +421,30 @@ Test(sim, a_companion_that_the_host_has_no_driver_for_holds_up_nothing)
     tree_ok(go("slot5", &whole));
 }
 
+static const struct {
+    const char *gpu, *address;
+} driverless[] = {{"slot3", "0000:08:00.0"}, {"slot4", "0000:65:00.0"}};
+
+/* As the way back from a start that failed does it: they had no driver before. */
+Test(sim, a_gpu_that_the_host_has_no_driver_for_comes_back_without_one)
+{
+    struct gp_layout whole = {.mode = GP_MODE_PASSTHROUGH}, none = {.mode = GP_MODE_NONE},
+                     paravirtual = {.mode = GP_MODE_PARAVIRTUAL};
+
+    SIMULATE("no-drivers");
+    for (size_t i = 0; i < sizeof driverless / sizeof *driverless; i++) {
+        cr_assert(eq(str, (char *)driver_of(driverless[i].address), "none"));
+        tree_ok(go(driverless[i].gpu, &whole));
+        cr_assert(eq(str, (char *)driver_of(driverless[i].address), "vfio-pci"));
+        tree_ok(go(driverless[i].gpu, &none));
+        cr_assert(eq(str, (char *)driver_of(driverless[i].address), "none"));
+        tree_ok(go(driverless[i].gpu, &whole));
+    }
+    /* Where the host is to use it, a driver is what is wanted. */
+    cr_assert(eq(int, tree_code(go("slot3", &paravirtual)), GP_E_UNSUPPORTED));
+    cr_assert(eq(str, (char *)driver_of("0000:08:00.0"), "vfio-pci"));
+}
+
 /* A driver may take longer than any other write to let go of its GPU; the step's own deadline is what counts. */
 Test(sim, a_driver_that_is_long_about_letting_go_is_waited_for)
 {
