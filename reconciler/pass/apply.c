@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "execute.h"
 #include "journal.h"
+#include "owed_starts.h"
 #include "pauses.h"
 #include "recover.h"
 #include "restore.h"
@@ -66,12 +67,6 @@ static struct job *list_jobs(struct gp_pass *pass, size_t *ret_count)
     }
     *ret_count = count;
     return jobs;
-}
-
-bool gp_pass_runs(const struct gp_pass *pass, size_t set)
-{
-    return pass->plan->sets[set].verdict == GP_VERDICT_RUN &&
-           (!pass->goal->refused || gp_plan_only_starts(pass->plan, set));
 }
 
 static int run_sets(struct gp_pass *pass)
@@ -214,7 +209,7 @@ struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
         hold_back(pass);
     exit = gp_exit_worse(exit, settle_records(pass));
     exit = gp_exit_worse(exit, run_sets(pass));
-    exit = gp_exit_worse(exit, gp_pauses_start_owed(pass));
+    exit = gp_exit_worse(exit, gp_owed_starts(pass));
     if (paused && all_waits(pass->plan))
         exit = gp_exit_worse(exit, GP_EXIT_LOCKED);
     if (gp_pass_incomplete(pass))

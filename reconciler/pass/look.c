@@ -3,7 +3,7 @@
 #include "pass.h"
 
 #include "cleanup.h"
-#include "pauses.h"
+#include "owed_starts.h"
 #include "recover.h"
 #include "registry.h"
 #include "text.h"
@@ -169,7 +169,7 @@ static struct gp_error *settle_without_goal(struct gp_pass *pass)
     if (!err && restored)
         err = resolve_as(pass, nothing, NULL);
     if (!err)
-        pass->recover_exit = gp_exit_worse(pass->recover_exit, gp_pauses_start_owed(pass));
+        pass->recover_exit = gp_exit_worse(pass->recover_exit, gp_owed_starts(pass));
     return err;
 }
 

@@ -147,7 +147,11 @@ struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit) GP_MUST_CHEC
 
 /* Whether set @set of pass->plan is done by gp_pass_apply(): it may run, and a commit that is refused holds up no start that is
  * owed. */
-bool gp_pass_runs(const struct gp_pass *pass, size_t set);
+static inline bool gp_pass_runs(const struct gp_pass *pass, size_t set)
+{
+    return pass->plan->sets[set].verdict == GP_VERDICT_RUN &&
+           (!pass->goal->refused || gp_plan_only_starts(pass->plan, set));
+}
 
 /* Journal, conditions and applied values of what a plan says without doing it: drift news, adopted objects,
  * refused commits, waiting sets. */
