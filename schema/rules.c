@@ -112,7 +112,8 @@ const struct gp_rule gp_rules[] = {
      "GPUs of one pool must be alike: same model, same way to be partitioned.",
      "Divide the pool by model or select, so that each pool has GPUs of one kind."},
     {"GP-E206", "Partition used by a VM that may not be stopped",
-     "The GPU must be reshaped, and a VM that the plan may not stop has a partition of it.",
+     "The GPU must be reshaped, or its IOMMU group is wanted for somebody else, and a VM that the plan may not stop has a "
+     "partition of it.",
      "Bind that VM, take the partition away from it, or shut it down; then apply again."},
     {"GP-E207", "Vendors differ",
      "The partitioned pools of the cluster are of different vendors. homogeneity: ignore, warn or enforce says what "
@@ -200,7 +201,8 @@ const struct gp_rule gp_rules[] = {
      "Write the host's own machine id (/etc/machine-id) into the cluster, or give a clone an id and a name of its "
      "own."},
     {"GP-E406", "Repository looser than the host",
-     "The repository allows what the host's ceilings do not. The host's word holds.",
+     "The repository allows what the host's ceilings do not, or wants something of what neverTouch names: a VM, a GPU, or a "
+     "VM that has a part of such a GPU. The host's word holds.",
      "Nothing, if the host's word is meant; else change its GpuAgent, on the host."},
     {"GP-E407", "Host in two clusters",
      "Two clusters name the same host. It is only looked at until one of them lets go.",

@@ -160,6 +160,17 @@ static const char *why_there(const struct chain *chain, const struct gp_goal_vm 
     return "the first that was free, as the pool's placement has it";
 }
 
+/* Whether the host's word keeps it out of what git says; a note says how. */
+static bool is_kept_out(const struct chain *chain)
+{
+    const struct gp_goal *goal = chain->pass->goal;
+
+    for (size_t i = 0; i < goal->finding_count; i++)
+        if (gp_streq(goal->findings[i].rule, "GP-E406") && gp_streq(goal->findings[i].object, chain->object))
+            return true;
+    return false;
+}
+
 static void want_vm(struct chain *chain)
 {
     const struct gp_goal *goal = chain->pass->goal;
@@ -169,7 +180,8 @@ static void want_vm(struct chain *chain)
         if (gp_streq(goal->vms[i].uuid, chain->vm->uuid))
             vm = &goal->vms[i];
     if (!vm || !vm->managed) {
-        add(chain, "wanted", nowhere, "nothing: no binding names it, so it is left alone");
+        add(chain, "wanted", nowhere, "nothing: %s, so it is left alone",
+            is_kept_out(chain) ? "neverTouch of this host names it or its GPU" : "no binding names it");
         return;
     }
     if (vm->binding)
@@ -195,7 +207,8 @@ static void want_gpu(struct chain *chain)
         if (gp_streq(goal->gpus[i].id, chain->gpu->id))
             gpu = &goal->gpus[i];
     if (!gpu || !gpu->managed) {
-        add(chain, "wanted", nowhere, "nothing: no pool claims it, so it is left alone");
+        add(chain, "wanted", nowhere, "nothing: %s, so it is left alone",
+            is_kept_out(chain) ? "neverTouch of this host names it" : "no pool claims it");
         return;
     }
     if (gpu->blocked)

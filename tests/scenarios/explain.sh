@@ -82,3 +82,10 @@ virsh dumpxml --inactive vdi-2 | sed '/<hostdev/,/<\/hostdev>/d' >vdi-2.xml
 virsh -q define vdi-2.xml
 gp_ends 0 explain vm/vdi-2 --format json
 says drift 'slot5/1 -> -'
+
+# The host's word: the guest keeps what it has of a GPU that is never to be touched.
+sed -i "s/^  trust:/  neverTouch: {gpus: [\"$(inventory '.gpus[] | select(.id == "slot5") | .address')\"]}\n&/" agent.yaml
+for object in vm/vdi-1 gpu/slot5; do
+    gp_ends_in "0 2" explain "$object" --format json
+    says wanted '^nothing: neverTouch of this host names it'
+done
