@@ -145,7 +145,10 @@ struct gp_error *gp_pass_start_unit(struct gp_pass *pass, const char *unit, uint
 
     if (!err)
         err = gp_unit_start(unit, timeout_ms);
-    return err ? err : set_owed(pass, unit, false);
+    if (err)
+        return err;
+    gp_pass_unwritten(pass, set_owed(pass, unit, false)); /* a start that stays owed to one that runs does nothing */
+    return NULL;
 }
 
 /* ---- the host ---- */

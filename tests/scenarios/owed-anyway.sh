@@ -3,12 +3,17 @@
 # bed: --mock --proxy --sim ../sim/hosts/two-xe.yaml
 . "$(dirname "$0")/story.bash"
 
-all="vdi-1, vdi-2, vdi-3, vdi-4, vdi-5"
 up="vdi-1 vdi-2 vdi-3 vdi-4 vdi-5"
+
+# pools COUNT: only vdi-2, which does not obey, has a short time to stop.
+pools() {
+    desktops "$1" 60s "vdi-1, vdi-3, vdi-4, vdi-5"
+    hasty 2s vdi-2
+}
 
 # asked_in_vain COUNT: vdi-2 takes the request to stop and does not heed it, so that the host stays as it is.
 asked_in_vain() {
-    desktops "$1" 2s "$all"
+    pools "$1"
     commit "$1 partitions"
     printf '%s\n' 'swallow shutdown vdi-2' 'swallow shutdown-flags vdi-2' >"$BED/proxy.control"
     gp_ends 5 reconcile
@@ -29,7 +34,7 @@ bed-systemd "$HOME/units" </dev/null >systemd.log 2>&1 &
 soon 10 test -S /run/dbus/system_bus_socket
 repository
 echo "  hostClients: {stop: [dcgm-exporter.service]}" >>agent.yaml
-desktops 7 2s "$all"
+pools 7
 commit "seven partitions"
 for vm in $up; do
     bed-domain "$vm" --define
@@ -63,7 +68,7 @@ expect 7 inventory '.gpus[] | select(.id == "slot5") | .count'
 
 echo "the commit is refused"
 asked_in_vain 4
-desktops 5 2s vdi-2
+desktops 5 60s vdi-2
 commit "four bindings less"
 virsh -q destroy vdi-2
 gp_ends 4 reconcile
@@ -103,7 +108,7 @@ gp_ends 0 reconcile
 expect "$up" running
 
 echo "the disk is full after a pass that was killed"
-desktops 5 20s "$all"
+pools 5
 commit "five, and killed"
 echo clear-log >"$GPUPART_ROOT/gpusim-control"
 echo 'kill-before 1' >"$GPUPART_ROOT/gpusim-control"

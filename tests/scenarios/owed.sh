@@ -22,9 +22,15 @@ over() {
     cp owed.json state/owed.json
 }
 
+# pools COUNT TIMEOUT: vdi-2, which does not obey, has this time to stop.
+pools() {
+    desktops "$1" 60s vdi-1
+    hasty "$2" vdi-2
+}
+
 # asked_in_vain COUNT: vdi-2 takes the request to stop, its time is over, and what was begun is restored.
 asked_in_vain() {
-    desktops "$1" 2s "vdi-1, vdi-2"
+    pools "$1" 2s
     commit "$1 partitions"
     ignores vdi-2
     gp_ends 5 reconcile
@@ -36,7 +42,7 @@ asked_in_vain() {
 
 # refused COUNT: vdi-2 is not asked, since libvirt says no.
 refused() {
-    desktops "$1" 60s "vdi-1, vdi-2"
+    pools "$1" 60s
     commit "$1 partitions"
     printf '%s\n' 'fail shutdown vdi-2' 'fail shutdown-flags vdi-2' >"$BED/proxy.control"
     gp_ends 5 reconcile
@@ -45,7 +51,7 @@ refused() {
 }
 
 repository
-desktops 4 2s "vdi-1, vdi-2"
+pools 4 2s
 commit "four partitions"
 for vm in vdi-{1..2}; do
     bed-domain "$vm" --define
