@@ -65,6 +65,12 @@ const char *gp_text_line(const char *text, size_t size, uint32_t line, const cha
     return at;
 }
 
+/* Fact: Unicode Standard Annex #9, section 2: embeddings, overrides and isolates. And the two separators of section 4.1. */
+static bool reorders(uint32_t code)
+{
+    return (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
 size_t gp_utf8_printable(const char *at, const char *end)
 {
     static const struct {
@@ -85,7 +91,9 @@ size_t gp_utf8_printable(const char *at, const char *end)
                 return 0;
             code = code << 6 | ((uint8_t)at[i] & 0x3f);
         }
-        return code < forms[n].least || code == 0x7f || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : n + 1;
+        return code < forms[n].least || code == 0x7f || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) || reorders(code)
+                   ? 0
+                   : n + 1;
     }
     return 0;
 }

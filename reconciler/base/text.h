@@ -24,7 +24,7 @@ const char *gp_text_get(const struct gp_text *text);
 const char *gp_text_line(const char *text, size_t size, uint32_t line, const char **ret_end);
 
 /* The bytes of the character at @at, before @end; 0 if it is no UTF-8 (RFC 3629) or a control character (C0, DEL, C1),
- * which a terminal could take for a command. */
+ * which a terminal could take for a command, or one that changes the order in which a line is read (UAX #9). */
 size_t gp_utf8_printable(const char *at, const char *end);
 
 /* @text in place, in one line that a terminal prints as it is: newlines and tabs become blanks, what else is not

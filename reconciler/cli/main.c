@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "cleanup.h"
+#include "shown.h"
 #include "text.h"
 
 #include <errno.h>
@@ -238,6 +239,7 @@ int main(int argc, char **argv)
                               }}};
     struct argp command_argp = {.parser = parse_command, .children = children};
 
+    stdout = gp_shown_open(stdout);
     argp_err_exit_status = GP_EXIT_USAGE;
     (void)argp_parse(&top_argp, argc, argv, ARGP_IN_ORDER, NULL, &top);
     command_argp.options = top.cli.command->options;

@@ -51,6 +51,20 @@ ends(0, on(case, "status", "--exit-code", "vm/file-server"))
 ends(2, on(case, "status", "--exit-code", "vm/vdi-4"))
 ends(0, full("--exit-code", "gpu/slot5"), "NotManaged", where="stdout")
 
+# Whatever a guest is called, a terminal shows its name and does not obey it; JSON has the name as it is.
+NAME = "a\u009b31m\u202eb\rc\u00fc"
+write_domain(case / "full", "odd", False, domain(NAME))
+(case / "odd.yaml").write_text((case / "full.yaml").read_text().replace("{name: vdi-5}", "{name: 'a*'}"))
+for command in ["status", "plan", "report", "inventory"]:
+    wants = [] if command == "inventory" else ["--dir", "odd.yaml"]
+    arguments = ["--root", "full", "--config", "agent.yaml", "--state", "state", *wants]
+    shown = subprocess.run([BIN / "gpupart", command, *arguments], cwd=case, capture_output=True, check=True).stdout.decode()
+    check(not set(shown) & set("\u009b\u202e\r"), command, "shows what a terminal obeys:", repr(shown))
+    check(command == "inventory" or "u009b31m" in shown, command, "does not show the name:", repr(shown))
+    json.loads(gpupart(case, command, *arguments, "--format", "json").stdout)
+odd = json.loads(gpupart(case, "status", "--root", "full", "--config", "agent.yaml", "--state", "state", "--dir", "odd.yaml", "--format", "json").stdout)
+check(any(o["object"] == f"vm/{NAME}" for o in odd["objects"]), "JSON has another name:", odd["objects"])
+
 # 3: what is wanted is no declaration.
 (case / "bad.yaml").write_text((case / "declaration.yaml").read_text().replace("mode: partitioned", "mode: partioned"))
 for command in ["plan", "drift", "status", "report"]:

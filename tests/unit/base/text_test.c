@@ -52,6 +52,7 @@ static const struct {
     {"a", 1, 1},          {"\x1b", 1, 0},        {"\x7f", 1, 0},    {"\xc3\xa9", 2, 2},
     {"\xc3", 1, 0},       {"\xc2\x9b", 2, 0},    {"\xc0\xaf", 2, 0}, {"\xe2\x82\xac", 3, 3},
     {"\xed\xa0\x80", 3, 0}, {"\xf0\x9f\x98\x80", 4, 4}, {"\xff", 1, 0},    {"\xf4\x90\x80\x80", 4, 0},
+    {"\xe2\x80\xae", 3, 0}, {"\xe2\x80\xa8", 3, 0}, {"\xe2\x80\xa7", 3, 3}, {"\xe2\x81\xa6", 3, 0}, {"\xe2\x81\xaa", 3, 3},
 };
 
 GP_ROWS(text, what_a_terminal_may_see, characters)
