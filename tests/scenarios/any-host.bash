@@ -25,6 +25,8 @@ kvm-h) outcome=([slot3]=works [slot5]=restored [slot7]=held [slot9]=works) ;;
 kvm-i | kvm-j) outcome=([slot3]=refused) ;;
 # AMD's driver makes its VFs when it loads.
 kvm-k) outcome=([slot1]=fixed) ;;
+# NVIDIA's driver is not installed.
+kvm-l) outcome=([slot3]=refused) ;;
 *) fail "nothing is known of $(hostname)" ;;
 esac
 
