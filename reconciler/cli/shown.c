@@ -74,12 +74,12 @@ static ssize_t write_shown(void *cookie, const char *bytes, size_t size)
 
 FILE *gp_shown_open(FILE *under)
 {
-    struct shown *shown = calloc(1, sizeof *shown);
-    FILE *out = shown ? fopencookie(shown, "w", (cookie_io_functions_t){.write = write_shown}) : NULL;
+    static struct shown shown; /* it stays open until the program has ended */
+    FILE *out = fopencookie(&shown, "w", (cookie_io_functions_t){.write = write_shown});
 
     if (!out)
         abort();
-    shown->under = under;
+    shown.under = under;
     (void)setvbuf(out, NULL, isatty(fileno(under)) ? _IOLBF : _IOFBF, BUFSIZ);
     return out;
 }
