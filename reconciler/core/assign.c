@@ -59,49 +59,51 @@ static void take(struct gp_claim *claim, struct gp_place_slot *slot, enum gp_slo
     }
 }
 
-/* For what VM @n has that keeps others from @slot at @spot. */
-static void mark_by_devices(struct gp_resolve *r, struct gp_place_slot *slot, struct gp_spot spot, size_t n,
-                            const struct gp_hostdev *devs, size_t count)
+/* All that nobody else can run with beside @spot, which is that partition and whatever is in its IOMMU group. */
+static void take_all(struct gp_resolve *r, struct gp_spot spot, enum gp_slot_state state)
+{
+    for (size_t gpu = 0; gpu < r->have->gpu_count; gpu++) {
+        struct gp_claim *claim = &r->claims[gpu];
+
+        for (size_t s = 0; s < claim->slot_count; s++)
+            if (gp_spots_meet(r->have, spot, (struct gp_spot){gpu, claim->slots[s].index, claim->whole}))
+                take(claim, &claim->slots[s], state);
+    }
+}
+
+static void take_devices(struct gp_resolve *r, size_t n, const struct gp_hostdev *devs, size_t count)
 {
     for (size_t d = 0; d < count; d++) {
-        struct gp_spot named;
+        struct gp_spot spot;
 
-        if (gp_spot_of_hostdev(r->have, &r->have->vms[n], &devs[d], &named) && gp_spots_meet(r->have, named, spot))
-            take(&r->claims[spot.gpu], slot, gp_resolve_is_leaving(r, n, named) ? GP_SLOT_LEAVING : GP_SLOT_TAKEN);
+        if (gp_spot_of_hostdev(r->have, &r->have->vms[n], &devs[d], &spot))
+            take_all(r, spot, gp_resolve_is_leaving(r, n, spot) ? GP_SLOT_LEAVING : GP_SLOT_TAKEN);
     }
 }
 
-static void mark_taken(struct gp_resolve *r, size_t gpu)
+static void take_held_by_strangers(struct gp_resolve *r)
 {
-    struct gp_claim *claim = &r->claims[gpu];
+    for (size_t gpu = 0; gpu < r->have->gpu_count; gpu++) {
+        struct gp_claim *claim = &r->claims[gpu];
 
-    for (size_t s = 0; s < claim->slot_count; s++) {
-        struct gp_place_slot *slot = &claim->slots[s];
-        struct gp_spot spot = {gpu, slot->index, claim->whole};
-
-        for (size_t n = 0; n < r->have->vm_count; n++) {
-            const struct gp_vm *vm = &r->have->vms[n];
-
-            mark_by_devices(r, slot, spot, n, vm->persistent_devs, vm->persistent_count);
-            mark_by_devices(r, slot, spot, n, vm->live, vm->live_count);
-            if (r->wishes[n].kept && gp_spots_meet(r->have, r->wishes[n].spot, spot))
-                take(claim, slot, GP_SLOT_TAKEN);
-        }
-        if (gp_spot_held_by_stranger(r->have, spot))
-            take(claim, slot, GP_SLOT_TAKEN);
+        for (size_t s = 0; s < claim->slot_count; s++)
+            if (gp_spot_held_by_stranger(r->have, (struct gp_spot){gpu, claim->slots[s].index, claim->whole}))
+                take(claim, &claim->slots[s], GP_SLOT_TAKEN);
     }
 }
 
-/* All that nobody else can run with once @spot is given. */
-static void take_all(struct gp_resolve *r, struct gp_spot spot)
+/* Before anybody is given one. */
+static void mark_taken(struct gp_resolve *r)
 {
-    for (size_t gpu = 0; gpu < r->have->gpu_count; gpu++)
-        for (size_t s = 0; s < r->claims[gpu].slot_count; s++) {
-            struct gp_place_slot *slot = &r->claims[gpu].slots[s];
+    for (size_t n = 0; n < r->have->vm_count; n++) {
+        const struct gp_vm *vm = &r->have->vms[n];
 
-            if (gp_spots_meet(r->have, spot, (struct gp_spot){gpu, slot->index, r->claims[gpu].whole}))
-                take(&r->claims[gpu], slot, GP_SLOT_TAKEN);
-        }
+        take_devices(r, n, vm->persistent_devs, vm->persistent_count);
+        take_devices(r, n, vm->live, vm->live_count);
+        if (r->wishes[n].kept)
+            take_all(r, r->wishes[n].spot, GP_SLOT_TAKEN);
+    }
+    take_held_by_strangers(r);
 }
 
 static struct gp_place_slot *best_slot(const struct gp_claim *claim)
@@ -234,7 +236,7 @@ static void assign(struct gp_resolve *r, size_t vm)
         return;
     }
     slot = best_slot(&r->claims[best]);
-    take_all(r, (struct gp_spot){best, slot->index, r->claims[best].whole});
+    take_all(r, (struct gp_spot){best, slot->index, r->claims[best].whole}, GP_SLOT_TAKEN);
     goal->gpu = r->goal->gpus[best].id;
     goal->partition = slot->index;
 }
@@ -372,8 +374,7 @@ static void settle(struct gp_resolve *r)
 void gp_resolve_assign(struct gp_resolve *r)
 {
     settle(r);
-    for (size_t n = 0; n < r->have->gpu_count; n++)
-        mark_taken(r, n);
+    mark_taken(r);
     for (size_t n = 0; n < r->have->vm_count; n++)
         if (wants_one(r, n))
             assign(r, n);
