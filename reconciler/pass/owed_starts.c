@@ -1,7 +1,7 @@
 #include "owed_starts.h"
 
 #include "cleanup.h"
-#include "step.h"
+#include "work.h"
 #include "text.h"
 
 /* By no plan (what is wanted cannot be told) nobody was started. */
@@ -90,8 +90,8 @@ static int start_one(struct gp_pass *pass, const struct gp_have *have, const str
         gp_cleanup(gp_free_p) char *line = gp_error_line(err);
 
         if (exit == GP_EXIT_NOT_RESTORED)
-            (void)fprintf(stderr, "gpupart: left to do by hand: %s%s is down (%s): %s start %s\n", unit ? "" : "VM ", name,
-                          line, unit ? "systemctl" : "virsh", gp_shell_word(pass->mem, name));
+            (void)fprintf(stderr, "gpupart: left to do by hand: %s\n",
+                          unit ? gp_unit_is_down(pass->mem, name, line) : gp_vm_is_down(pass->mem, name, line));
         else
             (void)fprintf(stderr, "gpupart: warning: %s%s stays owed its start: %s\n", unit ? "" : "VM ", name, line);
         gp_error_free(err);

@@ -81,13 +81,9 @@ void gp_recover_forget_paid(struct gp_pass *pass)
 
 const char *gp_recover_goal_values(struct gp_arena *mem, const struct gp_pass *pass, const struct gp_record *record)
 {
-    struct gp_set objects = {0};
+    const struct gp_set set = gp_set_of_record(mem, record);
 
-    for (size_t i = 0; i < record->snapshot->gpu_count; i++)
-        *gp_push(mem, objects.gpus.items, objects.gpus.count) = record->snapshot->gpus[i].id;
-    for (size_t i = 0; i < record->snapshot->vm_count; i++)
-        *gp_push(mem, objects.vms.items, objects.vms.count) = record->snapshot->vms[i].uuid;
-    return gp_goal_values(mem, pass->goal, &objects);
+    return gp_goal_values(mem, pass->goal, &set);
 }
 
 /* What ends every pass that works on it fails too, though no pass lived to say so: its guests would be stopped each time. */

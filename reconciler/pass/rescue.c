@@ -112,8 +112,7 @@ static void start_units(struct gp_work *work, const struct gp_strings *units, st
         if (err) {
             gp_cleanup(gp_free_p) char *line = gp_error_line(err);
 
-            gp_text_addf(left, "%s%s is down (%s): systemctl start %s", left->size ? "; " : "", units->items[i], line,
-                         units->items[i]);
+            gp_text_addf(left, "%s%s", left->size ? "; " : "", gp_unit_is_down(work->mem, units->items[i], line));
             gp_error_free(err);
         }
     }
@@ -150,8 +149,7 @@ const char *gp_rescue_guests(struct gp_work *work, const struct gp_record *recor
         if (err) {
             gp_cleanup(gp_free_p) char *line = gp_error_line(err);
 
-            gp_text_addf(&left, "%sVM %s is down (%s): virsh start %s", left.size ? "; " : "", vm->name, line,
-                         gp_shell_word(work->mem, vm->name));
+            gp_text_addf(&left, "%s%s", left.size ? "; " : "", gp_vm_is_down(work->mem, vm->name, line));
             gp_error_free(err);
         } else if (without) {
             gp_text_addf(&left, "%sVM %s runs without its GPU, as its binding says", left.size ? "; " : "", vm->name);

@@ -14,16 +14,6 @@
 
 enum { RELEASE_WAIT_MS = 15000, RELEASE_POLL_MS = 250 };
 
-static void objects_of(struct gp_arena *mem, const struct gp_record *record, struct gp_set *ret)
-{
-    *ret = (struct gp_set){.id = record->set};
-    for (size_t i = 0; i < record->snapshot->gpu_count; i++)
-        *gp_push(mem, ret->gpus.items, ret->gpus.count) = record->snapshot->gpus[i].id;
-    for (size_t i = 0; i < record->snapshot->vm_count; i++)
-        *gp_push(mem, ret->vms.items, ret->vms.count) = record->snapshot->vms[i].uuid;
-    ret->units = record->snapshot->units;
-}
-
 /* The GPU of @set that a write to hangs; NULL: none. */
 static const char *hung_in(struct gp_pass *pass, const struct gp_set *set)
 {
@@ -173,13 +163,12 @@ static const char *left_over(const struct gp_work *work, const struct gp_snapsho
 int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *mem,
                       const struct gp_record *record, const char *why)
 {
-    struct gp_set set;
+    const struct gp_set set = gp_set_of_record(mem, record);
     struct gp_work work = {.pass = pass, .host = host, .mem = mem, .set = &set, .commit = record->commit};
     const char *because = why ? why : "an earlier pass did not finish";
     const char **paused = NULL, *hung;
     struct gp_error *err;
 
-    objects_of(mem, record, &set);
     if (gp_pass_host_stops(pass))
         return leave_to_next_boot(&work, record, because);
     hung = hung_in(pass, &set);

@@ -27,13 +27,23 @@ struct gp_goal *gp_goal_of_set(struct gp_arena *mem, const struct gp_goal *goal,
     return only;
 }
 
+const char *gp_vm_is_down(struct gp_arena *mem, const char *vm, const char *why)
+{
+    return gp_printf(mem, "VM %s is down (%s): virsh start %s", vm, why, gp_shell_word(mem, vm));
+}
+
+const char *gp_unit_is_down(struct gp_arena *mem, const char *unit, const char *why)
+{
+    return gp_printf(mem, "%s is down (%s): systemctl start %s", unit, why, gp_shell_word(mem, unit));
+}
+
 const char *gp_work_down(const struct gp_work *work)
 {
     struct gp_text text = {.mem = work->mem};
 
     for (size_t i = 0; i < work->down.count; i++)
-        gp_text_addf(&text, "%s%s is down (%s): systemctl start %s", i ? "; " : "", work->down.items[i].name,
-                     work->down.items[i].reason, work->down.items[i].name);
+        gp_text_addf(&text, "%s%s", i ? "; " : "",
+                     gp_unit_is_down(work->mem, work->down.items[i].name, work->down.items[i].reason));
     return gp_text_get(&text);
 }
 
@@ -42,6 +52,17 @@ void gp_work_end(struct gp_work *work)
     if (work->has_units)
         (void)pthread_mutex_unlock(&work->pass->units_lock);
     work->has_units = false;
+}
+
+struct gp_set gp_set_of_record(struct gp_arena *mem, const struct gp_record *record)
+{
+    struct gp_set set = {.id = record->set, .units = record->snapshot->units};
+
+    for (size_t i = 0; i < record->snapshot->gpu_count; i++)
+        *gp_push(mem, set.gpus.items, set.gpus.count) = record->snapshot->gpus[i].id;
+    for (size_t i = 0; i < record->snapshot->vm_count; i++)
+        *gp_push(mem, set.vms.items, set.vms.count) = record->snapshot->vms[i].uuid;
+    return set;
 }
 
 const char *gp_goal_values(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set)

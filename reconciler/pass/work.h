@@ -17,6 +17,10 @@ struct gp_work {
     struct gp_units_down down;
 };
 
+/* What a person is told of who did not come up: "VM a is down (why): virsh start a", "b.service is down (why): systemctl start
+ * b.service". */
+const char *gp_vm_is_down(struct gp_arena *mem, const char *vm, const char *why);
+const char *gp_unit_is_down(struct gp_arena *mem, const char *unit, const char *why);
 /* "dcgm.service is down (why): systemctl start dcgm.service; …", what is left to do by hand; "": nothing. */
 const char *gp_work_down(const struct gp_work *work);
 /* After the last wave: the next set may stop units. */
@@ -24,6 +28,9 @@ void gp_work_end(struct gp_work *work);
 
 /* @goal with nothing managed but the objects of @set: sets run side by side, and none plans for another. */
 struct gp_goal *gp_goal_of_set(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set);
+
+/* All that @record was to change, as it was found: its GPUs, VMs and units. */
+struct gp_set gp_set_of_record(struct gp_arena *mem, const struct gp_record *record);
 
 /* What @goal wants of the objects of @set, one "key value" a line: whether a record's goal is still wanted. */
 const char *gp_goal_values(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set);
