@@ -8,8 +8,9 @@ fi
 
 # listen SUBSYSTEM MS
 listen() {
+    rm -f "$FOLDER/heard"
     wait-uevent "$@" >"$FOLDER/heard" &
-    soon 2 grep -q listening "$FOLDER/heard"
+    soon 2 grep -qs listening "$FOLDER/heard"
 }
 
 listen pci 5000
@@ -19,7 +20,10 @@ wait $!
 expect 'listening
 change /devices/pci0000:00/0000:00:01.0' cat "$FOLDER/heard"
 
-listen mdev 300
+listen mdev 5000
 send-uevent ACTION=change DEVPATH=/devices/pci0000:00/0000:00:01.0 SUBSYSTEM=pci SEQNUM=3
-expect_status 1 wait $!
+send-uevent ACTION=add DEVPATH=/devices/pci0000:00/0000:00:01.0 SUBSYSTEM=mdev SEQNUM=4
+wait $!
+expect 'listening
+add /devices/pci0000:00/0000:00:01.0' cat "$FOLDER/heard"
 expect_status 64 send-uevent ACTION=change

@@ -123,7 +123,9 @@ plain=$(pids plain)
 gp_ends 0 plan
 grep -q 'detach  *desk-2 .*this host is drained' out || fail "why is not said: $(cat out)"
 gp_ends 0 reconcile
-expect "" echo "$(partition desk-1)$(partition desk-2)$(partition next)"
+for vm in desk-1 desk-2 next; do
+    expect "" partition $vm
+done
 expect mine bound
 expect "desk-1 next plain" running
 expect "$plain" pids plain

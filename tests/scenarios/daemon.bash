@@ -78,7 +78,7 @@ every() {
 
 # pools COUNT [TIMEOUT]: one GPU in COUNT partitions, for vdi-1 and vdi-2.
 pools() {
-    desktops "$1" "${2:-5s}" "vdi-1, vdi-2"
+    desktops "$1" "${2:-20s}" "vdi-1, vdi-2"
 }
 
 count_is() {

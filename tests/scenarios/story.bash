@@ -151,7 +151,9 @@ journal() {
 
 # running: the names of the running VMs on one line; paused is not running.
 running() {
-    virsh list --name --state-running | sed '/^$/d' | sort | tr '\n' ' ' | sed 's/ $//'
+    local names
+    names=$(virsh list --name --state-running) || return
+    sed '/^$/d' <<<"$names" | sort | tr '\n' ' ' | sed 's/ $//'
 }
 
 # pids VM…: the QEMU process of each.
@@ -186,6 +188,7 @@ held() {
 
 # partition VM: the sources of its persistent hostdevs that are ours, on one line; empty: it has none.
 partition() {
+    virsh dumpxml --inactive "$1" >/dev/null || return # which --xpath that finds nothing does not tell from no VM
     virsh dumpxml --inactive "$1" --xpath "//hostdev[starts-with(alias/@name,'ua-gpupart-')]/source/address" |
         xargs
 }

@@ -130,7 +130,7 @@ may
 truncate -s 1M disk.img
 disk="<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$HOME/disk.img'/><target dev='vdb' bus='virtio'/></disk>"
 redefine_odd "s#</emulator>#&$disk#"
-virsh -q blockcopy odd vdb --dest "$HOME/copy.img" --format raw --transient-job
+virsh -q blockcopy odd vdb --dest "$HOME/copy.img" --format raw --transient-job --wait >/dev/null
 cannot "has a block job running (a disk is being copied or committed)"
 virsh -q blockjob odd vdb --abort
 may
@@ -145,6 +145,7 @@ END
 virsh -q backup-begin odd backup.xml >/dev/null
 cannot "has a job running (backup, migration, save or dump)"
 virsh -q domjobabort odd
+soon 20 eval 'virsh domjobinfo odd | grep -q None'
 may
 
 # ---- transient: once stopped, it would be gone ----

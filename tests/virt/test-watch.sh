@@ -21,9 +21,14 @@ soon 2 says 'desk stopped' 1
 switches() {
     awk '/^voluntary_ctxt_switches/ { print $2 }' /proc/$watch/status
 }
-before=$(switches)
-sleep 1
-[ $(($(switches) - before)) -le 2 ] || fail "the idle watch wakes up"
+# What was told last may still be at work in the first second.
+sleeps() {
+    local before
+    before=$(switches)
+    sleep 1
+    [ $(($(switches) - before)) -le 2 ]
+}
+sleeps || sleeps || fail "the idle watch wakes up"
 
 bed-libvirtd kill
 soon 2 says '- lost' 1

@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <limits.h>
 #include <sys/resource.h>
 #include <systemd/sd-event.h>
 
@@ -26,10 +27,10 @@ static void on_change(const char *name, const char *event, void *data)
     seen->count++;
 }
 
-/* Runs the loop until @count events have been told, or for two seconds. */
+/* Runs the loop until @count events have been told, or for half a minute. */
 static void run_until(sd_event *loop, struct seen *seen, unsigned count)
 {
-    for (unsigned i = 0; i < 200 && seen->count < count; i++)
+    for (unsigned i = 0; i < 3000 && seen->count < count; i++)
         cr_assert(sd_event_run(loop, 10000) >= 0);
 }
 
@@ -97,6 +98,7 @@ Test(watch, sleeps)
     struct seen seen = {.text = {.mem = gp_arena_new()}};
     struct gp_virt_watch *watch = NULL;
     struct rusage before, after;
+    long switches = LONG_MAX;
     sd_event *loop = NULL;
     struct gp_error *err;
 
@@ -106,10 +108,13 @@ Test(watch, sleeps)
     run_until(loop, &seen, 1);
     while (sd_event_run(loop, 0) > 0)
         ;
-    getrusage(RUSAGE_SELF, &before);
-    cr_assert(eq(int, sd_event_run(loop, 1000000), 0));
-    getrusage(RUSAGE_SELF, &after);
-    cr_assert(le(long, after.ru_nvcsw - before.ru_nvcsw, 3));
+    for (unsigned i = 0; i < 3 && switches > 3; i++) { /* the thread that connected may still be ending */
+        getrusage(RUSAGE_SELF, &before);
+        cr_assert(eq(int, sd_event_run(loop, 1000000), 0));
+        getrusage(RUSAGE_SELF, &after);
+        switches = after.ru_nvcsw - before.ru_nvcsw;
+    }
+    cr_assert(le(long, switches, 3));
     gp_virt_watch_free(watch);
     sd_event_unref(loop);
     gp_arena_free(seen.text.mem);
