@@ -4,12 +4,7 @@
 . "$(dirname "$0")/story.bash"
 . "$(dirname "$0")/captured.bash"
 
-repository
-cp -r "$(dirname "$0")"/../../examples/demo/clusters fleet/
-commit "two A2 in four partitions each, eight VMs"
-for n in 1 2 3 4 5 6 7 8; do
-    bed-domain "vdi-0$n" --define
-done
+demo_fleet
 captured before
 gp_ends 0 reconcile
 for n in 1 2 3; do

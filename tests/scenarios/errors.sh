@@ -14,12 +14,7 @@ unchanged() {
     expect "$ran" running
 }
 
-repository
-cp -r "$(dirname "$0")"/../../examples/demo/clusters fleet/
-commit "four partitions each"
-for vm in "${guests[@]}"; do
-    bed-domain "$vm" --define
-done
+demo_fleet
 
 # Before anything was ever applied: an invalid commit has nothing to fall back on.
 sed -i 's/count: 4/count: lots/' fleet/clusters/demo/cluster.yaml

@@ -2,12 +2,7 @@
 # bed: --mock --sim ../sim/hosts/two-a2.yaml
 . "$(dirname "$0")/story.bash"
 
-repository
-cp -r "$(dirname "$0")"/../../examples/demo/clusters fleet/
-commit "two A2 in four partitions each, eight VMs"
-for n in 1 2 3 4 5 6 7 8; do
-    bed-domain "vdi-0$n" --define
-done
+demo_fleet
 for n in 1 3 5; do
     virsh -q start "vdi-0$n" >/dev/null
 done

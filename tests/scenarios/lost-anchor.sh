@@ -3,12 +3,7 @@
 # bed: --mock --sim ../sim/hosts/two-a2.yaml --sim-option --time-scale=0.05
 . "$(dirname "$0")/story.bash"
 
-repository
-cp -r "$(dirname "$0")"/../../examples/demo/clusters fleet/
-commit "four partitions each"
-for vm in vdi-0{1..8}; do
-    bed-domain "$vm" --define
-done
+demo_fleet
 gp_ends 0 reconcile
 start vdi-0{1..5}
 expect 5 held

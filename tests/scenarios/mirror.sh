@@ -24,12 +24,7 @@ mirror() {
     find state/git -type f -printf '%P %s %i\n' | sort
 }
 
-repository
-cp -r "$(dirname "$0")"/../../examples/demo/clusters fleet/
-commit "four partitions each"
-for vm in vdi-0{1..8}; do
-    bed-domain "$vm" --define
-done
+demo_fleet
 gp_ends 0 reconcile
 converged
 

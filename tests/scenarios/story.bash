@@ -104,6 +104,17 @@ commit() {
     git -C fleet commit -q -m "$@"
 }
 
+# demo_fleet: the repository of examples/demo, which wants four partitions of each GPU, and its eight VMs, which are off.
+demo_fleet() {
+    local vm
+    repository demo demo
+    cp -r "$(dirname "${BASH_SOURCE[0]}")"/../../examples/demo/clusters fleet/
+    commit "four partitions each"
+    for vm in vdi-0{1..8}; do
+        bed-domain "$vm" --define
+    done
+}
+
 # gp ARGUMENT…: the program on the simulated host.
 gp() {
     gpupart --root "$GPUPART_ROOT" --simulate --connect "$LIBVIRT_URI" --config "$HOME/agent.yaml" \
