@@ -19,8 +19,9 @@ struct pairs {
 struct gp_redact {
     struct gp_arena *mem;
     struct pair host, machine;
-    struct pairs vms, uuids, serials, macs, addresses;
-    uint32_t numbered; /* UUIDs that have a number as their stand-in */
+    struct pairs vms, uuids, serials, macs, addresses, people, commits;
+    struct gp_strings gpus; /* their ids, which stay */
+    uint32_t numbered;      /* UUIDs that have a number as their stand-in */
 };
 
 static const char *standin_of(const struct pairs *pairs, const char *original)
@@ -102,6 +103,39 @@ const char *gp_redact_serial(struct gp_redact *redact, const char *serial)
     return known ? known
                  : add(redact, &redact->serials, serial,
                        gp_printf(redact->mem, "SERIAL-%zu", redact->serials.count + 1));
+}
+
+const char *gp_redact_identity(struct gp_redact *redact, const char *identity)
+{
+    static const char before[] = " serial ";
+    const char *serial = strstr(identity, before);
+
+    return serial ? gp_printf(redact->mem, "%.*s%s%s", (int)(serial - identity), identity, before,
+                              gp_redact_serial(redact, serial + strlen(before)))
+                  : identity;
+}
+
+const char *gp_redact_person(struct gp_redact *redact, const char *name)
+{
+    const char *known = standin_of(&redact->people, name);
+
+    return known ? known
+                 : add(redact, &redact->people, name,
+                       gp_printf(redact->mem, "user-%zu", redact->people.count + 1));
+}
+
+const char *gp_redact_commit(struct gp_redact *redact, const char *commit)
+{
+    const char *known = *commit ? standin_of(&redact->commits, commit) : commit;
+
+    return known ? known
+                 : add(redact, &redact->commits, commit,
+                       gp_printf(redact->mem, "%040zu", redact->commits.count + 1));
+}
+
+const char *gp_redact_set(struct gp_redact *redact, const char *id)
+{
+    return gp_strings_have(&redact->gpus, id) ? id : gp_redact_vm(redact, id);
 }
 
 /* ---- by their form ---- */
@@ -268,6 +302,7 @@ struct gp_redact *gp_redact_new(struct gp_arena *mem, const struct gp_have *have
         .machine = {gp_strdup(mem, have->machine_id), MACHINE_ID},
     };
     for (size_t i = 0; i < have->gpu_count; i++) {
+        *gp_push(mem, redact->gpus.items, redact->gpus.count) = gp_strdup(mem, have->gpus[i].id);
         if (have->gpus[i].serial)
             (void)gp_redact_serial(redact, have->gpus[i].serial);
         for (size_t n = 0; n < have->gpus[i].partition_count; n++)

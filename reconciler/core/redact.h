@@ -1,5 +1,5 @@
-/* Stand-ins for what tells whose host this is: names of hosts and VMs, UUIDs, serial numbers, the machine id, MAC and IPv4
- * addresses. The same original has the same stand-in everywhere, and names and UUIDs keep their order, so that what is
+/* Stand-ins for what tells whose host this is: names of hosts, VMs and people, UUIDs, serial numbers, the machine id, commits, MAC
+ * and IPv4 addresses. The same original has the same stand-in everywhere, and names and UUIDs keep their order, so that what is
  * planned from a redacted capture is the same but for the names. */
 #pragma once
 
@@ -18,6 +18,14 @@ const char *gp_redact_vm(struct gp_redact *redact, const char *name);
 /* The same for the host's name and for those of VMs that are known; anything else is @text itself. */
 const char *gp_redact_known(struct gp_redact *redact, const char *text);
 const char *gp_redact_serial(struct gp_redact *redact, const char *serial);
+/* The same for what tells one card from another (gp_gpu_identity()). */
+const char *gp_redact_identity(struct gp_redact *redact, const char *identity);
+/* The same for whoever asked for something, "user-1". */
+const char *gp_redact_person(struct gp_redact *redact, const char *name);
+/* The same for a commit, of forty digits too; "" is none, and stays. */
+const char *gp_redact_commit(struct gp_redact *redact, const char *commit);
+/* The same for what a set is called (gp_set.id): a GPU's id stays, anything else is taken for a VM's name. */
+const char *gp_redact_set(struct gp_redact *redact, const char *id);
 
 /* Everything that is known by its form, wherever it stands in @bytes: UUIDs, the machine id, known serial numbers, MAC and
  * IPv4 addresses. */

@@ -9,6 +9,7 @@
 
 #include "model.h"
 #include "plan.h"
+#include "redact.h"
 
 struct gp_state;
 
@@ -26,6 +27,15 @@ void gp_state_close_p(struct gp_state **state);
  * called last before gp_state_close(). */
 void gp_state_leave_locked(struct gp_state *state);
 const char *gp_state_dir(const struct gp_state *state);
+
+/* Where a capture in @root has what its host remembers: ROOT/state, from @mem. It is opened without @lock. */
+const char *gp_state_of_capture(struct gp_arena *mem, const char *root);
+/* Saves there what a plan is made from and judged by: what was applied, owed, quarantined, told as drift and verified, pauses,
+ * approvals and failures; the same files, and none for what holds nothing. Without the repository, the history, the conditions, the
+ * way back of sets that were begun and the layout for the boot, which no plan reads. @redact (NULL: nothing is replaced): with
+ * stand-ins, and without what people and errors said in words. As it was when @state was opened. GP_E_IO and GP_E_PERM where it
+ * cannot be written. */
+struct gp_error *gp_state_capture(const struct gp_state *state, const char *root, struct gp_redact *redact) GP_MUST_CHECK;
 
 /* For whoever brings the repository in the state directory up to date, pass or not: one at a time. *ret_fd is the lock, which
  * close() lets go; -1: somebody else still has it after @wait_ms. GP_E_IO and GP_E_PERM where its file cannot be made. */

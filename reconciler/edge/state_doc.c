@@ -154,6 +154,11 @@ struct gp_error *gp_state_parse(const char *what, const char *text, size_t size,
     return NULL;
 }
 
+const char *gp_state_doc_name(enum gp_state_doc doc)
+{
+    return docs[doc].name;
+}
+
 static const char *file_name(enum gp_state_doc doc, char *name, size_t size)
 {
     (void)snprintf(name, size, "%s.json", docs[doc].name);

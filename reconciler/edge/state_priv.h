@@ -45,6 +45,8 @@ static inline void gp_json_p(json_t **json)
     json_decref(*json);
 }
 
+/* What a document is called, in its file and before ".json". */
+const char *gp_state_doc_name(enum gp_state_doc doc);
 /* Reads a document afresh. Corrupt: kept aside if @own (we may write), appended to @warning, and
  * *ret is an empty object. GP_E_CONFIG for a newer format. */
 struct gp_error *gp_state_doc_read(struct gp_state *state, enum gp_state_doc doc, bool own,

@@ -30,7 +30,7 @@ GP_ROWS(redact, by_its_form, rows)
     struct gp_vm vms[] = {{.uuid = "aaaaaaaa-2222-3333-4444-555555555555", .name = "pc-10"},
                           {.uuid = "11111111-2222-3333-4444-555555555555", .name = "pci"},
                           {.uuid = "11111111-2222-3333-4444-555555555555", .name = "pc-9"}};
-    struct gp_gpu gpu = {.serial = "132022"};
+    struct gp_gpu gpu = {.id = "slot3", .serial = "132022"};
     const struct gp_have have = {.machine_id = "5f0c1d2e3b4a59687786958493a2b1c0",
                                  .gpus = &gpu,
                                  .gpu_count = 1,
@@ -46,6 +46,15 @@ GP_ROWS(redact, by_its_form, rows)
     cr_assert(eq(str, (char *)gp_redact_known(redact, "kvm-a"), "host-1"));
     cr_assert(eq(str, (char *)gp_redact_known(redact, "pool"), "pool"));
     cr_assert(eq(str, (char *)gp_redact_vm(redact, "new"), "vm-4"));
+    cr_assert(eq(str, (char *)gp_redact_set(redact, "slot3"), "slot3"));
+    cr_assert(eq(str, (char *)gp_redact_set(redact, "pc-9"), "vm-1"));
+    cr_assert(eq(str, (char *)gp_redact_identity(redact, "10de:25b6 10de:157e 0/1 serial 132022"),
+                 "10de:25b6 10de:157e 0/1 serial SERIAL-1"));
+    cr_assert(eq(str, (char *)gp_redact_identity(redact, "10de:25b6 10de:157e 0/1"), "10de:25b6 10de:157e 0/1"));
+    cr_assert(eq(str, (char *)gp_redact_person(redact, "ada"), "user-1"));
+    cr_assert(eq(str, (char *)gp_redact_commit(redact, "3f2c1ab09d04e779f31c2a4b7de0123456789abc"),
+                 "0000000000000000000000000000000000000001"));
+    cr_assert(eq(str, (char *)gp_redact_commit(redact, ""), ""));
 }
 
 /* Else an mdev that gpupart made would be somebody else's where the capture is read. */
