@@ -109,6 +109,14 @@ void gp_break_glass_tell(const struct gp_pass *pass, enum gp_event event, const 
     (void)printf("%s\n", message);
 }
 
+struct gp_error *gp_break_glass_may(const struct gp_pass *pass)
+{
+    return pass->captured ? gp_error_new(GP_E_REFUSED,
+                                         "changing something under the root %s needs --simulate: it is not this host",
+                                         pass->options.root)
+                          : NULL;
+}
+
 struct gp_error *gp_break_glass_set(struct gp_pass *pass, const struct gp_break_glass *glass, bool approval,
                                     const char *object, const char *subject)
 {
@@ -120,8 +128,10 @@ struct gp_error *gp_break_glass_set(struct gp_pass *pass, const struct gp_break_
         .since_us = now_us,
         .until_us = now_us + glass->for_us,
     };
-    struct gp_error *err = gp_state_set_pause(pass->state, approval, &pause);
+    struct gp_error *err = gp_break_glass_may(pass);
 
+    if (!err)
+        err = gp_state_set_pause(pass->state, approval, &pause);
     if (!err)
         gp_break_glass_tell(pass, approval ? GP_EVENT_APPROVED : GP_EVENT_PAUSED, object,
                             gp_printf(pass->mem, "%s is %s until %s by %s: %s", subject, approval ? "approved" : "paused",

@@ -26,6 +26,9 @@ const char *gp_break_glass_user(struct gp_arena *mem);
  * asks. */
 void gp_break_glass_tell(const struct gp_pass *pass, enum gp_event event, const char *object, const char *message);
 
+/* GP_E_REFUSED where what @pass remembers is a capture's: what people say there is said of no host. */
+struct gp_error *gp_break_glass_may(const struct gp_pass *pass) GP_MUST_CHECK;
+
 /* Pauses @object, or approves it, for the time and the reason of @glass, and tells so: "SUBJECT is paused until …". */
 struct gp_error *gp_break_glass_set(struct gp_pass *pass, const struct gp_break_glass *glass, bool approval,
                                     const char *object, const char *subject) GP_MUST_CHECK;

@@ -1,5 +1,11 @@
-/* capture: saves what gpupart sees of this host. What was saved is a root for --root: the same inventory, the same plan,
- * on any machine. */
+/* capture: saves what gpupart sees of this host, and what it remembers. What was saved is a root for --root: the same inventory,
+ * the same plan, on any machine.
+ *
+ *   sys/ dev/ proc/ etc/ usr/   what was read of the host
+ *   libvirt/                    its guests' definitions, and what libvirt knows besides (virt_files.c)
+ *   systemd/units/              the units that use its GPUs, and how each is (units.c)
+ *   state/                      what was applied, and what else a plan is made from (state_capture.c)
+ *   capture.json                when it was made, and how much is in it */
 #include "clock.h"
 #include "command.h"
 
@@ -23,8 +29,8 @@ enum { KEY_REDACT = 2000 };
 
 static const struct argp_option options[] = {
     {"redact", KEY_REDACT, NULL, 0,
-     "with stand-ins for the names of the host and its VMs, UUIDs, serial numbers, the machine id and network addresses; it "
-     "plans as before, for those names",
+     "with stand-ins for the names of the host, its VMs and its users, UUIDs, serial numbers, the machine id, commits and "
+     "network addresses; it plans as before, for those names",
      0},
     {0},
 };
@@ -118,12 +124,12 @@ static struct gp_error *save_manifest(struct gp_pass *pass, const struct gp_capt
         (void)json_array_append_new(unreadable, gp_text_json(missing.items[i]));
         (void)fprintf(stderr, "gpupart: note: not in the capture: %s\n", missing.items[i]);
     }
-    manifest = json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:o, s:o}", "formatVersion", "1.0", "kind", "Capture",
+    manifest = json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:o, s:I, s:o}", "formatVersion", "1.0", "kind", "Capture",
                          "program", argp_program_version, "host", gp_text_json(shown_host(pass)), "at",
                          gp_text_json(gp_time_text(pass->mem, gp_realtime_us())), "gpus", (json_int_t)pass->have->gpu_count,
                          "files", (json_int_t)gp_capture_files(capture), "guests",
-                         pass->have->vms_unknown ? json_null() : json_integer((json_int_t)pass->have->vm_count),
-                         "unreadable", unreadable);
+                         pass->have->vms_unknown ? json_null() : json_integer((json_int_t)pass->have->vm_count), "applied",
+                         (json_int_t)gp_state_memory(pass->state)->applied_count, "unreadable", unreadable);
     text = json_dumps(manifest, JSON_INDENT(2) | JSON_SORT_KEYS);
     json_decref(manifest);
     return write_text(fd, "capture.json", gp_printf(pass->mem, "%s\n", text));
@@ -162,6 +168,8 @@ static struct gp_error *capture_in(struct gp_pass *pass, int fd)
     if (!err)
         err = save_guests(pass);
     if (!err)
+        err = gp_state_capture(pass->state, dir, redact);
+    if (!err)
         err = gp_pass_capture_units(pass->have, fd);
     if (!err)
         err = save_manifest(pass, capture, fd);
@@ -195,9 +203,10 @@ static int run(struct gp_cli *cli)
         (void)fprintf(stderr, "gpupart: warning: guests are not in the capture: %s\n", pass.have->vms_reason);
         exit = GP_EXIT_INCOMPLETE;
     }
-    (void)printf("%s holds what gpupart sees of %s: %zu GPUs, %zu VMs. Look at it anywhere: gpupart plan --root %s --dir "
-                 "DECLARATION\n",
-                 dir, pass.host_name, pass.have->gpu_count, pass.have->vm_count, dir);
+    (void)printf("%s holds what gpupart sees of %s: %zu GPUs, %zu VMs, and what was last applied to %zu of them. Look at it "
+                 "anywhere: gpupart plan --root %s --dir DECLARATION\n",
+                 dir, pass.host_name, pass.have->gpu_count, pass.have->vm_count,
+                 gp_state_memory(pass.state)->applied_count, dir);
     gp_pass_close(&pass);
     return exit;
 }

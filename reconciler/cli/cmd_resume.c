@@ -98,8 +98,10 @@ static struct gp_error *resume(struct gp_pass *pass)
     const char *object = NULL;
     bool was_paused = false;
     size_t released = 0;
-    struct gp_error *err = find_object(pass, &object, &was_paused), *more;
+    struct gp_error *err = gp_break_glass_may(pass), *more;
 
+    if (!err)
+        err = find_object(pass, &object, &was_paused);
     if (!err)
         err = gp_state_clear_pause(pass->state, false, object);
     if (err)

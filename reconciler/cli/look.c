@@ -15,6 +15,13 @@ int gp_cli_plan(const struct gp_pass_options *options, struct gp_pass *pass)
     return exit;
 }
 
+/* Without a repository the newest verified commit is a name. */
+static bool knows_what_is_wanted(const struct gp_pass *pass)
+{
+    return pass->options.dir || pass->options.git_url ||
+           (!pass->captured && (gp_state_verified(pass->state) || gp_state_verified_lost(pass->state)));
+}
+
 int gp_cli_plan_exit(const struct gp_pass *pass)
 {
     int exit = gp_exit_worse(pass->desire_exit, pass->goal->refused ? GP_EXIT_REFUSED : GP_EXIT_OK);
@@ -27,8 +34,7 @@ struct gp_error *gp_cli_look(struct gp_pass *pass, int *ret_exit)
     struct gp_error *err;
 
     *ret_exit = GP_EXIT_OK;
-    if (!pass->options.dir && !pass->options.git_url && !gp_state_verified(pass->state) &&
-        !gp_state_verified_lost(pass->state))
+    if (!knows_what_is_wanted(pass))
         return gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
     err = gp_pass_plan(pass, NULL);
     if (!err && pass->unknown)

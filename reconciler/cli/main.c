@@ -32,7 +32,7 @@ static const struct argp_option common_options[] = {
     {"simulate", KEY_SIMULATE, NULL, 0, "changing something under a root other than / is meant", 91},
     {"connect", KEY_CONNECT, "URI", 0, "libvirt's URI (default: GpuAgent's, else qemu:///system)", 91},
     {"config", KEY_CONFIG, "FILE", 0, "GpuAgent's file (default: /etc/gpupart/agent.yaml)", 91},
-    {"state", KEY_STATE, "DIR", 0, "the state directory (default: /var/lib/gpupart)", 91},
+    {"state", KEY_STATE, "DIR", 0, "the state directory (default: /var/lib/gpupart, for another root the state/ in it)", 91},
     {"format", KEY_FORMAT, "NAME", 0, "text, json or what the command has besides", 92},
     {0},
 };
@@ -235,7 +235,6 @@ int main(int argc, char **argv)
     struct top top = {.cli = {.pass = {
                                   .root = "/",
                                   .config = "/etc/gpupart/agent.yaml",
-                                  .state = "/var/lib/gpupart",
                               }}};
     struct argp command_argp = {.parser = parse_command, .children = children};
 

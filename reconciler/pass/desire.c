@@ -75,7 +75,7 @@ static struct gp_error *store_open(struct gp_pass *pass, bool follows, struct st
     *store = (struct store){.dir = gp_printf(pass->mem, "%s/git", options->state), .lock = -1};
     if (options->offline)
         return NULL; /* it is only read */
-    if (!options->change && (!follows || access(options->state, W_OK) < 0))
+    if (!options->change && (!follows || pass->captured || access(options->state, W_OK) < 0))
         return store_throwaway(pass, store);
     err = gp_state_lock_git(pass->state, options->change ? FETCH_TIMEOUT_MS : 0, &store->lock);
     if (err || store->lock >= 0)
@@ -256,6 +256,9 @@ struct gp_error *gp_pass_desire(struct gp_pass *pass)
     }
     if (pass->options.dir)
         return desire_dir(pass);
+    if (pass->captured && pass->options.offline)
+        return gp_error_new(GP_E_CONFIG, "nothing says what is wanted: %s holds no repository; give --dir or --git",
+                            pass->options.state);
     if (!pass->options.git_url && pass->agent->remote_count == 0)
         return gp_error_new(GP_E_CONFIG, "nothing says what is wanted: give --dir or --git, or spec.git.remotes in %s",
                             pass->options.config ? pass->options.config : "the GpuAgent file");

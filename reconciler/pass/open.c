@@ -193,6 +193,23 @@ static struct gp_error *open_run(struct gp_pass *pass)
     return gp_run_open(real ? "/run/gpupart" : gp_printf(pass->mem, "%s/run", pass->options.state), &pass->run);
 }
 
+/* What this host remembers is of this host alone: nothing that lies elsewhere is judged by it. A capture without a memory is of
+ * a host that remembers nothing. */
+static struct gp_error *find_state(struct gp_pass *pass)
+{
+    struct gp_pass_options *options = &pass->options;
+    const bool real = gp_streq(options->root, "/");
+    struct stat st;
+
+    if (options->state)
+        return NULL;
+    options->state = real ? "/var/lib/gpupart" : gp_state_of_capture(pass->mem, options->root);
+    pass->captured = !real && !options->simulate;
+    if (pass->captured && lstat(options->state, &st) == 0 && S_ISLNK(st.st_mode))
+        return gp_error_new(GP_E_REFUSED, "%s is a link, and would lead out of the capture", options->state);
+    return NULL;
+}
+
 struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_pass *pass)
 {
     const char *warning = NULL;
@@ -209,9 +226,11 @@ struct gp_error *gp_pass_open(const struct gp_pass_options *options, struct gp_p
     err = open_config(pass);
     if (!err)
         err = open_host(pass);
+    if (!err)
+        err = find_state(pass);
     if (!err) {
         open_virt(pass);
-        err = gp_state_open(options->state, options->change, pass->mem, &pass->state, &warning);
+        err = gp_state_open(pass->options.state, options->change, pass->mem, &pass->state, &warning);
     }
     if (!err)
         err = open_run(pass);

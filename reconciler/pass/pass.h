@@ -44,7 +44,7 @@ struct gp_pass_options {
     const char *connect; /* libvirt's URI; NULL: GpuAgent's, else qemu:///system */
     const char *config;  /* GpuAgent's file; a file that is not there is an empty GpuAgent unless it was named */
     bool config_given;
-    const char *state;   /* the state directory */
+    const char *state;   /* the state directory; NULL: /var/lib/gpupart, and for another root than "/" the one in it */
     const char *dir;     /* desired state from a working tree; NULL: from git */
     const char *git_url, *git_ref, *git_path; /* NULL: GpuAgent's */
     const char *host;    /* which host this is; NULL: GpuAgent's name, else the short host name */
@@ -66,6 +66,7 @@ struct gp_pass {
     struct gp_virt *virt;        /* NULL: a capture, or libvirt is not there (have->vms_unknown tells); gp_pass_virt() */
     pthread_mutex_t virt_lock;   /* one connection serves all sets; whoever finds it dead opens it again for all */
     struct gp_state *state;
+    bool captured;               /* the state is what a capture has of its host: it is read, and no repository is with it */
     struct gp_run *run;          /* what the start hook reads; NULL: this pass changes nothing */
     pthread_mutex_t state_lock;  /* sets run side by side, the state directory takes one writer */
     pthread_mutex_t units_lock;  /* whoever stops units of the host has it until they run again; recursive */

@@ -2,6 +2,7 @@
 
 A case is a folder with host.yaml (for gpusim), declaration.yaml, agent.yaml and domains, a line each:
 NAME on|off DEVICE SYMBOL BINDING POOL, where DEVICE is a PCI address, an mdev's UUID or -, and the rest makes its mark.
+What the host remembers is in state/, if it remembers anything.
 """
 import hashlib
 import os
@@ -75,6 +76,8 @@ def make(name, folder):
     names = case / "root/usr/share/misc/pci.ids"
     names.parent.mkdir(parents=True)
     shutil.copy(CASES.parent / "pci.ids", names)
+    if (case / "state").exists():
+        (case / "state").rename(case / "root/state")
     machine = (case / "root/etc/machine-id").read_text().strip()
     for line in (case / "domains").read_text().splitlines():
         vm, power, *rest = line.split()
@@ -99,7 +102,7 @@ def on(case, command, *arguments, **more):
     """@command on the capture of @case, with its declaration."""
     wants = [] if command == "inventory" else ["--dir", "declaration.yaml"]
     return gpupart(
-        case, command, "--root", "root", "--config", "agent.yaml", "--state", "state", *wants, *arguments, **more
+        case, command, "--root", "root", "--config", "agent.yaml", *wants, *arguments, **more
     )
 
 

@@ -1,6 +1,7 @@
-"""The report for code review: whole at any size, and nobody's names become markup. An independent reader of GitHub's Markdown
-judges (cmark-gfm); 77 without it."""
+"""The report for code review: whole at any size, each host by what it remembers itself, and nobody's names become markup. An
+independent reader of GitHub's Markdown judges (cmark-gfm); 77 without it."""
 import html.parser
+import json
 import pathlib
 import re
 import shutil
@@ -115,6 +116,23 @@ for place in ["of-tuesday", "of-tuesday/", "./of-tuesday//", str(folder / "of-tu
 for place in ["kvm-z", "kvm-z/", "./kvm-z//", str(folder / "kvm-z")]:
     check("| kvm-z | gpu/slot3" in report(place)[0], place, "is not taken for what its folder is called")
 (folder / "kvm-z").rename(folder / "kvm-a")
+
+# Nobody said takeover: each host goes by what it remembers itself. What --state names is every host's.
+fleet = declaration(["kvm-a", "kvm-b"], 2, [f"vdi-{i}" for i in range(4)])
+(folder / "fleet.yaml").write_text(fleet.replace("      takeover: true\n", ""))
+shutil.copytree(folder / "kvm-a", folder / "kvm-b", symlinks=True)
+shutil.rmtree(folder / "kvm-b/libvirt")
+(folder / "kvm-b/libvirt").mkdir()
+(folder / "kvm-a/state").mkdir()
+applied = {"formatVersion": 1, "applied": {"gpu/slot3": {"value": "partitioned 4 NVIDIA A2-4Q", "sinceUs": 1}}}
+(folder / "kvm-a/state/applied.json").write_text(json.dumps(applied))
+for captures in [("kvm-a", "kvm-b"), ("kvm-b", "kvm-a")]:
+    result = gpupart(folder, "report", "--config", "agent.yaml", "--dir", "fleet.yaml", *captures)
+    check("4 VMs stop" in result.stdout, captures, "not all who stop are told", result.stdout, result.stderr)
+    check(re.search(r"\| kvm-b \|.*\| \*\*blocked\*\* GP-E503", result.stdout), captures, "kvm-b goes by what another remembers", result.stdout)
+check("**0 VMs stop**" in report("kvm-a", "kvm-b")[0], "--state names nothing")
+shutil.rmtree(folder / "kvm-a/state")
+shutil.rmtree(folder / "kvm-b")
 
 # Three hundred hosts: half of them change. What is never cut stands there, the rest says that it was.
 hosts = [f"kvm-{i:03}" for i in range(300)]

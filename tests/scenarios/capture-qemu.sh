@@ -14,7 +14,7 @@ captured before
 gp_ends 0 reconcile
 start vdi-1 vdi-2
 captured at-rest
-[ "$(gpupart --root at-rest --state "$HOME/none" inventory | grep -c 'in use')" -eq 2 ] ||
+[ "$(gpupart --root at-rest inventory | grep -c 'in use')" -eq 2 ] ||
     fail "QEMU holds two partitions, the capture says otherwise"
 pools 2
 captured changing

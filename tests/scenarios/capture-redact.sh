@@ -18,7 +18,6 @@ spec:
       mode: partitioned
       match: {vendor: nvidia}
       select: {serials: ["1320222000207"]}
-      takeover: true
       partitions: {count: $1}
 ---
 apiVersion: gpupart/v1
@@ -44,6 +43,9 @@ bed-domain guest-of-kvm-berlin --define --hostdev f715f63c-0d00-4007-9c5a-b07b0c
 start ada-pc bystander payroll-9
 virsh -q suspend bystander >/dev/null
 virsh -q autostart payroll-10 >/dev/null
+# What people say of this host.
+SUDO_USER=hopper gp_ends 0 pause vm/ada-pc --for 1h --reason "ada-pc has a dentist"
+SUDO_USER=hopper gp_ends 0 approve gpu/slot3 --for 1h --reason "says the dentist"
 
 # redact DIR: it is written, and holds nothing of what it must not.
 redact() {
@@ -56,7 +58,8 @@ redact() {
 }
 # What it must not hold: where these are looked for is shown on the capture as it is, too.
 {
-    printf '%s\n' kvm-berlin /home/ada secret.qcow2 52:54:00 10.11.12.13 com.ada.backdoor ua-for-ada-pc
+    printf '%s\n' kvm-berlin /home/ada secret.qcow2 52:54:00 10.11.12.13 com.ada.backdoor ua-for-ada-pc hopper dentist
+    git -C fleet rev-parse HEAD
     virsh list --all --name | grep .
     for vm in $(virsh list --all --name); do virsh domuuid "$vm" | head -n 1; done
     cat "$GPUPART_ROOT/etc/machine-id"
@@ -65,7 +68,7 @@ redact() {
 } | grep . | sort -u >originals
 gp_ends 0 capture plain
 for word in kvm-berlin ada-pc payroll-10 "$(virsh domuuid ada-pc | head -n 1)" "$(cat "$GPUPART_ROOT/etc/machine-id")" 1320222000207 \
-    f715f63c-0d00-4007-9c5a-b07b0c6c05de ua-for-ada-pc; do
+    f715f63c-0d00-4007-9c5a-b07b0c6c05de ua-for-ada-pc hopper dentist "$(git -C fleet rev-parse HEAD)"; do
     grep -qxF "$word" originals || fail "$word is not looked for"
     { grep -rlaF -- "$word" plain || find plain -name "*$word*" | grep .; } >/dev/null || fail "$word is not in the capture as it is"
 done
@@ -88,8 +91,8 @@ same() {
     [ -d renamed ] || mkdir renamed
     sed -f names.sed fleet/clusters/all.yaml >renamed/all.yaml
     sed -f names.sed agent.yaml >renamed.yaml
-    gpupart --root plain --config agent.yaml --state none "$@" --dir fleet/clusters --format json >one || fail "$*: $?"
-    gpupart --root "$dir" --config renamed.yaml --state none "$@" --dir renamed --format json >two || fail "$dir: $*: $?"
+    gpupart --root plain --config agent.yaml "$@" --dir fleet/clusters --format json >one || fail "$*: $?"
+    gpupart --root "$dir" --config renamed.yaml "$@" --dir renamed --format json >two || fail "$dir: $*: $?"
     diff <(sed -f names.sed one | jq -S 'del(.at, .id, (.. | .column?))') <(sed -f names.sed two | jq -S 'del(.at, .id, (.. | .column?))') ||
         fail "$dir reads otherwise: $*"
 }
@@ -98,16 +101,23 @@ same redacted inventory
 same redacted plan
 jq -e '.actions == []' two >/dev/null || fail "there is something to do: $(cat two)"
 expect 4 jq '.gpus[] | select(.id == "slot5").count' \
-    <(gpupart --root redacted --state none inventory --format json)
+    <(gpupart --root redacted inventory --format json)
 wants 2
 same redacted plan
 jq -e '[.actions[].kind] | index("stop-vm") and index("detach")' two >/dev/null || fail "nothing to do: $(cat two)"
+# Which is known from what was applied: to the card with that serial number, to the VM with that UUID, by which it is paused.
+jq -e '.findings | map(.rule) | index("GP-E503") | not' two >/dev/null || fail "the card is not the one that was applied to: $(cat two)"
+jq -e '.sets[].why | test("paused: vm/vm-")' two >/dev/null || fail "a VM is paused no more: $(cat two)"
 jq -e '.kind == "Capture" and .host == "host-1" and .gpus == 2 and .guests == 5' redacted/capture.json >/dev/null ||
     fail "the manifest: $(cat redacted/capture.json)"
 # One original is one stand-in, wherever it stands.
 id=$(sed -n 's|.*<uuid>\(.*\)</uuid>|\1|p' redacted/libvirt/vm-1.xml)
 expect "$id" sed -n 's/.* vm="\([^"]*\)".*/\1/p' redacted/libvirt/vm-1.xml
 expect "$(cat redacted/etc/machine-id)" sed -n 's/.* host="\([^"]*\)".*/\1/p' redacted/libvirt/vm-1.xml
+for key in $(jq -r '.applied | keys[] | select(startswith("vm/"))' redacted/state/applied.json); do
+    expect "$(jq -r --arg key "$key" '.applied[$key].who' redacted/state/applied.json)" \
+        sed -n 's|.*<name>\(.*\)</name>|\1|p' "$(grep -lF "<uuid>${key#vm/}</uuid>" redacted/libvirt/vm-?.xml)"
+done
 grep -qx 'domain paused vm-2' redacted/libvirt/facts || fail "facts: $(cat redacted/libvirt/facts)"
 # Twice the same.
 redact again
@@ -119,7 +129,7 @@ for vm in pci domain nvidia vfio; do
 done
 gp_ends 0 capture --redact confusing
 for folder in redacted confusing; do
-    gpupart --root $folder --state none inventory --format json >$folder.json || fail "$folder is not read"
+    gpupart --root $folder inventory --format json >$folder.json || fail "$folder is not read"
 done
 expect "$(jq -c '[.gpus[] | del(.partitions)]' redacted.json)" jq -c '[.gpus[] | del(.partitions)]' confusing.json
 ls confusing/libvirt | { ! grep -v '^facts$\|^vm-[0-9]*\(.live\)\?.xml$'; } || fail "a file has the name of a guest"

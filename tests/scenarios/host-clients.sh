@@ -138,6 +138,6 @@ rm "units/$exporter.silent"
 echo "a capture tells of them"
 gp_ends 0 capture captured
 expect active cat "captured/systemd/units/$exporter"
-GPUPART_SIMULATED_TOOLS='' gpupart --root captured --config agent.yaml --state state --dir fleet/clusters plan >out 2>err ||
+GPUPART_SIMULATED_TOOLS='' gpupart --root captured --config agent.yaml --dir fleet/clusters plan >out 2>err ||
     fail "no plan of the capture: $(cat out err)"
 grep -qE "stop-unit +$exporter +active -> inactive" out || fail "the capture's plan lacks the unit: $(cat out)"

@@ -26,4 +26,4 @@ again >inventory-again
 cmp inventory.json inventory-again || fail "another inventory: $(diff inventory.json inventory-again)"
 rm -rf /lab/capture
 mkdir /lab/capture
-tar -C "$HOME" -cf /lab/capture/captured.tar captured fleet/clusters inventory.json plan.json -C /var/lib gpupart -C /etc gpupart/agent.yaml
+tar -C "$HOME" -cf /lab/capture/captured.tar captured fleet/clusters inventory.json plan.json -C /etc gpupart/agent.yaml
