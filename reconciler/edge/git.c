@@ -234,7 +234,7 @@ static struct gp_error *sync_once(const struct gp_git_options *options, bool fre
                           .deadline_ms = deadline_ms,
                           .why = {.mem = mem},
                           .fresh = fresh};
-    struct gp_error *err = gp_git_mirror_open(options->dir, &repo);
+    struct gp_error *err = gp_git_mirror_open(options->dir, options->borrow, &repo);
     const char *commit;
 
     *ret_damaged = false;
@@ -274,6 +274,7 @@ static struct gp_error *sync_anew(const struct gp_git_options *options, uint64_t
     struct gp_error *err;
 
     beside.dir = gp_printf(mem, "%s.new", options->dir);
+    beside.borrow = NULL; /* which may be what is damaged */
     err = gp_git_mirror_remove(beside.dir);
     if (!err)
         err = sync_once(&beside, true, deadline_ms, mem, ret_state, ret_commit, ret_why, &damaged);

@@ -10,6 +10,8 @@ struct gp_git_options {
     const char *ref;  /* "refs/heads/main", or "main" for it */
     const char *path; /* below the repository's root; "" or NULL: all of it */
     const char *dir;  /* bare repository that we keep, below the state directory */
+    const char *borrow; /* another such one: where @dir is first made, what that holds counts as held by @dir, and is only
+                           read; NULL, or one that is not there or may not be read: none */
     const char
         *verified;     /* newest verified commit: the head must descend from it; NULL: first time */
     const char *floor; /* GpuAgent's trust.floor: likewise, NULL: none */

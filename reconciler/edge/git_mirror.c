@@ -27,7 +27,25 @@ static bool has_marker(const char *dir)
     return access(gp_printf(mem, "%s/%s", dir, marker), F_OK) == 0;
 }
 
-static struct gp_error *make(const char *dir)
+/* Fact: gitrepository-layout(5), objects/info/alternates: a line for each folder of objects of other repositories, which are
+ * read as if they were here and never written. One that cannot be read would make the whole repository unreadable. */
+static struct gp_error *borrow_objects(const char *dir, const char *from)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    gp_cleanup(gp_free_p) char *objects = realpath(gp_printf(mem, "%s/objects", from), NULL);
+    const char *file = gp_printf(mem, "%s/objects/info/alternates", dir);
+    gp_cleanup(gp_fclose_p) FILE *out = NULL;
+
+    if (!objects || !has_marker(from) || access(objects, R_OK | X_OK) < 0 ||
+        access(gp_printf(mem, "%s/pack", objects), R_OK | X_OK) < 0)
+        return NULL;
+    out = fopen(file, "we");
+    if (!out || fprintf(out, "%s\n", objects) < 0 || fflush(out) != 0)
+        return gp_error_errno(errno, "%s could not be made", file);
+    return NULL;
+}
+
+static struct gp_error *make(const char *dir, const char *borrow)
 {
     gp_cleanup(gp_git_repository_p) git_repository *repo = NULL;
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
@@ -44,7 +62,7 @@ static struct gp_error *make(const char *dir)
     fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0 || fsync(fd) < 0)
         return gp_error_errno(errno, "%s could not be made", file);
-    return NULL;
+    return borrow ? borrow_objects(dir, borrow) : NULL;
 }
 
 struct gp_error *gp_git_mirror_remove(const char *dir)
@@ -97,13 +115,13 @@ static bool is_no_ref(int folder, const char *name)
            strspn(id, "0123456789abcdef") != GIT_OID_HEXSZ;
 }
 
-struct gp_error *gp_git_mirror_open(const char *dir, git_repository **ret)
+struct gp_error *gp_git_mirror_open(const char *dir, const char *borrow, git_repository **ret)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
     struct gp_error *err = NULL;
 
     if (!has_marker(dir))
-        err = make(dir);
+        err = make(dir, borrow);
     if (err)
         return err;
     sweep(dir, is_lock);
@@ -113,7 +131,7 @@ struct gp_error *gp_git_mirror_open(const char *dir, git_repository **ret)
         return NULL;
     err = gp_git_mirror_remove(dir);
     if (!err)
-        err = make(dir);
+        err = make(dir, borrow);
     if (!err && git_repository_open_bare(ret, dir) < 0)
         err = gp_git_fail(GP_E_IO, "the repository %s could not be opened", dir);
     return err;

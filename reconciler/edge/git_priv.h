@@ -55,9 +55,9 @@ static inline void gp_git_object_p(git_object **object)
 /* ---- git_mirror.c: the bare repository that is kept ---- */
 
 /* Opens the repository at @dir; makes it where there is none, and anew where it is so damaged that
- * it does not open. GP_E_CONFIG if what is there is not ours: nothing that gpupart did not make is
- * ever removed. */
-struct gp_error *gp_git_mirror_open(const char *dir, git_repository **ret) GP_MUST_CHECK;
+ * it does not open, with @borrow as of struct gp_git_options. GP_E_CONFIG if what is there is not ours:
+ * nothing that gpupart did not make is ever removed. */
+struct gp_error *gp_git_mirror_open(const char *dir, const char *borrow, git_repository **ret) GP_MUST_CHECK;
 /* Removes what gpupart made at @dir, if there is something. The repository must not be open. */
 struct gp_error *gp_git_mirror_remove(const char *dir) GP_MUST_CHECK;
 /* Whether @commit and every declaration below @path that is not past its limit can be read, bit by bit. */

@@ -40,8 +40,9 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 /* Where the commits are while a pass reads them. */
 struct store {
     const char *dir;
-    char *temporary; /* what goes again with it, or NULL */
-    int lock;        /* -1: none */
+    const char *borrow; /* where what it has not may stand, or NULL */
+    char *temporary;    /* what goes again with it, or NULL */
+    int lock;           /* -1: none */
 };
 
 static void store_close(struct store *store)
@@ -52,10 +53,13 @@ static void store_close(struct store *store)
         (void)nftw(store->temporary, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static struct gp_error *store_throwaway(struct gp_pass *pass, struct store *store)
+/* Where it is what this host follows that is looked at, the mirror is at hand: only there is what was verified known, whatever
+ * the remotes say. */
+static struct gp_error *store_throwaway(struct gp_pass *pass, bool follows, struct store *store)
 {
     const char *tmp = getenv("TMPDIR");
 
+    store->borrow = follows ? store->dir : NULL;
     store->temporary = gp_printf(pass->mem, "%s/gpupart-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (!mkdtemp(store->temporary)) {
         store->temporary = NULL;
@@ -76,14 +80,14 @@ static struct gp_error *store_open(struct gp_pass *pass, bool follows, struct st
     if (options->offline)
         return NULL; /* it is only read */
     if (!options->change && (!follows || pass->captured || access(options->state, W_OK) < 0))
-        return store_throwaway(pass, store);
+        return store_throwaway(pass, follows, store);
     err = gp_state_lock_git(pass->state, options->change ? FETCH_TIMEOUT_MS : 0, &store->lock);
     if (err || store->lock >= 0)
         return err;
     if (options->change)
         return gp_error_new(GP_E_LOCKED, "somebody else still brings the repository %s up to date after %d s", store->dir,
                             FETCH_TIMEOUT_MS / 1000);
-    return store_throwaway(pass, store);
+    return store_throwaway(pass, follows, store);
 }
 
 /* The trailer that lets a commit remove many bindings at once. One that cannot be read is no permission. */
@@ -113,18 +117,24 @@ static struct gp_error *load_commit(struct gp_pass *pass, const char *dir, const
 }
 
 /* The head cannot be used: says why, and goes back to the newest verified commit. */
-static struct gp_error *fall_back(struct gp_pass *pass, const char *dir, const char *path,
-                                  struct gp_error *why, int exit)
+static struct gp_error *fall_back(struct gp_pass *pass, const struct gp_git_options *git, struct gp_error *why, int exit)
 {
     gp_cleanup(gp_free_p) char *line = gp_error_line(why);
-    const char *verified = gp_state_verified(pass->state);
+    struct gp_error *err;
 
     pass->refused = gp_strdup(pass->mem, line);
     pass->desire_exit = exit;
-    if (!verified)
+    if (!git->verified)
         return why;
+    err = load_commit(pass, git->dir, gp_strdup(pass->mem, git->verified), git->path);
+    if (err) {
+        gp_cleanup(gp_free_p) char *lost = gp_error_line(err);
+
+        gp_error_free(err);
+        return gp_error_wrap(why, "the newest verified commit cannot be used (%s), nor the head", lost);
+    }
     gp_error_free(why);
-    return load_commit(pass, dir, gp_strdup(pass->mem, verified), path);
+    return NULL;
 }
 
 /* "." and nothing are the whole repository. */
@@ -164,7 +174,7 @@ static struct gp_error *desire_nothing(struct gp_pass *pass, const struct gp_git
     return NULL;
 }
 
-static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir, bool follows)
+static struct gp_error *desire_git_in(struct gp_pass *pass, const struct store *store, bool follows)
 {
     const struct gp_pass_options *options = &pass->options;
     const struct gp_remote_decl one = {.url = options->git_url};
@@ -174,12 +184,13 @@ static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir, boo
         .remote_count = options->git_url ? 1 : pass->agent->remote_count,
         .ref = options->git_ref ? options->git_ref : pass->agent->ref ? pass->agent->ref : "refs/heads/main",
         .path = tree_path(options->git_path ? options->git_path : pass->agent->path),
-        .dir = dir,
+        .dir = store->dir,
+        .borrow = store->borrow,
         .verified = follows ? gp_state_verified(pass->state) : NULL,
-        .floor = pass->agent->floor,
+        .floor = follows ? pass->agent->floor : NULL,
         .timeout_ms = FETCH_TIMEOUT_MS,
     };
-    const char *commit = NULL, *previous = gp_state_verified(pass->state);
+    const char *commit = NULL, *previous = git.verified;
     struct gp_error *err;
 
     if (lost)
@@ -189,19 +200,19 @@ static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir, boo
             return gp_error_new(GP_E_IO, "no commit was ever verified on this host");
         pass->git_state = GP_GIT_STALE;
         pass->git_why = "not asked";
-        return load_commit(pass, dir, gp_strdup(pass->mem, previous), git.path);
+        return load_commit(pass, git.dir, gp_strdup(pass->mem, previous), git.path);
     }
     err = gp_git_sync(&git, pass->mem, &pass->git_state, &commit, &pass->git_why);
     if (!err && !gp_streq(commit, previous))
-        err = check_trust(pass, dir, commit);
+        err = check_trust(pass, git.dir, commit);
     if (err && err->code == GP_E_REFUSED)
-        return fall_back(pass, dir, git.path, err, GP_EXIT_REFUSED);
+        return fall_back(pass, &git, err, GP_EXIT_REFUSED);
     if (err)
         return err;
-    err = load_commit(pass, dir, commit, git.path);
+    err = load_commit(pass, git.dir, commit, git.path);
     if (err)
         return previous && !gp_streq(previous, commit)
-                   ? fall_back(pass, dir, git.path, err, gp_exit_of(err->code))
+                   ? fall_back(pass, &git, err, gp_exit_of(err->code))
                    : err;
     if (!pass->load.failed) {
         if (pass->git_state == GP_GIT_STALE)
@@ -222,8 +233,7 @@ static struct gp_error *desire_git_in(struct gp_pass *pass, const char *dir, boo
         struct gp_finding *findings = pass->load.findings;
         const size_t count = pass->load.finding_count;
 
-        err = fall_back(pass, dir, git.path, gp_error_wrap(err, "commit %.12s is not applied", commit),
-                        GP_EXIT_INVALID);
+        err = fall_back(pass, &git, gp_error_wrap(err, "commit %.12s is not applied", commit), GP_EXIT_INVALID);
         pass->load.findings = findings;
         pass->load.finding_count = count;
         return err;
@@ -264,7 +274,7 @@ struct gp_error *gp_pass_desire(struct gp_pass *pass)
                             pass->options.config ? pass->options.config : "the GpuAgent file");
     err = store_open(pass, follows, &store);
     if (!err)
-        err = desire_git_in(pass, store.dir, follows);
+        err = desire_git_in(pass, &store, follows);
     store_close(&store);
     return err;
 }

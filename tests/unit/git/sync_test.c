@@ -329,6 +329,47 @@ Test(sync, a_lost_mirror_and_no_remote_is_an_error_not_a_promise)
     (void)refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_IO, "is not whole");
 }
 
+/* Whoever may not write the mirror has a repository of his own, and knows what the mirror holds. */
+static const struct {
+    const char *name, *script;
+    enum gp_git_state state;
+    const char *why; /* how it ends, where that is neither the verified commit nor the head */
+} borrowed[] = {
+    {"the head as it was", "true", GP_GIT_CURRENT, NULL},
+    {"no remote", "mv one away", GP_GIT_STALE, NULL},
+    {"a mirror that lags", "git -C one update-ref refs/heads/main main~", GP_GIT_STALE, NULL},
+    {"another history", "cd one.work && git commit -q --amend -m other && git push -q -f ../one main", GP_GIT_CURRENT,
+     "the head at"},
+    {"a mirror that is damaged", "chmod -R u+w state/git && find state/git/objects -type f -exec truncate -s 0 {} +", GP_GIT_CURRENT,
+     NULL},
+    {"no mirror", "rm -r state/git", GP_GIT_CURRENT, NULL},
+};
+GP_ROWS(sync, what_another_mirror_holds_counts, borrowed)
+{
+    const char *second, *commit, *before;
+    enum gp_git_state state;
+
+    (void)make_remote("one");
+    second = commit_more("one");
+    follow(0, "one");
+    options.path = "west";
+    synced(GP_GIT_CURRENT, second);
+    options.verified = second;
+    sh("%s", borrowed[*i].script);
+    before = sh_text("ls -lR state | md5sum");
+    options.borrow = options.dir;
+    options.dir = in_place("own");
+    if (borrowed[*i].why) {
+        const char *line = refused(gp_git_sync(&options, mem, &state, &commit, &why), GP_E_REFUSED, borrowed[*i].why);
+
+        cr_assert(strstr(line, "which no remote has") == NULL, "%s", line);
+    } else {
+        synced(borrowed[*i].state, second);
+    }
+    sh("git -C own cat-file -p %s:west/a.yaml >/dev/null", second);
+    cr_assert(eq(str, (char *)sh_text("ls -lR state | md5sum"), (char *)before), "the mirror was written");
+}
+
 Test(sync, what_gpupart_did_not_make_is_never_removed)
 {
     enum gp_git_state state;
