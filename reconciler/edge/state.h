@@ -37,9 +37,10 @@ const char *gp_state_of_capture(struct gp_arena *mem, const char *root);
  * cannot be written. */
 struct gp_error *gp_state_capture(const struct gp_state *state, const char *root, struct gp_redact *redact) GP_MUST_CHECK;
 
-/* For whoever brings the repository in the state directory up to date, pass or not: one at a time. *ret_fd is the lock, which
- * close() lets go; -1: somebody else still has it after @wait_ms. GP_E_IO and GP_E_PERM where its file cannot be made. */
+/* For whoever brings the repository in the state directory up to date, pass or not: one at a time. *ret_fd is the lock, for
+ * gp_state_unlock_git(); -1: somebody else still has it after @wait_ms. GP_E_IO and GP_E_PERM where its file cannot be made. */
 struct gp_error *gp_state_lock_git(struct gp_state *state, uint32_t wait_ms, int *ret_fd) GP_MUST_CHECK;
+void gp_state_unlock_git(int fd); /* also from children that still have it open; takes -1 */
 
 /* The memory the core reads; owned by the state, valid until the next change. */
 const struct gp_memory *gp_state_memory(const struct gp_state *state);

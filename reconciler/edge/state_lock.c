@@ -95,16 +95,21 @@ struct gp_error *gp_state_lock(struct gp_state *state)
     return NULL;
 }
 
-void gp_state_unlock(struct gp_state *state)
+/* Said, not left to the last close: children may still have the file open. */
+static void unlock_file(int fd)
 {
     struct flock unlock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
 
+    (void)fcntl(fd, F_OFD_SETLK, &unlock);
+    (void)close(fd);
+}
+
+void gp_state_unlock(struct gp_state *state)
+{
     if (state->lockfd < 0)
         return;
-    /* Said, not left to the last close: children may still have the file open. */
     (void)!ftruncate(state->lockfd, 0);
-    (void)fcntl(state->lockfd, F_OFD_SETLK, &unlock);
-    (void)close(state->lockfd);
+    unlock_file(state->lockfd);
     state->lockfd = -1;
 }
 
@@ -135,4 +140,10 @@ struct gp_error *gp_state_lock_git(struct gp_state *state, uint32_t wait_ms, int
     *ret_fd = fd;
     fd = -1;
     return NULL;
+}
+
+void gp_state_unlock_git(int fd)
+{
+    if (fd >= 0)
+        unlock_file(fd);
 }

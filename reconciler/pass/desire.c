@@ -42,13 +42,13 @@ struct store {
     const char *dir;
     const char *borrow; /* where what it has not may stand, or NULL */
     char *temporary;    /* what goes again with it, or NULL */
+    const char *unasked; /* why it is only read and no remote is asked, or NULL */
     int lock;           /* -1: none */
 };
 
 static void store_close(struct store *store)
 {
-    if (store->lock >= 0)
-        (void)close(store->lock);
+    gp_state_unlock_git(store->lock);
     if (store->temporary)
         (void)nftw(store->temporary, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -70,24 +70,28 @@ static struct gp_error *store_throwaway(struct gp_pass *pass, bool follows, stru
 }
 
 /* The mirror below the state directory is what this host follows. Whoever only looks, and may not write there, asks for
- * something else or comes while a pass fetches, has one that is thrown away. */
+ * something else or comes while a pass fetches, has one that is thrown away. A pass waits for its turn, but no host goes
+ * without a pass because somebody else's fetch hangs. */
 static struct gp_error *store_open(struct gp_pass *pass, bool follows, struct store *store)
 {
     const struct gp_pass_options *options = &pass->options;
     struct gp_error *err;
 
     *store = (struct store){.dir = gp_printf(pass->mem, "%s/git", options->state), .lock = -1};
-    if (options->offline)
-        return NULL; /* it is only read */
+    if (options->offline) {
+        store->unasked = "not asked";
+        return NULL;
+    }
     if (!options->change && (!follows || pass->captured || access(options->state, W_OK) < 0))
         return store_throwaway(pass, follows, store);
     err = gp_state_lock_git(pass->state, options->change ? FETCH_TIMEOUT_MS : 0, &store->lock);
     if (err || store->lock >= 0)
         return err;
-    if (options->change)
-        return gp_error_new(GP_E_LOCKED, "somebody else still brings the repository %s up to date after %d s", store->dir,
-                            FETCH_TIMEOUT_MS / 1000);
-    return store_throwaway(pass, follows, store);
+    if (!options->change)
+        return store_throwaway(pass, follows, store);
+    store->unasked = gp_printf(pass->mem, "somebody else still brings the repository %s up to date after %d s", store->dir,
+                               FETCH_TIMEOUT_MS / 1000);
+    return NULL;
 }
 
 /* The trailer that lets a commit remove many bindings at once. One that cannot be read is no permission. */
@@ -155,11 +159,12 @@ static struct gp_error *check_trust(struct gp_pass *pass, const char *dir, const
 
 /* The newest verified commit was known once and is not now: any head would be believed, also one of a rewritten history.
  * The head is fetched all the same, for whoever looks at it and says that it is meant. */
-static struct gp_error *desire_nothing(struct gp_pass *pass, const struct gp_git_options *git, const char *why)
+static struct gp_error *desire_nothing(struct gp_pass *pass, const struct store *store, const struct gp_git_options *git,
+                                       const char *why)
 {
     const char *head = NULL, *ignored_why = NULL;
     struct gp_error *ignored =
-        pass->options.offline ? NULL : gp_git_sync(git, pass->mem, &pass->git_state, &head, &ignored_why);
+        store->unasked ? NULL : gp_git_sync(git, pass->mem, &pass->git_state, &head, &ignored_why);
 
     gp_error_free(ignored);
     gp_load_init(&pass->load, pass->mem, false, true);
@@ -172,6 +177,21 @@ static struct gp_error *desire_nothing(struct gp_pass *pass, const struct gp_git
         why, head ? " (look at it first: the head is " : "", head ? gp_strndup(pass->mem, head, 12) : "", head ? ")" : "",
         head ? head : "COMMIT");
     return NULL;
+}
+
+/* What is applied is kept: the newest verified commit. */
+static struct gp_error *desire_unasked(struct gp_pass *pass, const struct store *store, const struct gp_git_options *git)
+{
+    const bool busy = !pass->options.offline;
+
+    if (!git->verified && busy)
+        return gp_error_new(GP_E_LOCKED, "%s, and no commit was ever verified on this host", store->unasked);
+    if (!git->verified)
+        return gp_error_new(GP_E_IO, "no commit was ever verified on this host");
+    pass->git_state = GP_GIT_STALE;
+    pass->git_why = store->unasked;
+    pass->desire_exit = busy ? GP_EXIT_INCOMPLETE : GP_EXIT_OK;
+    return load_commit(pass, git->dir, gp_strdup(pass->mem, git->verified), git->path);
 }
 
 static struct gp_error *desire_git_in(struct gp_pass *pass, const struct store *store, bool follows)
@@ -194,14 +214,9 @@ static struct gp_error *desire_git_in(struct gp_pass *pass, const struct store *
     struct gp_error *err;
 
     if (lost)
-        return desire_nothing(pass, &git, lost);
-    if (options->offline) {
-        if (!previous)
-            return gp_error_new(GP_E_IO, "no commit was ever verified on this host");
-        pass->git_state = GP_GIT_STALE;
-        pass->git_why = "not asked";
-        return load_commit(pass, git.dir, gp_strdup(pass->mem, previous), git.path);
-    }
+        return desire_nothing(pass, store, &git, lost);
+    if (store->unasked)
+        return desire_unasked(pass, store, &git);
     err = gp_git_sync(&git, pass->mem, &pass->git_state, &commit, &pass->git_why);
     if (!err && !gp_streq(commit, previous))
         err = check_trust(pass, git.dir, commit);

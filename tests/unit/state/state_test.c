@@ -300,6 +300,31 @@ Test(state, a_lock_that_is_left_lasts_as_long_as_whoever_else_has_it)
     gp_state_close(opened(true));
 }
 
+/* Whoever asks a remote may hang in the kernel, and has what the pass has. */
+Test(state, the_lock_of_the_repository_ends_though_a_child_has_it_open)
+{
+    gp_cleanup(gp_state_close_p) struct gp_state *state = opened(true);
+    int over[2], fd, again;
+    pid_t child;
+    char byte;
+
+    ok(gp_state_lock_git(state, 0, &fd));
+    cr_assert(fd >= 0);
+    cr_assert(pipe(over) == 0);
+    child = fork();
+    if (child == 0) {
+        (void)close(over[1]);
+        _exit(read(over[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    ok(gp_state_lock_git(state, 0, &again));
+    cr_assert(eq(int, again, -1), "two have the lock");
+    gp_state_unlock_git(fd);
+    ok(gp_state_lock_git(state, 0, &again));
+    cr_assert(again >= 0, "the child keeps the lock");
+    gp_state_unlock_git(again);
+    cr_assert(close(over[1]) == 0 && waitpid(child, NULL, 0) == child);
+}
+
 /* ---- damaged and foreign files ---- */
 
 static const struct {
