@@ -60,20 +60,20 @@ static bool parse_authority(const char *from, const char *end, struct gp_arena *
 }
 
 /* The URL without what somebody wrote into it to be let in: messages end in the journal. A token for https stands before the
- * colon as often as after it, or without one. */
+ * colon as often as after it, or without one, and may have a '/' in it: up to the last '@', nobody can tell it from a path. */
 static const char *without_secret(const char *url, struct gp_arena *mem)
 {
     const char *from = strstr(url, "://"), *at, *colon;
 
-    if (!from)
+    if (!from || gp_starts_with(url, "file:///"))
         return gp_strdup(mem, url);
     from += 3;
+    if (!gp_starts_with(url, "ssh://")) {
+        at = strrchr(from, '@');
+        return at ? gp_printf(mem, "%.*s***%s", (int)(from - url), url, at) : gp_strdup(mem, url);
+    }
     at = memrchr(from, '@', strcspn(from, "/"));
-    if (!at)
-        return gp_strdup(mem, url);
-    if (!gp_starts_with(url, "ssh://"))
-        return gp_printf(mem, "%.*s***%s", (int)(from - url), url, at);
-    colon = memchr(from, ':', (size_t)(at - from));
+    colon = at ? memchr(from, ':', (size_t)(at - from)) : NULL;
     return colon ? gp_printf(mem, "%.*s:***%s", (int)(colon - url), url, at) : gp_strdup(mem, url);
 }
 

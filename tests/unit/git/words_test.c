@@ -107,6 +107,7 @@ static const struct {
     {"/srv/git/fleet.git", "file - - 0 /srv/git/fleet.git"},
     {"./fleet.git", "file - - 0 ./fleet.git"},
     {"file:///srv/fleet.git", "file - - 0 file:///srv/fleet.git"},
+    {"file:///srv/a@b/fleet.git", "file - - 0 file:///srv/a@b/fleet.git"},
     {"file://host/fleet.git", NULL},
     {"https://git.example.org/a.git", "https - git.example.org 443 https://git.example.org/a.git"},
     {"https://git.example.org:8443/a",
@@ -114,6 +115,8 @@ static const struct {
     {"https://u:secret@h/a", "https u h 443 https://***@h/a"},
     {"https://u:p@ss@h/a", "https u h 443 https://***@h/a"},
     {"https://token@h/a", "https token h 443 https://***@h/a"},
+    {"https://u:p@h/ss@h/a", "https u h 443 https://***@h/a"},
+    {"https://h/a@b/c", "https - h 443 https://***@b/c"}, /* all before it could be a token */
     {"ssh://u:secret@h/a", "ssh u h 22 ssh://u:***@h/a"},
     {"ssh://git@git.example.org/a.git",
      "ssh git git.example.org 22 ssh://git@git.example.org/a.git"},
@@ -149,6 +152,28 @@ GP_ROWS(words, urls, urls)
                  gp_printf(mem, "%s %s %s %u %s", schemes[url.scheme], url.user ? url.user : "-",
                            url.host ? url.host : "-", url.port, url.shown),
                  (char *)urls[*i].want));
+}
+
+/* What is refused is told as well, and a token may have any character. */
+static const struct {
+    const char *url, *shown;
+} secrets[] = {
+    {"https://u:pa/ss@h/x.git", "https://***@h/x.git"},
+    {"https://u:/secret@h/x.git", "https://***@h/x.git"},
+    {"http://u:pa/ss@h/x.git", "http://***@h/x.git"},
+    {"git://token@h/x.git", "git://***@h/x.git"},
+    {"ssh://u:secret@:x/a", "ssh://u:***@:x/a"},
+};
+GP_ROWS(words, no_secret_is_told_of_a_url_that_is_refused, secrets)
+{
+    struct gp_git_url url;
+
+    said(gp_git_url_parse(secrets[*i].url, mem, &url), GP_E_CONFIG,
+         gp_printf(mem,
+                   "'%s' is no remote that gpupart takes: https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH, file:///PATH or "
+                   "a path",
+                   secrets[*i].shown));
+    cr_assert(eq(str, (char *)url.shown, (char *)secrets[*i].shown));
 }
 
 /* ---- trailers ---- */
