@@ -203,14 +203,14 @@ static const char *opening_text(struct gp_arena *mem, const struct opening *open
                      opening->window->timezone ? opening->window->timezone : "local time");
 }
 
-/* "; one is closed, …" of the first whose time zone is not known; "" if there is none. */
+/* "; one counts as closed, …" of the first whose time zone is not known; "" if there is none. */
 static const char *closed_text(const struct gate *gate)
 {
     const struct gp_policy *policy = gate->input->policy;
 
     for (size_t n = 0; n < policy->window_count; n++)
         if (gate->input->window_now[n] == GP_WINDOW_CLOSED)
-            return gp_printf(gate->mem, "; one is closed, since this host does not know its time zone '%s'",
+            return gp_printf(gate->mem, "; one counts as closed, since its time zone '%s' is not known here",
                              policy->windows[n].timezone);
     return "";
 }

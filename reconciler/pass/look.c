@@ -14,8 +14,29 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A window whose time zone this host does not know is closed, and says so: the C library would take UTC for it, and guests
- * would stop at some other hour. */
+/* What tz database was asked is the one of this machine: of another one's capture it says nothing. */
+static const char *unknown_zone(struct gp_pass *pass, const char *zone, bool database)
+{
+    const bool here = gp_streq(pass->options.root, "/");
+
+    if (here && database)
+        return gp_printf(pass->mem, "the window is closed: the tz database of this host has no time zone '%s'", zone);
+    if (here)
+        return gp_printf(pass->mem,
+                         "the window is closed: this host has no tz database to look up '%s' in; install the package tzdata", zone);
+    if (database)
+        return gp_printf(pass->mem,
+                         "when the window opens cannot be told: the tz database of this machine has no time zone '%s'; the host "
+                         "judges by its own",
+                         zone);
+    return gp_printf(pass->mem,
+                     "when the window opens cannot be told: this machine has no tz database to look up '%s' in; the host judges by "
+                     "its own",
+                     zone);
+}
+
+/* A window whose time zone is not known is closed, and says so: the C library would take UTC for it, and guests would stop at
+ * some other hour. */
 static uint32_t window_now(struct gp_pass *pass, const struct gp_window *window, uint64_t now_us)
 {
     const enum gp_timezone_state state = window->timezone ? gp_timezone_find(window->timezone) : GP_TIMEZONE_KNOWN;
@@ -27,11 +48,7 @@ static uint32_t window_now(struct gp_pass *pass, const struct gp_window *window,
         .level = GP_LEVEL_WARNING,
         .at = window->at,
         .object = "host",
-        .message = gp_printf(pass->mem,
-                             state == GP_TIMEZONE_UNKNOWN
-                                 ? "the window is closed: the tz database of this host has no time zone '%s'"
-                                 : "the window is closed: this host has no tz database to look up '%s' in; install the package tzdata",
-                             window->timezone),
+        .message = unknown_zone(pass, window->timezone, state == GP_TIMEZONE_UNKNOWN),
     };
     return GP_WINDOW_CLOSED;
 }

@@ -176,17 +176,19 @@ def other_plan():
     return result.stderr
 
 
-def window(zone):
-    """Validate and plan, where the tz database knows UTC alone, of a window in @zone."""
+def window(zone, database=True, root="kvm-a"):
+    """Validate and plan, where the tz database, if there is one, knows UTC alone, of a window in @zone."""
     place = fleet("zone", {"kvm-a": []}, ["{name: vdi-1}"])
     (place / "zoneinfo/Etc").mkdir(parents=True)
-    (place / "zoneinfo/Etc/UTC").write_text("TZif2")
+    if database:
+        (place / "zoneinfo/Etc/UTC").write_text("TZif2")
     text = (place / "fleet.yaml").read_text()
     (place / "fleet.yaml").write_text(text.replace("---", f"  policy: {{windows: [{{start: '22:00', end: '04:00', timezone: {zone}}}]}}\n---", 1))
     env = dict(os.environ, TZDIR=str(place / "zoneinfo"))
     checked = gpupart(place, "validate", "fleet.yaml", env=env)
-    planned = gpupart(place, "plan", "--root", "kvm-a", "--config", "agent.yaml", "--state", "state", "--dir", "fleet.yaml", "--host", "kvm-a", env=env)
-    check(checked.returncode == 0 and planned.returncode == 0, checked, planned)
+    guests = ["--connect", "test:///default"] if root == "/" else []
+    planned = gpupart(place, "plan", "--root", root, *guests, "--config", "agent.yaml", "--state", "state", "--dir", "fleet.yaml", "--host", "kvm-a", env=env)
+    check(checked.returncode == 0 and (root == "/" or planned.returncode == 0), checked, planned)
     return checked.stdout + planned.stdout
 
 
@@ -198,7 +200,17 @@ RULES = [
     (no_headroom, "- `fleet.yaml:7` GP-W322: if kvm-a fails, 1 of its VMs find no place in pool 'vdi': 2 free on the other hosts (kvm-a)"),
     (lambda: saved("ON_SHUTDOWN=shutdown\n", "ON_SHUTDOWN=suspend\n"), "warning GP-E320: libvirt-guests saves guests when kvm-a shuts down, which the 1 with a GPU cannot be: write ON_SHUTDOWN=shutdown into /etc/default/libvirt-guests"),
     (lambda: saved('ON_SHUTDOWN="suspend"\n', "#ON_SHUTDOWN=shutdown\n"), "warning GP-E320: libvirt-guests saves guests when kvm-a shuts down, which the 1 with a GPU cannot be: write ON_SHUTDOWN=shutdown into /etc/default/libvirt-guests"),
-    (lambda: window("Europe/Berln"), "fleet.yaml:12:22: warning GP-W509: the window is closed: the tz database of this host has no time zone 'Europe/Berln'"),
+    (lambda: window("Europe/Berln"), "fleet.yaml:12:22: warning GP-W509: when the window opens cannot be told: the tz database of this machine has no time zone 'Europe/Berln'; the host judges by its own"),
+    (lambda: window("Europe/Berlin", database=False), "fleet.yaml:12:22: warning GP-W509: when the window opens cannot be told: this machine has no tz database to look up 'Europe/Berlin' in; the host judges by its own"),
+    *(
+        # What this machine is otherwise does not matter; it has a name of its own.
+        [
+            (lambda: window("Europe/Berln", root="/"), "fleet.yaml:12:22: warning GP-W509: the window is closed: the tz database of this host has no time zone 'Europe/Berln'"),
+            (lambda: window("Europe/Berlin", database=False, root="/"), "fleet.yaml:12:22: warning GP-W509: the window is closed: this host has no tz database to look up 'Europe/Berlin' in; install the package tzdata"),
+        ]
+        if pathlib.Path("/etc/machine-id").is_file() and pathlib.Path("/etc/machine-id").read_text().strip()
+        else []
+    ),
     (no_gpu, "GP-E101: no GPU was found on this host: no PCI function of class 03 or 1200 that is not a VF"),
     (other_plan, "gpupart: GP-E504: the plan is 0955418d630c now, not 000000000000; nothing was changed. Review the new one: gpupart plan"),
 ]

@@ -389,10 +389,10 @@ static const struct {
     const char *rule, *why;
 } closed[] = {
     {1, GP_WINDOW_CLOSED, 0, GP_VERDICT_WAITS, "GP-E502",
-     "onCommit.gpu waits for a window: none can open; one is closed, since this host does not know its time zone 'Europe/Berln'"},
+     "onCommit.gpu waits for a window: none can open; one counts as closed, since its time zone 'Europe/Berln' is not known here"},
     {2, GP_WINDOW_CLOSED, 21 * 60 + 59, GP_VERDICT_WAITS, "GP-E502",
-     "onCommit.gpu waits for a window: opens in 1 min (Mon 22:00 UTC); one is closed, since this host does not know its time "
-     "zone 'Europe/Berln'"},
+     "onCommit.gpu waits for a window: opens in 1 min (Mon 22:00 UTC); one counts as closed, since its time zone "
+     "'Europe/Berln' is not known here"},
     {2, GP_WINDOW_CLOSED, 22 * 60, GP_VERDICT_RUN, NULL, NULL},
 };
 
