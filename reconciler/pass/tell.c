@@ -201,6 +201,18 @@ static void set_conditions(struct gp_pass *pass, const struct gp_set *set, struc
     }
 }
 
+/* Why this host is in no cluster, in two, or a copy (GP-E404, GP-E407, GP-E405). */
+static const char *why_not_declared(struct gp_pass *pass)
+{
+    for (size_t i = 0; i < pass->goal->finding_count; i++) {
+        const struct gp_finding *finding = &pass->goal->findings[i];
+
+        if (gp_streq(finding->object, "host") && gp_starts_with(finding->rule, "GP-E4"))
+            return gp_printf(pass->mem, "%s: %s", finding->rule, finding->message);
+    }
+    return "this host is not in exactly one cluster: it is only observed";
+}
+
 /* What `status` shows of every object, and of the host itself. */
 static struct gp_condition *list_conditions(struct gp_pass *pass, size_t *ret_count)
 {
@@ -208,7 +220,7 @@ static struct gp_condition *list_conditions(struct gp_pass *pass, size_t *ret_co
     size_t count = 0;
 
     if (!pass->goal->declared && !pass->unknown)
-        add(pass, &items, &count, "host", "NotDeclared", "this host is not in exactly one cluster: it is only observed");
+        add(pass, &items, &count, "host", "NotDeclared", why_not_declared(pass));
     if (pass->git_state == GP_GIT_STALE)
         add(pass, &items, &count, "host", "GitStale",
             gp_printf(pass->mem, "git could not be asked, what is applied is kept: %s",
@@ -250,12 +262,16 @@ static enum gp_event event_of(const struct gp_condition *condition)
     return GP_EVENT_COUNT;
 }
 
-/* "GP-E502" of "GP-E502: …" */
+/* "GP-E403" of "the head is refused: GP-E403: …": the first rule that @reason names; NULL: none. */
 static const char *rule_of(struct gp_arena *mem, const char *reason)
 {
-    const char *colon = strchr(reason, ':');
+    enum { SIZE = 7 };
+    static const char digits[] = "0123456789";
 
-    return gp_starts_with(reason, "GP-") && colon ? gp_strndup(mem, reason, (size_t)(colon - reason)) : NULL;
+    for (const char *at = strstr(reason, "GP-"); at; at = strstr(at + 1, "GP-"))
+        if (at[3] && strchr("EWD", at[3]) && strspn(at + 4, digits) == SIZE - 4)
+            return gp_strndup(mem, at, SIZE);
+    return NULL;
 }
 
 /* A refusal that lasts is told once, not on every pass. */

@@ -6,6 +6,10 @@ guests=(vdi-0{1..8})
 condition() {
     gp status --format json | jq -r --arg type "$1" '[.. | objects | select(.type? == $type)] | length'
 }
+# refusals RULE: how many entries of the journal tell that something was refused by it.
+refusals() {
+    journal 'select(.GPUPART_EVENT == "refused" and .GPUPART_RULE == "'"$1"'") | .MESSAGE' | wc -l
+}
 # unchanged WHAT: kernel, definitions and power are as they were before the error.
 unchanged() {
     expect "$writes" wc -l <"$GPUPART_ROOT/gpusim-log"
@@ -43,6 +47,7 @@ cat out err >said
 grep -q "cluster.yaml:11:13: .*partitoned" said || fail "the place of the mistake is not told: $(cat said)"
 grep -q "did you mean.*partitioned\|'partitioned'" said || fail "the right word is not told: $(cat said)"
 expect 1 jq -s length <(journal 'select(.GPUPART_EVENT == "refused" and .GPUPART_COMMIT == "'"$good"'")')
+expect 1 refusals GP-E007
 gp_ends 3 reconcile
 gp_ends 2 status --exit-code
 gp_ends 0 status
@@ -75,6 +80,7 @@ unchanged "an ancestor"
 echo "# another history" >>fleet/clusters/demo/cluster.yaml
 commit "another history"
 gp_ends 4 reconcile
+expect 1 refusals GP-E403
 cat out err | grep -q 'GP-E403' || fail "the rule is not named: $(cat out err)"
 cat out err | grep -q "gpupart trust --reset-to $(git -C fleet rev-parse HEAD)" || fail "the way out is not told: $(cat out err)"
 unchanged "a rewritten branch"
@@ -115,6 +121,7 @@ unchanged "mass removal"
 git -C fleet rm -q -r clusters
 commit "oops, all of it"
 gp_ends 4 reconcile
+expect 1 refusals GP-E404
 unchanged "an emptied repository"
 git -C fleet revert -n HEAD HEAD~1
 commit "all back"
