@@ -249,39 +249,34 @@ static struct gp_error *plan(struct gp_pass *pass, const char *approved)
     return err ? gp_error_wrap(err, "the plan breaks a law and is not used; nothing was changed") : NULL;
 }
 
-struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
+/* Half a declaration would read as the wish to remove the other half. */
+static struct gp_error *desire(struct gp_pass *pass)
 {
     struct gp_error *err = gp_pass_desire(pass);
+
+    return !err && pass->load.failed ? gp_load_error(&pass->load) : err;
+}
+
+/* From what is wanted to the plan with verdicts; first what an earlier pass left is finished or taken back. */
+static struct gp_error *look(struct gp_pass *pass, const char *approved)
+{
+    struct gp_error *err = pass->options.change ? gp_recover_owed(pass) : NULL;
     bool restored = false;
 
-    /* Half a declaration would read as the wish to remove the other half. */
-    if (!err && pass->load.failed)
-        err = gp_load_error(&pass->load);
-    if (err && pass->options.change)
-        return recover_without_goal(pass, err);
-    if (!err && pass->options.change)
-        err = gp_recover_owed(pass);
     if (!err)
         err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
     if (!err && pass->options.change)
         forget_paid(pass);
     if (!err)
         err = resolve(pass, approved);
-    if (err)
-        return err;
-    if (pass->options.change) {
+    if (!err && pass->options.change)
         err = gp_recover_decide(pass, &restored);
-        if (err)
-            return err;
-        if (restored) {
-            err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
-            if (!err)
-                err = resolve(pass, approved);
-            if (err)
-                return err;
-        }
-    }
-    err = plan(pass, approved);
+    if (!err && restored)
+        err = gp_pass_observe(pass, &pass->host, pass->mem, &pass->have);
+    if (!err && restored)
+        err = resolve(pass, approved);
+    if (!err)
+        err = plan(pass, approved);
     if (!err)
         err = gate(pass, approved);
     if (err)
@@ -289,4 +284,18 @@ struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
     hold_back_failures(pass, approved);
     gp_recover_allow(pass);
     return NULL;
+}
+
+struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved)
+{
+    struct gp_error *err = desire(pass);
+    const bool head = err && !pass->options.dir && (err->code == GP_E_REFUSED || err->code == GP_E_INVALID);
+
+    if (!err)
+        err = look(pass, approved);
+    else if (pass->options.change)
+        err = recover_without_goal(pass, err);
+    if (err && pass->options.change)
+        gp_pass_unwritten(pass, gp_pass_tell_end(pass, err, head));
+    return err;
 }

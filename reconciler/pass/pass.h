@@ -131,7 +131,8 @@ struct gp_error *gp_pass_observe(struct gp_pass *pass, struct gp_host *host, str
 struct gp_error *gp_pass_observe_job(struct gp_pass *pass, struct gp_vm *vm) GP_MUST_CHECK;
 
 /* desire → observe → resolve → plan → check → gate, into the members above. @approved: a plan id that a person
- * named on the command line, which counts as approval of it; NULL: none. */
+ * named on the command line, which counts as approval of it; NULL: none. A pass that may change the host and ends here has told
+ * why. */
 struct gp_error *gp_pass_plan(struct gp_pass *pass, const char *approved) GP_MUST_CHECK;
 
 /* A copy of what the state directory remembers, in @mem: sets that run side by side change the original. */
@@ -157,3 +158,7 @@ static inline bool gp_pass_runs(const struct gp_pass *pass, size_t set)
 /* Journal, conditions and applied values of what a plan says without doing it: drift news, adopted objects,
  * refused commits, waiting sets. */
 struct gp_error *gp_pass_tell(struct gp_pass *pass) GP_MUST_CHECK;
+
+/* Journal and conditions of a pass that ends, for @why, before it has a plan. @head: that is the head of what this host follows,
+ * which is refused. */
+struct gp_error *gp_pass_tell_end(struct gp_pass *pass, const struct gp_error *why, bool head) GP_MUST_CHECK;

@@ -12,10 +12,10 @@
 
 static void tell(struct gp_pass *pass, struct gp_entry entry)
 {
-    entry.cluster = pass->goal->cluster;
+    entry.cluster = pass->goal ? pass->goal->cluster : pass->agent->cluster;
     entry.host = pass->host_name;
     entry.commit = pass->commit;
-    entry.plan = pass->plan->step_count ? pass->plan->id : NULL;
+    entry.plan = pass->plan && pass->plan->step_count ? pass->plan->id : NULL;
     entry.priority = -1;
     gp_journal(&entry);
 }
@@ -252,7 +252,7 @@ static struct gp_condition *list_conditions(struct gp_pass *pass, size_t *ret_co
 /* Which conditions are worth an entry of their own; the others are states in good order. */
 static enum gp_event event_of(const struct gp_condition *condition)
 {
-    static const char *const refusals[] = {"NotDeclared", "CommitRefused", "GuestsUnknown", "Waiting", "Blocked"};
+    static const char *const refusals[] = {"NotDeclared", "CommitRefused", "Degraded", "GuestsUnknown", "Waiting", "Blocked"};
 
     if (gp_streq(condition->type, "GitStale"))
         return GP_EVENT_GIT_STALE;
@@ -274,15 +274,10 @@ static const char *rule_of(struct gp_arena *mem, const char *reason)
     return NULL;
 }
 
-/* A refusal that lasts is told once, not on every pass. */
-static struct gp_error *conditions(struct gp_pass *pass)
+/* From @before to @items. A refusal that lasts is told once, not on every pass. */
+static struct gp_error *set_all(struct gp_pass *pass, const struct gp_condition *before, size_t before_count,
+                                const struct gp_condition *items, size_t count)
 {
-    size_t count = 0, before_count = 0;
-    struct gp_condition *items = list_conditions(pass, &count), *before = NULL;
-    struct gp_error *err = gp_state_conditions(pass->state, pass->mem, &before, &before_count);
-
-    if (err)
-        return err;
     for (size_t i = 0; i < count; i++) {
         const enum gp_event event = event_of(&items[i]);
 
@@ -297,6 +292,35 @@ static struct gp_error *conditions(struct gp_pass *pass)
                        });
     }
     return gp_state_set_conditions(pass->state, items, count, gp_realtime_us());
+}
+
+static struct gp_error *conditions(struct gp_pass *pass)
+{
+    size_t count = 0, before_count = 0;
+    struct gp_condition *items = list_conditions(pass, &count), *before = NULL;
+    struct gp_error *err = gp_state_conditions(pass->state, pass->mem, &before, &before_count);
+
+    return err ? err : set_all(pass, before, before_count, items, count);
+}
+
+struct gp_error *gp_pass_tell_end(struct gp_pass *pass, const struct gp_error *why, bool head)
+{
+    const char *const types[] = {"Degraded", "CommitRefused"};
+    gp_cleanup(gp_free_p) char *line = gp_error_line(why);
+    struct gp_condition *items = NULL, *before = NULL;
+    size_t count = 0, before_count = 0;
+    struct gp_error *err = gp_state_conditions(pass->state, pass->mem, &before, &before_count);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < before_count; i++)
+        if (!gp_streq(before[i].object, "host") ||
+            (!gp_streq(before[i].type, types[false]) && !gp_streq(before[i].type, types[true])))
+            *gp_push(pass->mem, items, count) = before[i];
+    add(pass, &items, &count, "host", types[head],
+        gp_printf(pass->mem, "%s, what is applied is kept: %s",
+                  head ? "the head is refused" : "the pass ended before it had a plan", line));
+    return set_all(pass, before, before_count, items, count);
 }
 
 /* ---- the pass itself ---- */

@@ -27,10 +27,18 @@ gp_ends 3 reconcile
 grep -q 'cluster.yaml:13:27: GP-E007: .*lots' err ||
     fail "the place of the mistake is not told: $(cat out err)"
 expect 0 wc -l <"$GPUPART_ROOT/gpusim-log"
+# It is told where others look, and once.
+expect 1 refusals GP-E007
+gp_ends 2 status --exit-code
+grep -q '^host is CommitRefused since .*: the head is refused, what is applied is kept: .*cluster.yaml:13:27: GP-E007' out ||
+    fail "status does not tell the refused commit: $(cat out)"
+gp_ends 3 reconcile
+expect 1 refusals GP-E007
 
 git -C fleet revert -n HEAD
 commit "valid"
 gp_ends 0 reconcile
+expect 0 condition CommitRefused
 good=$(git -C fleet rev-parse HEAD)
 start vdi-0{1,2,3}
 expect 3 held
@@ -47,8 +55,9 @@ cat out err >said
 grep -q "cluster.yaml:11:13: .*partitoned" said || fail "the place of the mistake is not told: $(cat said)"
 grep -q "did you mean.*partitioned\|'partitioned'" said || fail "the right word is not told: $(cat said)"
 expect 1 jq -s length <(journal 'select(.GPUPART_EVENT == "refused" and .GPUPART_COMMIT == "'"$good"'")')
-expect 1 refusals GP-E007
+expect 2 refusals GP-E007
 gp_ends 3 reconcile
+expect 2 refusals GP-E007
 gp_ends 2 status --exit-code
 gp_ends 0 status
 grep -q CommitRefused out || fail "status does not tell the refused commit: $(cat out)"
@@ -94,6 +103,21 @@ converged
 gp_ends 0 trust --reset-to "$head" --reason "as it was"
 git -C fleet reset -q --hard "$head"
 converged
+
+echo "who may sign cannot be told: a new head is not judged, and what is applied is kept"
+cp agent.yaml anybody.yaml
+sed -i "s|mode: none|mode: ssh, allowedSigners: $HOME/gone|" agent.yaml
+commit "another head" --allow-empty
+gp_ends 78 reconcile
+gp_ends 78 reconcile
+unchanged "no allowed signers"
+expect 1 jq -s length <(journal 'select(.GPUPART_EVENT == "refused" and (.MESSAGE | test("gone")))')
+gp_ends 2 status --exit-code
+grep -q "^host is Degraded since .*: the pass ended before it had a plan, what is applied is kept: .*$HOME/gone" out ||
+    fail "status does not tell why the pass ended: $(cat out)"
+mv anybody.yaml agent.yaml
+converged
+gp_ends 0 status --exit-code
 
 echo "a plan that is another by now"
 sed -i 's/count: 4/count: 2/; ' fleet/clusters/demo/cluster.yaml
