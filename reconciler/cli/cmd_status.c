@@ -124,7 +124,7 @@ static void collect(struct view *view)
                 continue;
             blocked = goal->pending ? "GP-W306: no partition is free for it" : why_blocked(mem, goal->rule, goal->blocked);
             if (goal->managed)
-                row.wanted = goal->gpu ? gp_partition_symbol(mem, goal->gpu, goal->partition) : "-";
+                row.wanted = gp_goal_vm_value(mem, pass->goal, pass->have, goal);
         }
         conclude(view, &row, gp_printf(mem, "vm/%s", vm->uuid), blocked);
         if (shown(row.object, NULL))

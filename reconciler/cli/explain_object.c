@@ -143,7 +143,7 @@ static void add_applied(struct chain *chain)
 static const char *why_there(const struct chain *chain, const struct gp_goal_vm *goal)
 {
     const struct gp_gpu *gpu = gp_have_gpu(chain->pass->have, goal->gpu);
-    const char *symbol = gp_partition_symbol(chain->mem, goal->gpu, goal->partition);
+    const char *assigned = gp_goal_vm_value(chain->mem, chain->pass->goal, chain->pass->have, goal);
 
     for (size_t i = 0; gpu && i < chain->vm->persistent_count; i++) {
         struct gp_gpu *on = NULL;
@@ -153,7 +153,7 @@ static const char *why_there(const struct chain *chain, const struct gp_goal_vm 
             (!partition || partition->index == goal->partition))
             return "it has that already, and keeps it";
     }
-    if (chain->vm->mark && chain->vm->mark_fits && gp_streq(chain->vm->mark->partition, symbol))
+    if (chain->vm->mark && chain->vm->mark_fits && gp_streq(chain->vm->mark->partition, assigned))
         return "it had that before, and keeps it";
     if (gpu && gpu->numa_node >= 0 && gpu->numa_node < 64 && chain->vm->numa_nodes >> gpu->numa_node & 1)
         return gp_printf(chain->mem, "the GPU is on NUMA node %d, as the VM's memory is", gpu->numa_node);
@@ -190,7 +190,7 @@ static void want_vm(struct chain *chain)
     else
         add(chain, "wanted", vm->cause, "no partition: no binding names it any more");
     if (vm->gpu)
-        add(chain, "assigned", nowhere, "%s: %s", gp_partition_symbol(chain->mem, vm->gpu, vm->partition),
+        add(chain, "assigned", nowhere, "%s: %s", gp_goal_vm_value(chain->mem, goal, chain->pass->have, vm),
             why_there(chain, vm));
     else if (vm->pending)
         add(chain, "assigned", nowhere, "nothing: the pool has none left for it");

@@ -212,33 +212,6 @@ static void differ_gone(struct differ *differ)
 
 /* ---- VMs ---- */
 
-static bool wants_partition(const struct gp_goal_vm *goal)
-{
-    return goal->gpu && !goal->pending;
-}
-
-static bool is_whole(const struct differ *differ, const char *id)
-{
-    const struct gp_gpu *gpu = gp_have_gpu(differ->have, id);
-
-    for (size_t n = 0; n < differ->goal->gpu_count; n++) {
-        const struct gp_goal_gpu *goal = &differ->goal->gpus[n];
-
-        if (gp_streq(goal->id, id) && goal->managed && !goal->rule)
-            return goal->want.mode == GP_MODE_PASSTHROUGH;
-    }
-    return gpu && gpu->mode == GP_MODE_PASSTHROUGH;
-}
-
-static const char *wanted_value(const struct differ *differ, const struct gp_goal_vm *goal)
-{
-    if (!wants_partition(goal))
-        return "-";
-    return is_whole(differ, goal->gpu)
-               ? goal->gpu
-               : gp_partition_symbol(differ->mem, goal->gpu, goal->partition);
-}
-
 static const char *device_value(const struct differ *differ, struct gp_device device)
 {
     struct gp_gpu *gpu;
@@ -302,7 +275,7 @@ static void differ_vm(struct differ *differ, const struct gp_goal_vm *goal)
 
     if (!goal->managed || !vm)
         return;
-    wanted = wanted_value(differ, goal);
+    wanted = gp_goal_vm_value(differ->mem, differ->goal, differ->have, goal);
     observed = observed_value(differ, goal, vm, wanted);
     /* What nobody ever bound, and nobody binds now, was applied as nothing. */
     if (!expected && gp_streq(wanted, "-") && gp_streq(observed, "-"))

@@ -183,7 +183,7 @@ const struct gp_applied *gp_memory_applied(const struct gp_memory *memory, const
 const struct gp_applied *gp_memory_applied_gpu(struct gp_arena *mem, const struct gp_memory *memory,
                                                const struct gp_gpu *gpu);
 
-/* Canonical one-line values, compared as text: "partitioned 4 NVIDIA A2-4Q", "none"; "slot3/2", "-". */
+/* Canonical one-line values, compared as text: "partitioned 4 NVIDIA A2-4Q", "none"; "slot3/2", "slot3", "-". */
 const char *gp_gpu_value(struct gp_arena *mem, const struct gp_gpu *gpu);
 const char *gp_layout_value(struct gp_arena *mem, const struct gp_layout *layout);
 /* What tells this card from another in its place: "10de:25b6 10de:157e pci0000:00/0000:00:03.0/0000:08:00.0", and
@@ -194,6 +194,9 @@ const char *gp_gpu_identity(struct gp_arena *mem, const struct gp_gpu *gpu);
 bool gp_identity_eq(const char *a, const char *b);
 /* The partition that the persistent definition gives it and that is ours; "-" none. */
 const char *gp_vm_value(struct gp_arena *mem, const struct gp_have *have, const struct gp_vm *vm);
+/* The same of what @goal wants for it: "slot3" where it gets the whole GPU. */
+const char *gp_goal_vm_value(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_have *have,
+                             const struct gp_goal_vm *vm);
 /* Whether @vm runs without what its persistent definition gives it of ours: it has that from its next start on. Until
  * then nothing of it was verified, so nothing is applied. */
 bool gp_vm_awaits_start(const struct gp_vm *vm);

@@ -96,6 +96,24 @@ const char *gp_vm_value(struct gp_arena *mem, const struct gp_have *have, const 
     return "-";
 }
 
+static bool is_whole(const struct gp_goal *goal, const struct gp_have *have, const char *id)
+{
+    const struct gp_gpu *gpu = gp_have_gpu(have, id);
+
+    for (size_t n = 0; n < goal->gpu_count; n++)
+        if (gp_streq(goal->gpus[n].id, id) && goal->gpus[n].managed && !goal->gpus[n].rule)
+            return goal->gpus[n].want.mode == GP_MODE_PASSTHROUGH;
+    return gpu && gpu->mode == GP_MODE_PASSTHROUGH;
+}
+
+const char *gp_goal_vm_value(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_have *have,
+                             const struct gp_goal_vm *vm)
+{
+    if (!vm->gpu || vm->pending)
+        return "-";
+    return is_whole(goal, have, vm->gpu) ? vm->gpu : gp_partition_symbol(mem, vm->gpu, vm->partition);
+}
+
 bool gp_vm_awaits_start(const struct gp_vm *vm)
 {
     for (size_t n = 0; vm->power != GP_POWER_OFF && n < vm->persistent_count; n++) {

@@ -137,8 +137,7 @@ static struct gp_error *adopt_vm(struct gp_pass *pass, const struct gp_memory *m
         .value = gp_vm_value(mem, pass->have, vm),
         .who = vm->name,
     };
-    if (!gp_streq(now.value, gpu->mode == GP_MODE_PASSTHROUGH ? goal->gpu
-                                                              : gp_partition_symbol(mem, goal->gpu, goal->partition)))
+    if (!gp_streq(now.value, gp_goal_vm_value(mem, pass->goal, pass->have, goal)))
         return NULL;
     return adopt(pass, gp_memory_applied(memory, now.key), &now, gp_printf(mem, "vm/%s", vm->name));
 }

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-from capture import BIN, check, domain, done, gpupart, make, on, write_domain
+from capture import BIN, check, domain, done, dump, gpupart, make, on, write_domain
 
 folder = pathlib.Path(sys.argv[1])
 case = make("vendor-vfio", folder)
@@ -50,6 +50,19 @@ ends(0, full("--exit-code", "gpu/slot3"))
 ends(0, on(case, "status", "--exit-code", "vm/file-server"))
 ends(2, on(case, "status", "--exit-code", "vm/vdi-4"))
 ends(0, full("--exit-code", "gpu/slot5"), "NotManaged", where="stdout")
+
+# A GPU that a guest has as a whole is wanted as a whole: not the first partition of it.
+whole = make("mixed", folder)
+host = (whole / "host.yaml").read_text()
+for function in ['model: rtx-4000, slot: "4"', "kind: audio, group: 65", "kind: usb, group: 65"]:
+    check(function in host, "the host has no", function)
+    host = host.replace(function, f"{function}, driver: vfio-pci")
+(whole / "host.yaml").write_text(host)
+dump(whole / "host.yaml", whole / "root")
+write_domain(whole / "root", "train-1", True, domain("train-1", "0000:65:00.0", "slot4", "train", "train", (whole / "root/etc/machine-id").read_text().strip()))
+ends(0, on(whole, "status", "--exit-code", "gpu/slot4"), "AsWanted", where="stdout")
+ends(0, on(whole, "status", "--exit-code", "vm/train-1"), "AsWanted", where="stdout")
+ends(0, on(whole, "explain", "vm/train-1"), "assigned     slot4: it has that already", where="stdout")
 
 # Whatever a guest is called, a terminal shows its name and does not obey it; JSON has the name as it is.
 NAME = "a\u009b31m\u202eb\rc\u00fc"
