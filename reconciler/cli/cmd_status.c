@@ -50,12 +50,11 @@ struct view {
     size_t row_count;
 };
 
-/* What the state directory remembers of the last pass goes before what is seen now: it knows since when. @blocked: why the
- * object cannot be as it is declared, as seen now; or NULL. */
-static void conclude(struct view *view, struct row *row, const char *key, const char *blocked)
+/* What the state directory remembers of the last pass goes before what is seen now: it knows since when. @applied: NULL where
+ * nothing was, and of what is not managed any more, since nobody keeps it so. @blocked: why the object cannot be as it is
+ * declared, as seen now; or NULL. */
+static void conclude(struct view *view, struct row *row, const struct gp_applied *applied, const char *blocked)
 {
-    const struct gp_applied *applied = gp_memory_applied(gp_state_memory(view->pass->state), key);
-
     row->applied = applied ? applied->value : NULL;
     row->commit = applied ? applied->commit : NULL;
     row->since_us = applied ? applied->since_us : 0;
@@ -89,46 +88,71 @@ static const char *why_blocked(struct gp_arena *mem, const char *rule, const cha
     return blocked && rule ? gp_printf(mem, "%s: %s", rule, blocked) : blocked;
 }
 
+static struct row gpu_row(struct view *view, const struct gp_gpu *gpu)
+{
+    const struct gp_pass *pass = view->pass;
+    struct gp_arena *mem = pass->mem;
+    const struct gp_applied *applied = gp_memory_applied_gpu(mem, gp_state_memory(pass->state), gpu);
+    struct row row = {.object = gp_printf(mem, "gpu/%s", gpu->id), .is = gp_gpu_value(mem, gpu)};
+    const char *blocked = NULL;
+
+    for (size_t i = 0; pass->goal && i < pass->goal->gpu_count; i++) {
+        const struct gp_goal_gpu *goal = &pass->goal->gpus[i];
+
+        if (!gp_streq(goal->id, gpu->id))
+            continue;
+        if (goal->managed) {
+            row.wanted = gp_layout_value(mem, &goal->want);
+            blocked = why_blocked(mem, goal->rule, goal->blocked);
+        } else {
+            applied = NULL;
+        }
+    }
+    conclude(view, &row, applied, blocked);
+    return row;
+}
+
+static struct row vm_row(struct view *view, const struct gp_vm *vm)
+{
+    const struct gp_pass *pass = view->pass;
+    struct gp_arena *mem = pass->mem;
+    const struct gp_applied *applied =
+        gp_memory_applied(gp_state_memory(pass->state), gp_printf(mem, "vm/%s", vm->uuid));
+    struct row row = {.object = gp_printf(mem, "vm/%s", vm->name), .is = gp_vm_value(mem, pass->have, vm)};
+    const char *blocked = NULL;
+
+    for (size_t i = 0; pass->goal && i < pass->goal->vm_count; i++) {
+        const struct gp_goal_vm *goal = &pass->goal->vms[i];
+
+        if (!gp_streq(goal->uuid, vm->uuid))
+            continue;
+        if (goal->managed) {
+            row.wanted = gp_goal_vm_value(mem, pass->goal, pass->have, goal);
+            blocked = goal->pending ? "GP-W306: no partition is free for it" : why_blocked(mem, goal->rule, goal->blocked);
+        } else {
+            applied = NULL;
+        }
+    }
+    conclude(view, &row, applied, blocked);
+    return row;
+}
+
 static void collect(struct view *view)
 {
-    struct gp_pass *pass = view->pass;
-    struct gp_arena *mem = pass->mem;
+    const struct gp_pass *pass = view->pass;
+    const struct gp_have *have = pass->have;
 
-    for (size_t i = 0; i < pass->have->gpu_count; i++) {
-        const struct gp_gpu *gpu = &pass->have->gpus[i];
-        struct row row = {.object = gp_printf(mem, "gpu/%s", gpu->id), .is = gp_gpu_value(mem, gpu)};
-        const char *blocked = NULL;
+    for (size_t i = 0; i < have->gpu_count; i++) {
+        const struct row row = gpu_row(view, &have->gpus[i]);
 
-        for (size_t j = 0; pass->goal && j < pass->goal->gpu_count; j++) {
-            const struct gp_goal_gpu *goal = &pass->goal->gpus[j];
-
-            if (!gp_streq(goal->id, gpu->id))
-                continue;
-            blocked = why_blocked(mem, goal->rule, goal->blocked);
-            if (goal->managed)
-                row.wanted = gp_layout_value(mem, &goal->want);
-        }
-        conclude(view, &row, row.object, blocked);
-        if (shown(row.object, gp_pci_text(mem, gpu->address)))
-            *gp_push(mem, view->rows, view->row_count) = row;
+        if (shown(row.object, gp_pci_text(pass->mem, have->gpus[i].address)))
+            *gp_push(pass->mem, view->rows, view->row_count) = row;
     }
-    for (size_t i = 0; i < pass->have->vm_count; i++) {
-        const struct gp_vm *vm = &pass->have->vms[i];
-        struct row row = {.object = gp_printf(mem, "vm/%s", vm->name), .is = gp_vm_value(mem, pass->have, vm)};
-        const char *blocked = NULL;
+    for (size_t i = 0; i < have->vm_count; i++) {
+        const struct row row = vm_row(view, &have->vms[i]);
 
-        for (size_t j = 0; pass->goal && j < pass->goal->vm_count; j++) {
-            const struct gp_goal_vm *goal = &pass->goal->vms[j];
-
-            if (!gp_streq(goal->uuid, vm->uuid))
-                continue;
-            blocked = goal->pending ? "GP-W306: no partition is free for it" : why_blocked(mem, goal->rule, goal->blocked);
-            if (goal->managed)
-                row.wanted = gp_goal_vm_value(mem, pass->goal, pass->have, goal);
-        }
-        conclude(view, &row, gp_printf(mem, "vm/%s", vm->uuid), blocked);
         if (shown(row.object, NULL))
-            *gp_push(mem, view->rows, view->row_count) = row;
+            *gp_push(pass->mem, view->rows, view->row_count) = row;
     }
 }
 

@@ -128,7 +128,9 @@ static void observe_gpu(struct chain *chain)
 
 static void add_applied(struct chain *chain)
 {
-    const struct gp_applied *applied = gp_memory_applied(gp_state_memory(chain->pass->state), chain->key);
+    const struct gp_memory *memory = gp_state_memory(chain->pass->state);
+    const struct gp_applied *applied = chain->gpu ? gp_memory_applied_gpu(chain->mem, memory, chain->gpu)
+                                                  : gp_memory_applied(memory, chain->key);
 
     if (applied)
         add(chain, "applied", nowhere, "%s since %s%s%.12s", applied->value, gp_time_text(chain->mem, applied->since_us),

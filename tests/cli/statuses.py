@@ -64,6 +64,27 @@ ends(0, on(whole, "status", "--exit-code", "gpu/slot4"), "AsWanted", where="stdo
 ends(0, on(whole, "status", "--exit-code", "vm/train-1"), "AsWanted", where="stdout")
 ends(0, on(whole, "explain", "vm/train-1"), "assigned     slot4: it has that already", where="stdout")
 
+# What was applied counts while somebody keeps it so, and for the card that it was applied to.
+declared = (whole / "declaration.yaml").read_text()
+host = host.replace('slot: "4"', 'slot: "4", serial: "1"')
+(whole / "host.yaml").write_text(host)
+dump(whole / "host.yaml", whole / "root")
+only_train = declared.replace("model: NVIDIA A2}", "model: NVIDIA L4}").replace("model: NVIDIA P40}", "model: NVIDIA A10}") \
+    .replace("count: 6, profile: GRID P40-4Q", "count: 2").replace('"10de:1eb1"}', '"10de:1eb1"}\n      select: {slots: ["4"]}')
+(whole / "declaration.yaml").write_text(only_train)
+ends(0, on(whole, "apply", "--state", "state", "--simulate"))
+ends(0, on(whole, "status", "--state", "state", "--exit-code", "gpu/slot4"), "Applied since", where="stdout")
+(whole / "host.yaml").write_text(host.replace('serial: "1", driver: vfio-pci', 'serial: "1"'))
+dump(whole / "host.yaml", whole / "root")
+ends(2, on(whole, "status", "--state", "state", "--exit-code", "gpu/slot4"), "Drifted since", "was applied as passthrough", where="stdout")
+(whole / "declaration.yaml").write_text(only_train.replace('["4"]', '["6"]'))
+ends(0, on(whole, "status", "--state", "state", "--exit-code", "gpu/slot4"), "NotManaged\n", where="stdout")
+(whole / "declaration.yaml").write_text(only_train)
+(whole / "host.yaml").write_text(host.replace('serial: "1", driver: vfio-pci', 'serial: "2"'))
+dump(whole / "host.yaml", whole / "root")
+ends(2, on(whole, "status", "--state", "state", "--exit-code", "gpu/slot4"), "ToDo: git wants passthrough", where="stdout")
+ends(0, on(whole, "explain", "--state", "state", "gpu/slot4"), "applied      nothing yet", where="stdout")
+
 # Whatever a guest is called, a terminal shows its name and does not obey it; JSON has the name as it is.
 NAME = "a\u009b31m\u202eb\rc\u00fc"
 write_domain(case / "full", "odd", False, domain(NAME))

@@ -138,5 +138,8 @@ echo "lose-vfs slot3" >"$GPUPART_ROOT/gpusim-control"
 expect 0 inventory '.gpus[] | select(.id == "slot3") | .count'
 gp_ends_in "0 2" reconcile
 expect "" cat "$GPUPART_ROOT/gpusim-log"
+gp_ends 0 drift
+gp_ends 0 status --exit-code gpu/slot3
+grep -q 'NotManaged' out || fail "it is not told that nobody manages it: $(cat out)"
 expect "$mine" definitions mine
 expect "desk-1 next plain" running
