@@ -3,23 +3,26 @@
 
 #include "text.h"
 
+/* An approval is heard where policy asks for one (core/gate.c): what is only reported, it does not let happen. */
+#define TO_REPAIR                                                                                                          \
+    "Look at `gpupart plan`. Where policy.onDrift, or ceilings.onDrift of the host's GpuAgent, says report, no pass "      \
+    "repairs it and no approval helps: write approve, window or auto there. Or "
+
 const struct gp_rule gp_rules[] = {
     {"GP-D801", "Drift: partition count",
      "The GPU has another number of partitions than was last applied, for example after a reboot or because somebody "
      "changed it by hand. What happens is up to policy.onDrift: `gpupart drift` shows it, `gpupart apply` repairs it "
      "where that is allowed.",
-     "Look at `gpupart plan`; apply it where policy.onDrift only reports, or write the count that is there into the "
-     "pool."},
+     TO_REPAIR "write the count that is there into the pool."},
     {"GP-D802", "Drift: mode",
      "The GPU is in another mode (partitioned, passthrough, paravirtual) than was last applied.",
-     "Look at `gpupart plan`; apply it where policy.onDrift only reports, or write the mode that is there into the "
-     "pool."},
+     TO_REPAIR "write the mode that is there into the pool."},
     {"GP-D803", "Drift: binding missing",
      "A VM that was given a partition no longer has it in its definition.",
-     "Look at `gpupart plan` and apply it, or take the VM out of its binding if somebody meant it."},
+     TO_REPAIR "take the VM out of its binding if somebody meant it."},
     {"GP-D804", "Drift: binding extra",
      "A VM has a device of gpupart's that no binding names.",
-     "Take the device out of the VM's definition, bind the VM, or apply: what is gpupart's leaves then."},
+     TO_REPAIR "take the device out of the VM's definition, or bind the VM."},
     {"GP-D805", "Drift: device gone",
      "A GPU or partition that was in use is no longer there: a card was taken out, moved or failed. Nothing is done "
      "to a card that now stands in its place.",
@@ -35,8 +38,7 @@ const struct gp_rule gp_rules[] = {
      "Write the VM's new name into its binding, or the UUID of the VM that is meant."},
     {"GP-D809", "Drift: profile differs",
      "The partitions have another profile than was last applied, at the same count.",
-     "Look at `gpupart plan`; apply it where policy.onDrift only reports, or write the profile that is there into "
-     "the pool."},
+     TO_REPAIR "write the profile that is there into the pool."},
     {"GP-E001", "Not YAML",
      "The text cannot be read as YAML 1.2 in UTF-8. The place told is where the reader gave up, which may stand a "
      "line after the cause: look for a missing quote, bracket or wrong indentation.",
@@ -213,11 +215,14 @@ const struct gp_rule gp_rules[] = {
      "Wait for the next passes, or raise policy.budget, and ceilings in the host's GpuAgent."},
     {"GP-E502", "Waits for a window",
      "The change is allowed within policy.windows only, and none is open or long enough.",
-     "Wait for the window, or approve the plan: `gpupart approve ID --for 1h --reason WHY`."},
+     "Wait for the window, or widen policy.windows. An approval opens none: where it should be enough, write approve where "
+     "policy.onCommit or policy.onDrift says window (ceilings of the host's GpuAgent hold besides)."},
     {"GP-E503", "Waits for approval",
-     "A person must allow the change: `gpupart approve ID --for D --reason S`.",
-     "Look at `gpupart plan`, then `gpupart approve ID --for 1h --reason WHY`, or change policy.onCommit or "
-     "policy.onDrift."},
+     "A person must act before the change is made: approve a plan, or the first reshaping of a GPU that somebody else "
+     "had partitioned; end a pause; or let happen at all what policy only reports. The message says which.",
+     "Look at `gpupart plan`. Where it asks for approval: `gpupart approve ID --for 1h --reason WHY`. Where it says "
+     "paused: `gpupart resume`. Where it says report, no approval helps: write approve, window or auto into "
+     "policy.onCommit or policy.onDrift, whichever the message names (ceilings of the host's GpuAgent hold besides)."},
     {"GP-E504", "Plan id changed",
      "What would be done now is not what was reviewed. Look at the new plan.",
      "Look at `gpupart plan`, and apply with the id that it has now."},

@@ -279,7 +279,7 @@ static bool is_in(const struct gp_set *set, const char *key)
            (gp_starts_with(key, "vm/") && gp_strings_have(&set->vms, key + strlen("vm/")));
 }
 
-/* Drift has a rule of its own; a change that nobody lets happen is one that wants an approval. */
+/* Drift has a rule of its own; a change that nobody lets happen waits for a person, who changes the policy. */
 static const char *rule_of_report(const struct gate *gate, const struct gp_set *set)
 {
     for (size_t n = 0; n < gate->plan->drift_count; n++)

@@ -198,6 +198,18 @@ check(len(told) > 20, "only so many commands are told:", told)
 for command in sorted(set(told)):
     check(command in commands, "people are told to run", command, "which is no command")
 
+# Nobody is told to approve what no approval lets happen (approval_is_for_what_asks_for_one in tests/unit/core_gate): what is
+# reported, and what waits for a window.
+DRIFT = ["GP-D801", "GP-D802", "GP-D803", "GP-D804", "GP-D809"]
+drift_found = re.search("(?m)^Subject: Drift on .* not as last applied$(.*?)^-- ", (SOURCE / "contrib/journal/gpupart.catalog").read_text(), re.S | re.M)[1]
+explained = {rule: gpupart(case, "explain", rule).stdout for rule in [*DRIFT, "GP-E502", "GP-E503"]}
+for what, text in {**explained, "drift-found": drift_found}.items():
+    text = " ".join(text.split())
+    check(what == "GP-E503" or not re.search("gpupart approve|approve the plan|apply it", text), what, "tells to approve:", text)
+    check("no approval helps: write approve, window or auto" in text or what == "GP-E502", what, "does not tell what report means:", text)
+    check(what not in DRIFT and what != "drift-found" or "policy.onDrift" in text, what, "does not name policy.onDrift:", text)
+check("An approval opens none" in explained["GP-E502"].replace("\n", " "), "E502 does not say what an approval does")
+
 # A reader who has seen enough, and a disk that is full, are no success.
 full = subprocess.run([BIN / "gpupart", "schema"], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, text=True, check=False)
 check(full.returncode == 1 and "stdout" in full.stderr, "a full disk under stdout ends with", full.returncode, full.stderr)

@@ -337,6 +337,30 @@ GP_ROWS(gate, approval, approvals)
     cr_assert(eq(int, one->set.verdict, approvals[*i].verdict));
 }
 
+/* It is for what asks for one: it opens no window, and what is only reported it does not let happen. */
+static const struct {
+    enum gp_allow allow;
+    enum gp_verdict verdict;
+    const char *rule, *why;
+} not_asking[] = {
+    {GP_ALLOW_WINDOW, GP_VERDICT_WAITS, "GP-E502", "onCommit.gpu waits for a window: there is none"},
+    {GP_ALLOW_REPORT, GP_VERDICT_REPORTS, "GP-E503", "onCommit.gpu says report"},
+    {GP_ALLOW_UNSET, GP_VERDICT_REPORTS, "GP-E503", "onCommit.gpu says report"},
+};
+
+GP_ROWS(gate, approval_is_for_what_asks_for_one, not_asking)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct one *one = one_new(mem, GP_CLASS_GPU, true, false);
+
+    one->policy.on_commit[GP_CLASS_GPU] = not_asking[*i].allow;
+    one->approval = (struct gp_approval){one->plan.id, UINT64_MAX};
+    one->input.approvals = &one->approval;
+    one->input.approval_count = 1;
+    gp_gate(mem, &one->input, &one->plan);
+    expect(&one->set, not_asking[*i].verdict, not_asking[*i].rule, not_asking[*i].why);
+}
+
 /* ---- windows: Tuesday and Thursday 22:00 to 04:00 ---- */
 
 static const struct {
