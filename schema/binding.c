@@ -130,7 +130,7 @@ static const struct gp_table spec = {
         GP_GROUP("resources", resources, .doc = "What a VM needs of its partition"),
         GP_U32("count", struct gp_binding_decl, gpu_count, 1, 64, .fallback = "1",
                .at = GP_SPAN(struct gp_binding_decl, gpu_count_at),
-               .doc = "Whole GPUs per VM, passthrough only"),
+               .doc = "Whole GPUs per VM, passthrough only; this version gives a VM one"),
         GP_OBJECT("stop", struct gp_binding_decl, stop, struct gp_stop_policy, stop,
                   .doc = "How these VMs are stopped, where it differs from the cluster's policy"),
         GP_OBJECTS("vms", struct gp_binding_decl, vms, vm_count, struct gp_vm_decl, vm,

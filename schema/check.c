@@ -264,6 +264,16 @@ static void check_vm_hosts(struct gp_mistakes *m, const struct gp_binding_decl *
     }
 }
 
+/* What every host refuses: several whole GPUs for one VM are in the format, and this version cannot give them. */
+static void check_gpu_count(struct gp_mistakes *m, const struct gp_binding_decl *binding)
+{
+    if (binding->gpu_count > 1)
+        gp_mistake(m, "GP-E309", binding->gpu_count_at,
+                   "'count' asks for %u whole GPUs a VM; this version of gpupart gives a VM one GPU or one partition; leave it "
+                   "out",
+                   (unsigned)binding->gpu_count);
+}
+
 static void check_bindings(struct gp_mistakes *m, const struct gp_declaration *all, bool complete)
 {
     const struct entry *clusters = index_all(m->mem, all);
@@ -273,6 +283,7 @@ static void check_bindings(struct gp_mistakes *m, const struct gp_declaration *a
         const struct entry *found, *pool;
         const struct index *index;
 
+        check_gpu_count(m, binding);
         if (!binding->cluster)
             continue;
         found = find(clusters, all->cluster_count, binding->cluster);

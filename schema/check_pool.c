@@ -232,10 +232,6 @@ void gp_check_binding(struct gp_mistakes *m, const struct gp_binding_decl *bindi
 {
     uint64_t least, most;
 
-    if (binding->gpu_count > 1 && pool->mode != GP_MODE_PASSTHROUGH && pool->mode != GP_MODE_NONE)
-        gp_mistake(m, "GP-E309", binding->gpu_count_at,
-                   "'count' gives a VM several whole GPUs, and pool %s is %s; leave it out",
-                   gp_quote(m->mem, pool->name), gp_mode_name(pool->mode));
     usable_memory(pool, &least, &most);
     if (!most)
         return;

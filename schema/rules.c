@@ -173,8 +173,9 @@ const struct gp_rule gp_rules[] = {
      "encode, decode or compute is asked for, and no driver of this host tells how much of it a partition has. It is "
      "neither checked nor set.",
      "Leave it out of the binding, or bind the VM to a pool whose partitions are known to have it."},
-    {"GP-E309", "Count outside passthrough",
-     "spec.count of a binding gives a VM several whole GPUs. A VM has one partition.",
+    {"GP-E309", "Several GPUs for one VM",
+     "spec.count of a binding asks for several whole GPUs for each VM. Of a partitioned pool a VM has one partition, and of a "
+     "pool of mode passthrough this version of gpupart gives it one GPU.",
      "Leave count out of the binding."},
     {"GP-E311", "Too many bindings go at once",
      "The commit removes more than 3 and more than 25 % of this host's bindings. If that is meant, its message says "
