@@ -173,6 +173,18 @@ static bool is_kept_out(const struct chain *chain)
     return false;
 }
 
+/* Why nothing is wanted: for the whole host, by the host's word (@kept_out), or since git does not name it (@unnamed). */
+static const char *unmanaged_reason(const struct chain *chain, const char *kept_out, const char *unnamed)
+{
+    const struct gp_goal *goal = chain->pass->goal;
+
+    if (!goal->declared)
+        return "this host is not declared";
+    if (goal->drained)
+        return "this host is drained";
+    return is_kept_out(chain) ? kept_out : unnamed;
+}
+
 static void want_vm(struct chain *chain)
 {
     const struct gp_goal *goal = chain->pass->goal;
@@ -183,14 +195,14 @@ static void want_vm(struct chain *chain)
             vm = &goal->vms[i];
     if (!vm || !vm->managed) {
         add(chain, "wanted", nowhere, "nothing: %s, so it is left alone",
-            is_kept_out(chain) ? "neverTouch of this host names it or its GPU" : "no binding names it");
+            unmanaged_reason(chain, "neverTouch of this host names it or its GPU", "no binding names it"));
         return;
     }
     if (vm->binding)
         add(chain, "wanted", vm->cause, "a partition of pool %s, says binding %s%s", vm->pool, vm->binding,
             vm->next_start ? "; from its next start on" : "");
     else
-        add(chain, "wanted", vm->cause, "no partition: no binding names it any more");
+        add(chain, "wanted", vm->cause, "no partition: %s", gp_goal_unbound_reason(goal, vm));
     if (vm->gpu)
         add(chain, "assigned", nowhere, "%s: %s", gp_goal_vm_value(chain->mem, goal, chain->pass->have, vm),
             why_there(chain, vm));
@@ -210,7 +222,7 @@ static void want_gpu(struct chain *chain)
             gpu = &goal->gpus[i];
     if (!gpu || !gpu->managed) {
         add(chain, "wanted", nowhere, "nothing: %s, so it is left alone",
-            is_kept_out(chain) ? "neverTouch of this host names it" : "no pool claims it");
+            unmanaged_reason(chain, "neverTouch of this host names it", "no pool claims it"));
         return;
     }
     if (gpu->blocked)
@@ -231,12 +243,19 @@ static void add_differences(struct chain *chain, const char *about, const struct
                 all[i].reason ? ": " : "", all[i].reason ? all[i].reason : "");
 }
 
+/* What is wrong with the host as a whole is so for each of its objects. */
+static bool is_about(const struct chain *chain, const struct gp_finding *finding)
+{
+    return gp_streq(finding->object, chain->object) ||
+           (finding->level == GP_LEVEL_ERROR && gp_streq(finding->object, "host"));
+}
+
 static void add_findings(struct chain *chain)
 {
     const struct gp_plan *plan = chain->pass->plan;
 
     for (size_t i = 0; i < plan->finding_count; i++)
-        if (gp_streq(plan->findings[i].object, chain->object))
+        if (is_about(chain, &plan->findings[i]))
             add(chain, gp_level_name(plan->findings[i].level), plan->findings[i].at, "%s: %s", plan->findings[i].rule,
                 plan->findings[i].message);
 }

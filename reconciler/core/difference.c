@@ -252,7 +252,7 @@ static bool is_given_by_hand(const struct differ *differ, const struct gp_vm *vm
     return false;
 }
 
-const char *gp_planner_unbound_reason(const struct gp_goal *goal, const struct gp_goal_vm *vm)
+const char *gp_goal_unbound_reason(const struct gp_goal *goal, const struct gp_goal_vm *vm)
 {
     if (vm && vm->pending)
         return "there is no partition for it";
@@ -283,7 +283,7 @@ static void differ_vm(struct differ *differ, const struct gp_goal_vm *goal)
     if (!goal->rule && !gp_streq(expected ? expected : observed, wanted)) {
         difference.before = expected ? expected : observed;
         difference.after = wanted;
-        difference.reason = gp_streq(wanted, "-") ? gp_planner_unbound_reason(differ->goal, goal)
+        difference.reason = gp_streq(wanted, "-") ? gp_goal_unbound_reason(differ->goal, goal)
                                                   : "the declaration binds it";
         add(differ, false, &difference);
         return;

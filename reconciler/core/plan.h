@@ -233,6 +233,8 @@ struct gp_difference {
     const char *reason;
     struct gp_span cause;
 };
+/* Why @vm (NULL: nobody's) is to have no partition. */
+const char *gp_goal_unbound_reason(const struct gp_goal *goal, const struct gp_goal_vm *vm);
 
 /* ---- plan ---- */
 

@@ -177,5 +177,3 @@ const char *gp_plan_id(struct gp_arena *mem, const struct gp_plan *plan,
                        const struct gp_have *have);
 void gp_plan_differences(struct gp_arena *mem, const struct gp_plan_input *input,
                          struct gp_plan *plan);
-/* Why @vm (NULL: nobody's) is to have no partition. */
-const char *gp_planner_unbound_reason(const struct gp_goal *goal, const struct gp_goal_vm *vm);

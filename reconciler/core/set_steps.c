@@ -82,7 +82,7 @@ static const char *layout_change(const struct gp_planner *planner, const struct 
 static const char *wish(const struct gp_planner *planner, const struct gp_work_vm *vm)
 {
     if (vm->want_gpu < 0)
-        return gp_planner_unbound_reason(planner->goal, vm->goal);
+        return gp_goal_unbound_reason(planner->goal, vm->goal);
     return gp_printf(planner->mem, "it is bound to %s%s%s",
                      vm->want_part < 0 ? vm->goal->gpu
                                        : gp_partition_symbol(planner->mem, vm->goal->gpu,

@@ -1,4 +1,4 @@
-/* What the state directory remembers of an object, as one line of text. */
+/* What an object is or shall be, as one line of text: so the state directory remembers it. */
 #include "plan.h"
 
 #include "text.h"

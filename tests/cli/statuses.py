@@ -85,6 +85,12 @@ dump(whole / "host.yaml", whole / "root")
 ends(2, on(whole, "status", "--state", "state", "--exit-code", "gpu/slot4"), "ToDo: git wants passthrough", where="stdout")
 ends(0, on(whole, "explain", "--state", "state", "gpu/slot4"), "applied      nothing yet", where="stdout")
 
+# On a host that git does not name, bindings and pools are not the reason that nothing is wanted.
+(case / "elsewhere.yaml").write_text((case / "declaration.yaml").read_text().replace("hosts: [{name: kvm-a}]", "hosts: [{name: kvm-z}]"))
+for known in ["vm/vdi-1", "gpu/slot3"]:
+    ends(0, gpupart(case, "explain", known, "--root", "root", "--config", "agent.yaml", "--state", "state", "--dir", "elsewhere.yaml"),
+         "wanted       nothing: this host is not declared, so it is left alone", "GP-E404: kvm-a is in no cluster's hosts", where="stdout")
+
 # Whatever a guest is called, a terminal shows its name and does not obey it; JSON has the name as it is.
 NAME = "a\u009b31m\u202eb\rc\u00fc"
 write_domain(case / "full", "odd", False, domain(NAME))

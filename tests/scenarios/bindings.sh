@@ -122,6 +122,8 @@ commit "drained"
 plain=$(pids plain)
 gp_ends 0 plan
 grep -q 'detach  *desk-2 .*this host is drained' out || fail "why is not said: $(cat out)"
+gp_ends 0 explain vm/desk-2 --git "file://$HOME/fleet"
+grep -q 'wanted  *no partition: this host is drained' out || fail "explain names another reason: $(cat out)"
 gp_ends 0 reconcile
 for vm in desk-1 desk-2 next; do
     expect "" partition $vm
@@ -141,5 +143,9 @@ expect "" cat "$GPUPART_ROOT/gpusim-log"
 gp_ends 0 drift
 gp_ends 0 status --exit-code gpu/slot3
 grep -q 'NotManaged' out || fail "it is not told that nobody manages it: $(cat out)"
+for object in vm/desk-1 gpu/slot3; do
+    gp_ends 0 explain "$object"
+    grep -q 'wanted  *nothing: this host is drained, so it is left alone' out || fail "explain $object names another reason: $(cat out)"
+done
 expect "$mine" definitions mine
 expect "desk-1 next plain" running
