@@ -192,10 +192,11 @@ const struct gp_rule gp_rules[] = {
      "The signature is valid, and its key is not among the host's allowedSigners.",
      "Find out who signed it. If the signer is to be trusted, add the key to the host's allowedSigners."},
     {"GP-E403", "History was rewritten",
-     "The head does not descend from the newest commit that was verified, or that commit is not known any more: its file in "
-     "the state directory is corrupt or gone.",
+     "The head does not descend from the newest commit that was verified or from trust.floor of the host's GpuAgent, or the "
+     "verified commit is not known any more: its file in the state directory is corrupt or gone.",
      "Find out who rewrote the branch. Push a head that descends from the commit that the message names, or if it is "
-     "meant, say so on the host: `gpupart trust --reset-to COMMIT --reason WHY`. Until then what is applied is kept."},
+     "meant, say so on the host: `gpupart trust --reset-to COMMIT --reason WHY`, or, where the message names trust.floor, "
+     "write another floor into the GpuAgent file. Until then what is applied is kept."},
     {"GP-E404", "Unknown cluster",
      "A binding or agent names a GpuCluster that is not declared.",
      "Add the host to one cluster's hosts, or declare the cluster that is named."},

@@ -206,8 +206,9 @@ for command in sorted(set(told)):
 
 # Nobody is told to approve what no approval lets happen (approval_is_for_what_asks_for_one in tests/unit/core_gate): what is
 # reported, and what waits for a window.
+entries = (SOURCE / "contrib/journal/gpupart.catalog").read_text().split("\n-- ")
 DRIFT = ["GP-D801", "GP-D802", "GP-D803", "GP-D804", "GP-D809"]
-drift_found = re.search("(?m)^Subject: Drift on .* not as last applied$(.*?)^-- ", (SOURCE / "contrib/journal/gpupart.catalog").read_text(), re.S | re.M)[1]
+drift_found = next(e for e in entries if "Subject: Drift on @GPUPART_HOST@: not as last applied" in e)
 explained = {rule: gpupart(case, "explain", rule).stdout for rule in [*DRIFT, "GP-E502", "GP-E503"]}
 for what, text in {**explained, "drift-found": drift_found}.items():
     text = " ".join(text.split())
@@ -215,6 +216,11 @@ for what, text in {**explained, "drift-found": drift_found}.items():
     check("no approval helps: write approve, window or auto" in text or what == "GP-E502", what, "does not tell what report means:", text)
     check(what not in DRIFT and what != "drift-found" or "policy.onDrift" in text, what, "does not name policy.onDrift:", text)
 check("An approval opens none" in explained["GP-E502"].replace("\n", " "), "E502 does not say what an approval does")
+
+# trust --reset-to does not move the floor.
+refused = next(e for e in entries if "Subject: gpupart refused to act" in e)
+for what, text in {"GP-E403": gpupart(case, "explain", "GP-E403").stdout, "refused": refused}.items():
+    check(re.search("trust --reset-to.*where the message names trust.floor", text, re.S), what, "does not tell the way past trust.floor:", text)
 
 # A reader who has seen enough, and a disk that is full, are no success.
 full = subprocess.run([BIN / "gpupart", "schema"], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, text=True, check=False)
