@@ -47,14 +47,14 @@ static bool is_one_of(const struct gp_strings *nodes, const char *target)
     return false;
 }
 
-/* Looks through proc for who has one of @nodes open. NULL: cannot be told. */
-static const char *find_opener(struct gp_host *host, struct gp_arena *mem, const struct gp_strings *nodes)
+static enum gp_held find_opener(struct gp_host *host, struct gp_arena *mem, const struct gp_strings *nodes,
+                                const char **ret_holder)
 {
     struct gp_strings pids, fds;
     gp_cleanup(gp_error_free_p) struct gp_error *err = gp_host_list(host, mem, "proc", &pids);
 
     if (err)
-        return NULL;
+        return GP_HELD_UNKNOWN;
     for (size_t i = 0; i < pids.count; i++) {
         const char *fd_dir = gp_printf(mem, "proc/%s/fd", pids.items[i]);
 
@@ -76,21 +76,35 @@ static const char *find_opener(struct gp_host *host, struct gp_arena *mem, const
             err = gp_host_read(host, mem, gp_printf(mem, "proc/%s/comm", pids.items[i]), &comm);
             /* It let go in between, or has ended. */
             if (err && err->code == GP_E_GONE)
-                return NULL;
-            return gp_text_plain(gp_printf(mem, "pid %s (%s)", pids.items[i], comm ? comm : "?"));
+                return GP_HELD_UNKNOWN;
+            *ret_holder = gp_text_plain(gp_printf(mem, "pid %s (%s)", pids.items[i], comm ? comm : "?"));
+            return GP_HELD_YES;
         }
     }
-    return NULL;
+    return GP_HELD_NO;
 }
 
-/* Who holds @group, NULL: cannot be told. All that is read for it is let go of again. */
+/* All that is read for it is let go of again. */
+enum gp_held gp_host_opened(struct gp_host *host, struct gp_arena *mem, const struct gp_strings *nodes,
+                            const char **ret_holder)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *scratch = gp_arena_new();
+    const char *holder = NULL;
+    const enum gp_held opened = find_opener(host, scratch, nodes, &holder);
+
+    *ret_holder = holder ? gp_strdup(mem, holder) : NULL;
+    return opened;
+}
+
+/* Who holds @group, NULL: cannot be told. */
 static const char *find_holder(struct gp_host *host, struct gp_arena *mem, int32_t group)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *scratch = gp_arena_new();
     const struct gp_strings nodes = nodes_of(host, scratch, group);
-    const char *holder = find_opener(host, scratch, &nodes);
+    const char *holder;
 
-    return holder ? gp_strdup(mem, holder) : NULL;
+    (void)gp_host_opened(host, mem, &nodes, &holder);
+    return holder;
 }
 
 /* Whether this may be somebody who only looked: gpupart itself, in another thread or as another command (a close

@@ -40,6 +40,7 @@ struct gp_host {
     const char *sriov_manage; /* nvidia.sriovManage of GpuAgent; NULL: not configured; the caller's */
     uint32_t io_timeout_ms;   /* a single sysfs read or write that takes longer is GP_E_HUNG */
     uint32_t self_removal_ms; /* how long a driver is given to remove what a guest had before that is done for it */
+    uint32_t client_ms;       /* how long a program of the host is given to let go of a GPU (clients.h) */
     /* Traces one access to stderr ("sysfs read PATH = VALUE"), NULL: no trace. Set from GPUPART_TRACE. */
     void (*trace)(const char *line);
     struct {
@@ -104,6 +105,12 @@ int gp_host_open_path(const struct gp_host *host, const char *path, int flags);
  * Fact: Linux drivers/vfio/group.c, vfio_group_fops_open(): one opener at a time, EBUSY to others. */
 enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t group,
                           const char **ret_holder);
+
+/* Whether a process has one of @nodes ("/dev/nvidia0") open, with its name as above: proc is walked through. Unknown where
+ * proc cannot be listed, or where he was gone before he could be named. A process whose open files cannot be listed is
+ * passed over: most often it has just ended. */
+enum gp_held gp_host_opened(struct gp_host *host, struct gp_arena *mem, const struct gp_strings *nodes,
+                            const char **ret_holder);
 
 /* Runs a tool of the host to its end, at most @timeout_ms, without a shell, in an environment of its own
  * (PATH, LC_ALL, GPUPART_ROOT); its last lines of output are in the error. GP_E_REFUSED if !may_change.

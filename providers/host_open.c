@@ -19,6 +19,8 @@
 /* Fact: some NVIDIA drivers (14.4, 15.x) remove the mdev of a guest that ended by themselves; removing it first leaves the
  * vGPU unusable until the host reboots (Proxmox qemu-server 49c51a60, which waits as long). */
 #define SELF_REMOVAL_MS 10000
+/* As long as NVIDIA's sriov-manage is tried again for the same reason (nvidia/vfs.c). */
+#define CLIENT_MS 5000
 
 static void trace_to_stderr(const char *line)
 {
@@ -59,6 +61,7 @@ struct gp_error *gp_host_open(const char *root, bool may_change, struct gp_host 
         .plain = plain,
         .io_timeout_ms = IO_TIMEOUT_MS,
         .self_removal_ms = SELF_REMOVAL_MS,
+        .client_ms = CLIENT_MS,
         .trace = trace && strstr(trace, "sysfs") ? trace_to_stderr : NULL,
     };
     return NULL;

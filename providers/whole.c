@@ -1,6 +1,7 @@
 #include "whole.h"
 
 #include "cleanup.h"
+#include "clients.h"
 #include "clock.h"
 #include "settle.h"
 #include "sysfs.h"
@@ -267,6 +268,10 @@ struct gp_error *gp_whole_apply(struct gp_host *host, const struct gp_gpu *gpu,
     if (!is_bound(now, step->driver) && gp_host_held(host, mem, group, &holder) != GP_HELD_NO)
         return gp_error_new(GP_E_BUSY, "%s is in use by %s", gp_pci_text(mem, address),
                             holder ? holder : "someone");
+    if (!is_bound(now, step->driver) && !gp_sysfs_driver_yields(now))
+        err = gp_clients_refuse(host, address);
+    if (err)
+        return err;
     if (step->value == GP_BIND_OR_NONE && now && gp_sysfs_driver_yields(now) &&
         (!step->driver || !is_loaded(host, mem, step->driver)))
         err = offer_gpu(host, mem, address, now, deadline);

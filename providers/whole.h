@@ -37,7 +37,8 @@ struct gp_error *gp_whole_observe(struct gp_host *host, struct gp_arena *mem,
                                   struct gp_gpu *gpu) GP_MUST_CHECK;
 /* Does a bind-driver step. The other functions of the GPU's own slot and IOMMU group (sound, USB) follow the
  * GPU; those that the host has no driver for stay without, as the GPU does with GP_BIND_OR_NONE. GP_E_BUSY if the
- * function is held, GP_E_UNSUPPORTED if the driver is not loaded. */
+ * function is held, or a program of the host has it open through the driver that is to let go of it (clients.h);
+ * GP_E_UNSUPPORTED if the driver is not loaded. */
 struct gp_error *gp_whole_apply(struct gp_host *host, const struct gp_gpu *gpu,
                                 const struct gp_step *step) GP_MUST_CHECK;
 /* Binds one function: driver_override, unbind, drivers_probe, and a look at the result until @deadline_ms

@@ -112,7 +112,7 @@ static int gpu_command(const char *verb, const char *arg, const char *more, cons
     else if (!strcmp(verb, "client") && dev->unbind_lock && strcmp(more, "-"))
         return -ENODEV; /* while the lock is held nobody can open the GPU */
     else if (!strcmp(verb, "client"))
-        snprintf(dev->client, sizeof dev->client, "%.31s", strcmp(more, "-") ? more : "");
+        sim_client(dev, strcmp(more, "-") ? more : "");
     else
         return -EINVAL;
     sim_changed();

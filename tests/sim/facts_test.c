@@ -128,6 +128,10 @@ static const struct {
      ": client slot3 dcgm\nmanage -e 0000:08:00.0 = "
      "1\nproc/driver/nvidia/gpus/0000:08:00.0/unbindLock = 0\n" PF
      "/driver -> nvidia\n: client slot3 -\n" ON},
+    {"which shows in proc, by the number that the driver gave the GPU",
+     "NVIDIA open-gpu-kernel-modules, nv-procfs.c", "two-a2",
+     ": client slot5 dcgm\nproc/driver/nvidia/gpus/0000:0c:00.0/information ~ Device Minor: \t 1\n"
+     "proc/5000001/comm = dcgm\nproc/5000001/fd/5 -> nvidia1\n: client slot5 -\nno proc/5000001"},
     {"nor while a guest runs on it", "N2", "two-a2",
      ON "746 > " VF "/nvidia/current_vgpu_type\nhold dev/vfio/90\nmanage -d 0000:08:00.0 = 1\n" PF
         "/sriov_numvfs = 16"},

@@ -449,7 +449,7 @@ void sim_host_boot(bool initial)
         }
     for (struct start *start = starts; start; start = start->next)
         if (start->dev->present) {
-            copy(start->dev->client, sizeof start->dev->client, start->client);
+            sim_client(start->dev, start->client);
             if (initial)
                 start_device(start);
         }

@@ -1,5 +1,6 @@
 /* NVIDIA: who has the GPU open, which vGPU types can be created, and the vendor's VFIO framework.
- * facts/nvidia-vgpu.md sections 2, 4 and 6. */
+ * facts/nvidia-vgpu.md sections 2, 4 and 6. The names of what is in proc: NVIDIA's open kernel modules,
+ * kernel-open/nvidia/nv-procfs.c. */
 #include "sim.h"
 
 #include <errno.h>
@@ -29,6 +30,46 @@ bool sim_nvidia_busy(const struct device *pf)
         if (mdev->live && gpu_of(mdev->parent) == pf && mdev->group->used)
             return true;
     return false;
+}
+
+/* ---- who has it open ---- */
+
+/* proc/PID of the client, with the GPU's node open in it. The PID is above those that Linux gives. */
+static void show_client(struct device *pf)
+{
+    enum { FIRST_PID = 5000000 };
+    char pid[16], target[32];
+
+    sim_remove(pf->opener);
+    pf->opener = NULL;
+    if (!*pf->client || !pf->proc)
+        return;
+    snprintf(pid, sizeof pid, "%u", FIRST_PID + pf->minor);
+    snprintf(target, sizeof target, "/dev/nvidia%u", pf->minor);
+    pf->opener = sim_dir(sim_mkdirs("proc"), pid);
+    sim_text(pf->opener, "comm", 0644, "%s\n", pf->client);
+    sim_bytes(pf->opener, "cmdline", 0444, pf->client, strlen(pf->client) + 1);
+    sim_link_text(sim_dir(pf->opener, "fd"), "5", target);
+}
+
+void sim_client(struct device *pf, const char *name)
+{
+    snprintf(pf->client, sizeof pf->client, "%.31s", name);
+    show_client(pf);
+}
+
+/* The lowest that no other GPU has. */
+static unsigned free_minor(void)
+{
+    unsigned minor = 0;
+
+    for (const struct device *dev = sim_devices; dev;) {
+        const bool taken = dev->proc && dev->minor == minor;
+
+        minor += taken;
+        dev = taken ? sim_devices : dev->next;
+    }
+    return minor;
 }
 
 /* ---- what fits ---- */
@@ -294,11 +335,14 @@ void sim_nvidia_bound(struct device *dev)
             sim_mdev_parent(dev);
         return;
     }
+    dev->minor = free_minor();
     dev->proc = sim_dir(sim_mkdirs("proc/driver/nvidia/gpus"), dev->name);
     dev->unbind_lock = false;
-    sim_text(dev->proc, "information", 0444, "Model: \t\t %.*s\nBus Location: \t %s\n",
-             (int)strcspn(dev->model->prefix, "-"), dev->model->prefix, dev->name);
+    sim_text(dev->proc, "information", 0444,
+             "Model: \t\t %.*s\nBus Location: \t %s\nDevice Minor: \t %u\n",
+             (int)strcspn(dev->model->prefix, "-"), dev->model->prefix, dev->name, dev->minor);
     sim_attr(dev->proc, &unbind_lock, dev);
+    show_client(dev);
     if (dev->mechanism == MECH_MDEV_PF)
         sim_mdev_parent(dev);
 }
@@ -317,6 +361,7 @@ void sim_nvidia_unbound(struct device *dev)
     }
     sim_remove(dev->proc);
     dev->proc = NULL;
+    show_client(dev);
     dev->mixed = false;
     dev->instance_count = 0; /* cycling VFs destroys GPU instances; nvidia-mig.md */
     for (unsigned i = 0; dev->vfs && i < dev->totalvfs; i++)

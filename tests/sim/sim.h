@@ -206,7 +206,8 @@ struct device {
     bool unbind_lock, mixed;
     struct gpu_instance instances[8];
     unsigned instance_count;
-    struct node *proc;
+    unsigned minor;            /* of its dev/nvidiaN, while the driver has it */
+    struct node *proc, *opener; /* opener: proc/PID of its client */
     /* NVIDIA, on a VF with the vendor's VFIO framework */
     const struct vgpu_type *type;
     unsigned placement, instance;
@@ -257,6 +258,7 @@ bool sim_nvidia_driver(const struct device *dev); /* on "nvidia", and of NVIDIA 
 void sim_nvidia_bound(struct device *dev);
 void sim_nvidia_unbound(struct device *dev);
 bool sim_nvidia_busy(const struct device *pf); /* has a client, or a guest on one of its vGPUs */
+void sim_client(struct device *pf, const char *name); /* who has it open; "": nobody */
 struct vgpu_use {
     unsigned count, gib, total_gib;
 };

@@ -445,6 +445,29 @@ Test(sim, a_gpu_that_the_host_has_no_driver_for_comes_back_without_one)
     cr_assert(eq(str, (char *)driver_of("0000:08:00.0"), "vfio-pci"));
 }
 
+/* NVIDIA's driver would wait for it in the write to unbind, which nothing can end. */
+Test(sim, a_gpu_that_a_program_of_the_host_has_open_stays_on_its_driver)
+{
+    struct gp_layout whole = {.mode = GP_MODE_PASSTHROUGH};
+    struct gp_error *err;
+    const char *text;
+
+    SIMULATE("mixed");
+    control("client slot4 Xorg");
+    sim.host.client_ms = 0;
+    err = go("slot4", &whole);
+    cr_assert(err && err->code == GP_E_BUSY && strstr(err->message, " (Xorg)"), "%s", err ? err->message : "no error");
+    gp_error_free(err);
+    cr_expect(eq(int, (int)sim.host.left_writing, 0));
+    tree_ok(gp_host_read(&sim.host, sim.mem, "gpusim-log", &text));
+    cr_expect(eq(str, (char *)text, ""), "nothing is begun");
+    /* Monitoring agents have it open for moments only. */
+    run("(sleep .3; echo \"client slot4 -\" >%s/gpusim-control) 2>/dev/null &", sim.root);
+    sim.host.client_ms = 90000;
+    tree_ok(go("slot4", &whole));
+    cr_assert(eq(str, (char *)driver_of("0000:65:00.0"), "vfio-pci"));
+}
+
 /* A driver may take longer than any other write to let go of its GPU; the step's own deadline is what counts. */
 Test(sim, a_driver_that_is_long_about_letting_go_is_waited_for)
 {
