@@ -13,7 +13,7 @@ bool gp_whole_matches(const struct gp_gpu *gpu, const struct gp_layout *want)
 {
     switch (want->mode) {
     case GP_MODE_PASSTHROUGH:
-        return gpu->mode == GP_MODE_PASSTHROUGH && gpu->vf_count == 0;
+        return gpu->mode == GP_MODE_PASSTHROUGH && gpu->vf_count == 0 && !gpu->companion;
     case GP_MODE_PARAVIRTUAL:
         return gpu->count == 0 && !gp_sysfs_driver_yields(gpu->driver);
     case GP_MODE_NONE:
@@ -47,10 +47,14 @@ struct gp_error *gp_whole_plan(const struct gp_gpu *gpu, const struct gp_layout 
     if (gp_whole_matches(gpu, want))
         return NULL;
     if (want->mode == GP_MODE_PASSTHROUGH) {
+        struct gp_step *step;
+
         if (gpu->not_whole)
             return gp_error_new(GP_E_UNSUPPORTED, "%s cannot be given to a VM as a whole: %s", gpu->id,
                                 gpu->not_whole);
-        (void)gp_whole_add_bind(steps, gpu, -1, GP_DRIVER_VFIO, "the whole GPU goes to a VM");
+        step = gp_whole_add_bind(steps, gpu, -1, GP_DRIVER_VFIO, "the whole GPU goes to a VM");
+        if (gpu->mode == GP_MODE_PASSTHROUGH && gpu->companion)
+            step->before = gp_printf(steps->mem, "%s, but %s", step->before, gpu->companion);
     } else {
         struct gp_step *step =
             gp_whole_add_bind(steps, gpu, -1, host_driver, "the host uses the GPU itself");
@@ -68,6 +72,7 @@ void gp_whole_predict(struct gp_gpu *gpu, const struct gp_step *step)
 
     if (step->partition < 0) {
         gpu->driver = driver;
+        gpu->companion = NULL;
         gpu->held = GP_HELD_NO;
         gpu->holder = NULL;
     } else {
@@ -88,11 +93,20 @@ static bool in_slot(const void *closure, struct gp_pci address)
     return address.domain == pf->domain && address.bus == pf->bus && address.device == pf->device;
 }
 
+static bool is_no_companion(const void *closure, struct gp_pci address)
+{
+    const struct gp_pci *pf = closure;
+
+    return !in_slot(pf, address) || gp_pci_compare(*pf, address) == 0;
+}
+
 struct gp_error *gp_whole_observe(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
 {
     const char *foreigner = NULL;
     struct gp_error *err = gp_sysfs_foreigner(host, mem, gpu->group, in_slot, &gpu->address, &foreigner);
 
+    if (!err)
+        err = gp_sysfs_foreigner(host, mem, gpu->group, is_no_companion, &gpu->address, &gpu->companion);
     if (!err)
         err = gp_sysfs_group_mate(host, mem, gpu->group, in_slot, &gpu->address, &gpu->shares_group);
     if (err)
@@ -214,11 +228,13 @@ static struct gp_error *offer_gpu(struct gp_host *host, struct gp_arena *mem, st
     return err;
 }
 
-/* The other functions of the GPU's slot that share its group. */
+/* The other functions of the GPU's slot that share its group. On the way to a guest one without a driver is taken as well: no
+ * guest can have the group once a driver of the host has it, which may be loaded later. On the way back it stays without. */
 static struct gp_error *bind_companions(struct gp_host *host, struct gp_arena *mem,
                                         const struct gp_gpu *gpu, const char *driver,
                                         uint64_t deadline_ms)
 {
+    const bool away = gp_sysfs_driver_yields(driver);
     struct gp_strings names;
     struct gp_error *err;
 
@@ -234,11 +250,9 @@ static struct gp_error *bind_companions(struct gp_host *host, struct gp_arena *m
             gp_pci_compare(address, gpu->address) == 0)
             continue;
         err = gp_host_readlink(host, mem, gp_sysfs_pci(mem, address, "driver"), &now);
-        /* What has no driver is in nobody's way. */
-        if (err || !now || gp_sysfs_driver_yields(now) == gp_sysfs_driver_yields(driver))
+        if (err || (now ? gp_sysfs_driver_yields(now) == away : !away))
             continue;
-        err = gp_sysfs_driver_yields(driver) ? gp_bind(host, address, driver, deadline_ms)
-                                             : offer(host, mem, address, now, deadline_ms);
+        err = away ? gp_bind(host, address, driver, deadline_ms) : offer(host, mem, address, now, deadline_ms);
     }
     return err;
 }

@@ -17,7 +17,8 @@
 
 /* ---- pure ---- */
 
-/* Modes other than partitioned. */
+/* Modes other than partitioned. A guest gets the whole GPU only with all functions of its slot and group: while a driver of
+ * the host has one of them, it is not given away, though the GPU itself is on vfio-pci. */
 bool gp_whole_matches(const struct gp_gpu *gpu, const struct gp_layout *want);
 /* The one step that binds the function of @gpu, or of its partition if @partition >= 0, to @driver (NULL:
  * whichever of the host's takes it; or GP_DRIVER_NONE). */
@@ -32,11 +33,11 @@ void gp_whole_predict(struct gp_gpu *gpu, const struct gp_step *step);
 
 /* ---- effects ---- */
 
-/* Fills @gpu's held, holder and not_whole. */
+/* Fills @gpu's held, holder, not_whole, companion and shares_group. */
 struct gp_error *gp_whole_observe(struct gp_host *host, struct gp_arena *mem,
                                   struct gp_gpu *gpu) GP_MUST_CHECK;
 /* Does a bind-driver step. The other functions of the GPU's own slot and IOMMU group (sound, USB) follow the
- * GPU; those that the host has no driver for stay without, as the GPU does with GP_BIND_OR_NONE. GP_E_BUSY if the
+ * GPU; those that the host has no driver for come back without, as the GPU does with GP_BIND_OR_NONE. GP_E_BUSY if the
  * function is held, or a program of the host has it open through the driver that is to let go of it (clients.h);
  * GP_E_UNSUPPORTED if the driver is not loaded. */
 struct gp_error *gp_whole_apply(struct gp_host *host, const struct gp_gpu *gpu,

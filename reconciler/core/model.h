@@ -267,6 +267,7 @@ struct gp_gpu {
     bool vfs_by_tool; /* VFs are enabled all at once by the vendor's tool, never through sriov_numvfs */
     enum gp_held held; /* the PF itself, as a whole device */
     const char *not_whole; /* why no VM can get it as a whole device (its IOMMU group), NULL: one can */
+    const char *companion; /* another function of its own slot and group (sound, USB) that a driver of the host has; NULL: none */
     const char *shares_group; /* a device of another slot in its IOMMU group that no driver of the host has; NULL: none */
     const char *holder;
     struct gp_valid_count *valid; /* by count descending, then profile */

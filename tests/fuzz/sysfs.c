@@ -86,7 +86,7 @@ static void gpu_holds(const struct gp_gpu *gpu)
     must(gpu->status < GP_GPU_STATUS_COUNT && gpu->mode < GP_MODE_COUNT, "an unknown status", gpu->id);
     must(gpu->status != GP_GPU_UNKNOWN || (gpu->reason && *gpu->reason), "unknown without a reason", gpu->id);
     must(prints(gpu->reason) && prints(gpu->driver) && prints(gpu->holder) && prints(gpu->not_whole) &&
-             prints(gpu->name) && prints(gpu->serial) && prints(gpu->profile),
+             prints(gpu->companion) && prints(gpu->name) && prints(gpu->serial) && prints(gpu->profile),
          "what cannot be printed", gpu->id);
     must(gpu->count <= gpu->partition_count, "more live partitions than partitions", gpu->id);
     for (size_t i = 0; i < gpu->valid_count; i++)

@@ -418,7 +418,41 @@ Test(sim, a_companion_that_the_host_has_no_driver_for_holds_up_nothing)
     tree_ok(go("slot5", &paravirtual));
     cr_assert(ne(str, (char *)driver_of("0000:66:00.0"), "vfio-pci"));
     cr_assert(eq(str, (char *)driver_of("0000:66:00.1"), "none"));
+    /* The host's driver, loaded later, would take it, and no guest could have the group any more. */
     tree_ok(go("slot5", &whole));
+    cr_assert(eq(str, (char *)driver_of("0000:66:00.1"), "vfio-pci"));
+}
+
+static struct gp_steps steps_to(const char *id, const struct gp_layout *want)
+{
+    struct gp_steps steps = {.mem = sim.mem};
+    const struct gp_gpu *gpu = gpu_now(id);
+
+    tree_ok(gp_registry_mechanism(gpu->mechanism)->plan(gpu, want, &steps));
+    return steps;
+}
+
+/* Whether the companion of slot4 has a driver of the host, or none, is somebody else's doing here. */
+Test(sim, a_companion_that_the_host_has_taken_back_is_taken_again)
+{
+    struct gp_layout whole = {.mode = GP_MODE_PASSTHROUGH};
+    struct gp_steps steps;
+
+    SIMULATE("mixed");
+    tree_ok(go("slot4", &whole));
+    cr_assert(zero(sz, steps_to("slot4", &whole).count));
+    control("set sys/bus/pci/devices/0000:65:00.1/driver_override");
+    control("set sys/bus/pci/drivers/vfio-pci/unbind 0000:65:00.1");
+    cr_assert(eq(str, (char *)driver_of("0000:65:00.1"), "none"));
+    cr_assert(zero(sz, steps_to("slot4", &whole).count), "a guest may run with it");
+    control("set sys/bus/pci/drivers/snd_hda_intel/bind 0000:65:00.1");
+    cr_assert(eq(str, (char *)driver_of("0000:65:00.1"), "snd_hda_intel"));
+    steps = steps_to("slot4", &whole);
+    cr_assert(eq(sz, steps.count, 1));
+    cr_assert(eq(str, (char *)steps.items[0].before, "vfio-pci, but 0000:65:00.1 (driver snd_hda_intel)"));
+    tree_ok(go("slot4", &whole));
+    cr_assert(eq(str, (char *)driver_of("0000:65:00.1"), "vfio-pci"));
+    cr_assert(zero(sz, steps_to("slot4", &whole).count));
 }
 
 static const struct {
