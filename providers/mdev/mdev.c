@@ -375,7 +375,8 @@ static struct gp_error *observe(struct gp_host *host, struct gp_arena *mem, stru
         err = observe_on_gpu(host, mem, gpu, &untold);
     if (!err && !on_gpu && gpu->vf_count)
         err = gp_nvidia_vfs_have(host, mem, gpu, TYPES, &gap);
-    if (!err && !on_gpu && gpu->vf_count && !gap)
+    /* Off its driver its VFs have no types, and will. */
+    if (!err && !on_gpu && gpu->vf_count && (!gap || !gp_streq(gpu->driver, GP_NVIDIA_DRIVER)))
         err = observe_on_vfs(host, mem, gpu, &untold);
     if (err)
         return err;

@@ -154,6 +154,17 @@ static struct gp_error *observe_vfs(struct gp_host *host, struct gp_arena *mem, 
     return NULL;
 }
 
+/* VFs without attributes, whose GPU is not on its driver: what they could be is known when it is again. */
+static struct gp_error *observe_bare_vfs(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
+{
+    struct gp_error *err = gp_vfs_observe(host, mem, gpu);
+
+    for (size_t i = 0; !err && i < gpu->partition_count; i++)
+        gpu->partitions[i].held = gp_host_held(host, mem, gpu->partitions[i].group, &gpu->partitions[i].holder);
+    find_valid(mem, gpu, NULL, 0, false);
+    return err;
+}
+
 static struct gp_error *observe(struct gp_host *host, struct gp_arena *mem, struct gp_gpu *gpu)
 {
     struct gp_error *err = gp_whole_observe(host, mem, gpu);
@@ -163,6 +174,8 @@ static struct gp_error *observe(struct gp_host *host, struct gp_arena *mem, stru
         err = gp_nvidia_vfs_have(host, mem, gpu, CREATABLE, &gap);
     if (!err && !gap)
         err = observe_vfs(host, mem, gpu);
+    else if (!err && !gp_streq(gpu->driver, GP_NVIDIA_DRIVER))
+        err = observe_bare_vfs(host, mem, gpu);
     if (err)
         return err;
     gp_gpu_settle(gpu);

@@ -69,8 +69,8 @@ enum gp_nvidia_framework gp_nvidia_framework(struct gp_host *host, const struct 
             return GP_NVIDIA_VFIO;
         if (gp_host_exists(host, gp_sysfs_pci(mem, vf, "mdev_supported_types")))
             return GP_NVIDIA_MDEV;
-        /* VFs of another PF driver are plain ones. */
-        if (!gp_streq(gpu->driver, GP_NVIDIA_DRIVER) && !gp_streq(gpu->driver, STUB))
+        /* VFs of another PF driver are plain ones. Without any, a run of sriov-manage has ended too soon. */
+        if (gpu->driver && !gp_streq(gpu->driver, GP_NVIDIA_DRIVER) && !gp_streq(gpu->driver, STUB))
             return GP_NVIDIA_NONE;
     }
     return has_mdev_manager(host, mem) ? GP_NVIDIA_MDEV : GP_NVIDIA_VFIO;
@@ -149,11 +149,12 @@ struct gp_error *gp_nvidia_vfs_plan(struct gp_gpu *gpu, bool on, bool by_pci, st
     uint32_t count = on ? gpu->vf_total : 0;
     struct gp_step *step;
 
-    if (on && !gp_streq(gpu->driver, GP_NVIDIA_DRIVER)) {
+    if ((on || gpu->vf_count) && !gp_streq(gpu->driver, GP_NVIDIA_DRIVER)) {
         if (!gp_sysfs_driver_yields(gpu->driver))
             return gp_error_new(GP_E_UNSUPPORTED, "%s: %s", gpu->id,
                                 gpu->reason ? gpu->reason : "it is not on the driver nvidia");
-        step = gp_whole_add_bind(steps, gpu, -1, GP_NVIDIA_DRIVER, "its partitions need NVIDIA's driver");
+        step = gp_whole_add_bind(steps, gpu, -1, GP_NVIDIA_DRIVER,
+                                 on ? "its partitions need NVIDIA's driver" : "its VFs go by way of NVIDIA's driver");
         gp_nvidia_vfs_predict(steps->mem, gpu, step, by_pci);
     }
     if (on ? gpu->vf_count > 0 : gpu->vf_count == 0)

@@ -30,7 +30,7 @@ bool gp_nvidia_vfs_observe(struct gp_host *host, struct gp_arena *mem, struct gp
 /* ---- pure ---- */
 
 /* Appends bind-driver and set-vf-count so that all VFs (@on) or none are there, and predicts them on @gpu, a
- * scratch copy. @by_pci: a partition is the VF itself. */
+ * scratch copy. The driver nvidia comes first, also where VFs only go: the tool takes that driver's lock. @by_pci: a partition is the VF itself. */
 struct gp_error *gp_nvidia_vfs_plan(struct gp_gpu *gpu, bool on, bool by_pci,
                                     struct gp_steps *steps) GP_MUST_CHECK;
 /* The whole plan of a mechanism on such VFs: VFs on, then profiles; or profiles away, VFs off, whole. */

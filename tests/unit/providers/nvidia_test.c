@@ -134,6 +134,84 @@ GP_ROWS(nvidia_state, status_has_a_reason, states)
     close_tree();
 }
 
+/* Each step as "BEFORE->AFTER", with the partition's number in front; or what the plan says against it. */
+static const char *plan_text(const struct gp_gpu *gpu, const struct gp_layout *want)
+{
+    struct gp_steps steps = {.mem = tree.mem};
+    struct gp_text text = {.mem = tree.mem};
+    struct gp_error *err = gp_registry_mechanism(gpu->mechanism)->plan(gpu, want, &steps);
+
+    if (err)
+        gp_text_addf(&text, "%s", err->message);
+    for (size_t i = 0; !err && i < steps.count; i++) {
+        const struct gp_step *step = &steps.items[i];
+
+        gp_text_addf(&text, "%s", i ? ", " : "");
+        if (step->partition >= 0)
+            gp_text_addf(&text, "%lld: ", (long long)step->partition);
+        gp_text_addf(&text, "%s->%s", step->before, step->after);
+    }
+    gp_error_free(err);
+    return gp_text_get(&text);
+}
+
+/* A run of sriov-manage has enabled the VFs, and ended before the GPU was back on its driver. */
+static const struct {
+    const char *driver;
+    bool mdev, loaded;
+    enum gp_gpu_status status;
+    const char *reason, *cut, *whole;
+} half_way[] = {
+    {NULL, false, true, GP_GPU_UNHEALTHY, "no driver is bound to it, as a run of sriov-manage",
+     "none->nvidia, 0: none->NVIDIA A2-8Q, 1: none->NVIDIA A2-8Q", "none->nvidia, 16->0, nvidia->vfio-pci"},
+    {NULL, true, true, GP_GPU_UNHEALTHY, "no driver is bound to it, as a run of sriov-manage",
+     "none->nvidia, 0: none->NVIDIA A2-8Q, 1: none->NVIDIA A2-8Q", "none->nvidia, 16->0, nvidia->vfio-pci"},
+    {"pci-pf-stub", false, true, GP_GPU_UNHEALTHY, "it was left on pci-pf-stub",
+     "pci-pf-stub->nvidia, 0: none->NVIDIA A2-8Q, 1: none->NVIDIA A2-8Q",
+     "pci-pf-stub->nvidia, 16->0, nvidia->vfio-pci"},
+    {NULL, false, false, GP_GPU_UNSUPPORTED, "no driver is bound to it; partitions need NVIDIA's vGPU host driver",
+     "slot3 cannot be partitioned: no driver is bound to it; partitions need NVIDIA's vGPU host driver",
+     "none->nvidia, 16->0, nvidia->vfio-pci"},
+};
+
+GP_ROWS(nvidia_state, vfs_without_a_driver_of_their_gpu, half_way)
+{
+    const struct gp_layout cut = {.mode = GP_MODE_PARTITIONED, .count = 2, .profile = "NVIDIA A2-8Q"},
+                           whole = {.mode = GP_MODE_PASSTHROUGH};
+    struct gp_gpu *gpu;
+
+    open_tree();
+    tree_device(&tree, &(struct tree_device){.address = "0000:08:00.0",
+                                             .ids = "10de:25b6:10de:157e",
+                                             .class = "0x030200",
+                                             .driver = half_way[*i].driver,
+                                             .group = 38,
+                                             .totalvfs = 16,
+                                             .offset = 4,
+                                             .stride = 1});
+    tree_file(&tree, "sys/bus/pci/slots/3/address", "0000:08:00\n");
+    for (int vf = 0; vf < 16; vf++)
+        tree_device(&tree, &(struct tree_device){
+            .address = gp_pci_text(tree.mem, gp_pci_vf((struct gp_pci){0, 8, 0, 0}, 4, 1, (uint32_t)vf)),
+            .ids = "10de:25b6:10de:0000",
+            .class = "0x030200",
+            .group = 90 + vf,
+            .pf = "0000:08:00.0",
+            .vf = vf});
+    tree_file(&tree, "proc/sys/kernel/osrelease", half_way[*i].mdev ? "6.1.0-31-amd64\n" : "6.12.9-amd64\n");
+    if (half_way[*i].mdev)
+        tree_dir(&tree, "sys/bus/mdev");
+    if (half_way[*i].loaded)
+        tree_dir(&tree, "sys/bus/pci/drivers/nvidia");
+    gpu = tree_gpu(&tree);
+    cr_expect(eq(str, (char *)gpu->mechanism, half_way[*i].mdev ? "mdev" : "nvidia-vfio"));
+    cr_expect(eq(int, gpu->status, half_way[*i].status), "%s", gp_gpu_status_name(gpu->status));
+    cr_expect(gpu->reason && gp_starts_with(gpu->reason, half_way[*i].reason), "%s", gpu->reason);
+    cr_expect(eq(str, (char *)plan_text(gpu, &cut), (char *)half_way[*i].cut));
+    cr_expect(eq(str, (char *)plan_text(gpu, &whole), (char *)half_way[*i].whole));
+    close_tree();
+}
+
 static const struct {
     const char *release;
     bool mdev_bus, holder;
