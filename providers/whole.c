@@ -60,8 +60,10 @@ struct gp_error *gp_whole_plan(const struct gp_gpu *gpu, const struct gp_layout 
             gp_whole_add_bind(steps, gpu, -1, host_driver, "the host uses the GPU itself");
 
         /* Not in use by a guest is all that is wanted: it may have had no driver before, either. */
-        if (want->mode == GP_MODE_NONE)
+        if (want->mode == GP_MODE_NONE) {
             step->value = GP_BIND_OR_NONE;
+            step->after = gp_printf(steps->mem, "%s or none", step->after);
+        }
     }
     return NULL;
 }

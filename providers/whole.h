@@ -12,7 +12,8 @@
 
 /* No driver at all. */
 #define GP_DRIVER_NONE ""
-/* The value of a bind-driver step towards the host that is done as well if the host has no driver for the GPU. */
+/* The value of a bind-driver step towards the host that is done as well if the host has no driver for the GPU, and says so: its
+ * after is "nvidia or none". */
 #define GP_BIND_OR_NONE 1
 
 /* ---- pure ---- */

@@ -456,8 +456,8 @@ Test(sim, a_companion_that_the_host_has_taken_back_is_taken_again)
 }
 
 static const struct {
-    const char *gpu, *address;
-} driverless[] = {{"slot3", "0000:08:00.0"}, {"slot4", "0000:65:00.0"}};
+    const char *gpu, *address, *after;
+} driverless[] = {{"slot3", "0000:08:00.0", "nvidia or none"}, {"slot4", "0000:65:00.0", "(the host's driver) or none"}};
 
 /* As the way back from a start that failed does it: they had no driver before. */
 Test(sim, a_gpu_that_the_host_has_no_driver_for_comes_back_without_one)
@@ -470,6 +470,7 @@ Test(sim, a_gpu_that_the_host_has_no_driver_for_comes_back_without_one)
         cr_assert(eq(str, (char *)driver_of(driverless[i].address), "none"));
         tree_ok(go(driverless[i].gpu, &whole));
         cr_assert(eq(str, (char *)driver_of(driverless[i].address), "vfio-pci"));
+        cr_assert(eq(str, (char *)steps_to(driverless[i].gpu, &none).items[0].after, (char *)driverless[i].after));
         tree_ok(go(driverless[i].gpu, &none));
         cr_assert(eq(str, (char *)driver_of(driverless[i].address), "none"));
         tree_ok(go(driverless[i].gpu, &whole));

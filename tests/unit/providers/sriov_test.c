@@ -107,6 +107,8 @@ static const struct {
     {"xe", {"vfio-pci"}, {.mode = GP_MODE_PASSTHROUGH}, "1->0, xe->vfio-pci"},
     {"vfio-pci", {0}, {.mode = GP_MODE_PARTITIONED, .count = 1},
      "vfio-pci->(the host's driver), 0->1, 0->vfio-pci"},
+    {"vfio-pci", {0}, {.mode = GP_MODE_NONE}, "vfio-pci->(the host's driver) or none"},
+    {"vfio-pci", {0}, {.mode = GP_MODE_PARAVIRTUAL}, "vfio-pci->(the host's driver)"},
     {"xe", {0}, {.mode = GP_MODE_PARTITIONED, .count = 8}, "unsupported"},
     {"gim", {"vfio-pci"}, {.mode = GP_MODE_PARTITIONED, .count = 1}, ""},
     {"gim", {"vfio-pci"}, {.mode = GP_MODE_PARTITIONED, .count = 2}, "unsupported"},
