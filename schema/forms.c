@@ -1,7 +1,9 @@
 #include "forms.h"
 
 #include "catalog.h"
+#include "cleanup.h"
 #include "decode.h"
+#include "git_url.h"
 #include "schema.h"
 
 #include "text.h"
@@ -154,6 +156,19 @@ const struct gp_form gp_form_tree_path = {
     .number_max = "999999999999999",
 };
 
+/* Ports are numbers of a range, which a pattern cannot say, and a URL is read once only: as a pass reads it. */
+static void check_url(struct gp_decoder *d, const struct gp_yaml *node, const char *key, const char *text)
+{
+    struct gp_git_url url;
+    gp_cleanup(gp_error_free_p) struct gp_error *err = gp_git_url_parse(text, d->mem, &url);
+
+    if (err)
+        gp_mistake(d->mistakes, "GP-E012", gp_decoder_span(d, node),
+                   "'%s' takes a URL with a host that can be asked, not %s: a port is a number of 1 to 65535, and an IPv6 "
+                   "address stands in brackets",
+                   key, gp_quote(d->mem, url.shown));
+}
+
 /* As gp_git_url_parse() takes them; relative paths it takes besides, from a command line. */
 const struct gp_form gp_form_url = {
     .what = "a URL that begins with ssh://, https:// or file:///, USER@HOST:PATH, or an absolute path",
@@ -161,6 +176,7 @@ const struct gp_form gp_form_url = {
                "]{0,4000}|file:///[^" CONTROLS "]{0,4000}|[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,253}:/?[^/ " CONTROLS
                "][^ " CONTROLS "]{0,4000}|/[^" CONTROLS "]{0,4000}",
     .example = "ssh://git@git.example.org/fleet.git",
+    .check = check_url,
 };
 
 const struct gp_form gp_form_ref = {

@@ -74,6 +74,9 @@ const struct gp_rule gp_rules[] = {
     {"GP-E010", "Name stands twice",
      "Two documents of one kind, or two hosts or pools of one cluster, have the same name.",
      "Rename one of the two, or leave it out."},
+    {"GP-E012", "URL without a host that can be asked",
+     "The URL of a git remote begins as one does, and its host or port cannot be read, so no pass could ask the remote.",
+     "Write HOST:PORT with a port of 1 to 65535, or HOST alone; an IPv6 address stands in brackets: [2001:db8::1]:PORT."},
     {"GP-E101", "No GPU that can be partitioned",
      "The host has no GPU that anything here can partition; the reasons stand with each GPU in `gpupart inventory`.",
      "Look with lspci whether the card is seen at all, then at firmware settings, slot and power; a VM that is given "

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "git.h"
+#include "git_url.h"
 #include "text.h"
 
 #include <git2.h>
@@ -62,20 +63,6 @@ struct gp_error *gp_git_mirror_open(const char *dir, const char *borrow, git_rep
 struct gp_error *gp_git_mirror_remove(const char *dir) GP_MUST_CHECK;
 /* Whether @commit and every declaration below @path that is not past its limit can be read, bit by bit. */
 bool gp_git_mirror_holds(git_repository *repo, const char *commit, const char *path);
-
-/* ---- git_url.c ---- */
-
-enum gp_git_scheme { GP_GIT_FILE, GP_GIT_HTTPS, GP_GIT_SSH };
-struct gp_git_url {
-    enum gp_git_scheme scheme;
-    const char *user, *host; /* NULL: not given */
-    uint16_t port;           /* 22 and 443 where not given */
-    const char *shown;       /* without what lets somebody in, for messages */
-};
-/* GP_E_CONFIG for a scheme that is not taken: http and git have neither secrecy nor a proof of who
- * answers. */
-struct gp_error *gp_git_url_parse(const char *url, struct gp_arena *mem,
-                                  struct gp_git_url *ret) GP_MUST_CHECK;
 
 /* ---- git_known_hosts.c ---- */
 

@@ -1,6 +1,7 @@
-#include "git_priv.h"
+#include "git_url.h"
 
 #include "cleanup.h"
+#include "text.h"
 
 #include <string.h>
 
