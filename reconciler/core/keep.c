@@ -109,9 +109,6 @@ static bool may_keep(struct gp_resolve *r, size_t vm, const struct candidate *ca
     if (candidate->tie == TIE_REMEMBERED && (spot.whole != claim->whole || met_by_another(r, vm, spot) ||
                                              gp_spot_held_by_stranger(r->have, spot)))
         return false;
-    /* A GPU of neverTouch: what it has of it stays, but it gets nothing of it anew. */
-    if (!claim->pool)
-        return candidate->tie != TIE_REMEMBERED;
     /* How a blocked GPU would be cut may not be known; it stays as it is, and so do its VMs. */
     if (r->goal->gpus[spot.gpu].blocked)
         return true;
@@ -119,15 +116,6 @@ static bool may_keep(struct gp_resolve *r, size_t vm, const struct candidate *ca
         return false;
     slot = gp_claim_slot(claim, spot.index);
     return slot && slot->state != GP_SLOT_TAKEN;
-}
-
-/* The host's word holds for who is on the GPU too: moving him elsewhere would stop him and free what he has. */
-static void leave_alone(struct gp_resolve *r, struct gp_goal_vm *goal, struct gp_spot spot)
-{
-    goal->managed = false;
-    gp_resolve_find(r, "GP-E406", GP_LEVEL_NOTE, goal->cause, gp_printf(r->mem, "vm/%s", goal->name),
-                    "'%s' has %s, and %s is in neverTouch of this host: it keeps that and is left alone", goal->name,
-                    gp_spot_text(r, spot), r->have->gpus[spot.gpu].id);
 }
 
 static void keep(struct gp_resolve *r, size_t vm, struct gp_spot spot)
@@ -140,10 +128,6 @@ static void keep(struct gp_resolve *r, size_t vm, struct gp_spot spot)
 
     r->wishes[vm].kept = true;
     r->wishes[vm].spot = spot;
-    if (!claim->pool) {
-        leave_alone(r, goal, spot);
-        return;
-    }
     goal->gpu = gpu->id;
     goal->partition = spot.index;
     if (slot) {

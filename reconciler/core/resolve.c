@@ -117,6 +117,7 @@ struct gp_goal *gp_resolve(struct gp_arena *mem, const struct gp_resolve_input *
     list_objects(&r);
     list_units(&r);
     if (r.cluster) {
+        gp_resolve_never(&r);
         if (!r.goal->drained)
             gp_resolve_pools(&r);
         gp_resolve_bindings(&r);

@@ -5,9 +5,10 @@
 
 /* What a GPU's pool means for it: one for each of have->gpus. */
 struct gp_claim {
+    bool never;                        /* neverTouch names the GPU: it is in no pool */
     const struct gp_pool_decl **pools; /* that it fits: more than one block it */
     size_t pool_count;
-    const struct gp_pool_decl *pool;  /* the first of them; NULL: none, or neverTouch names the GPU */
+    const struct gp_pool_decl *pool;  /* the first of them; NULL: none */
     bool whole;                       /* a VM gets all of it */
     bool matches;                     /* is as wanted already */
     uint32_t vram_mib;                /* of what a VM gets; 0: unknown */
@@ -38,6 +39,7 @@ struct gp_wish {
     bool kept;                       /* has the partition that it had: @spot */
     struct gp_spot spot;
     bool mistaken;                   /* a binding names it, but pins another UUID */
+    bool kept_out;                   /* a binding names it, but neverTouch does too, or a GPU of which it has a part */
 };
 
 struct gp_resolve {
@@ -66,6 +68,8 @@ void gp_resolve_block_untouchable(struct gp_resolve *r, size_t n);
 
 /* Sets r->cluster, r->host, goal->declared and goal->drained. */
 void gp_resolve_host(struct gp_resolve *r);
+/* Which GPUs neverTouch names. */
+void gp_resolve_never(struct gp_resolve *r);
 /* Which pool owns each GPU, and how it is cut. */
 void gp_resolve_pools(struct gp_resolve *r);
 /* What is odd about GPUs that stand side by side. */
@@ -113,7 +117,7 @@ bool gp_vm_meets(const struct gp_have *have, const struct gp_vm *vm, struct gp_s
 bool gp_spot_held_by_stranger(const struct gp_have *have, struct gp_spot spot);
 /* Whether what is there as partition @index now is taken away, though there may be one again. */
 bool gp_claim_makes_anew(const struct gp_claim *claim, uint32_t index);
-/* Whether the GPU fits @pool, whoever else has it, and though neverTouch may name it. */
+/* Whether the GPU fits @pool, whoever else has it. */
 bool gp_claim_is_of(const struct gp_claim *claim, const struct gp_pool_decl *pool);
 struct gp_place_slot *gp_claim_slot(const struct gp_claim *claim, uint32_t index);
 /* Whether what a VM gets there has what the binding asks for. */

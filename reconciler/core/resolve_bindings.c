@@ -55,6 +55,30 @@ static bool forbidden(struct gp_resolve *r, const struct gp_vm *vm)
     return false;
 }
 
+static bool any_never(struct gp_resolve *r, const struct gp_vm *vm, const struct gp_hostdev *devs, size_t count,
+                      struct gp_spot *ret)
+{
+    for (size_t n = 0; n < count; n++)
+        if (gp_spot_of_hostdev(r->have, vm, &devs[n], ret) && r->claims[ret->gpu].never)
+            return true;
+    return false;
+}
+
+/* The host's word holds for who has a part of a GPU too, whatever pools and bindings say: to take that from him, or give
+ * him another, would stop him and free it. */
+static bool keeps_never(struct gp_resolve *r, const struct gp_vm *vm, struct gp_span at)
+{
+    struct gp_spot spot;
+
+    if (!any_never(r, vm, vm->live, vm->live_count, &spot) &&
+        !any_never(r, vm, vm->persistent_devs, vm->persistent_count, &spot))
+        return false;
+    gp_resolve_find(r, "GP-E406", GP_LEVEL_NOTE, at, gp_printf(r->mem, "vm/%s", vm->name),
+                    "'%s' has %s, and %s is in neverTouch of this host: it keeps that and is left alone", vm->name,
+                    gp_spot_text(r, spot), r->have->gpus[spot.gpu].id);
+    return true;
+}
+
 /* The partition that the record says was given to @vm, if somebody took the whole mark away: then the record makes up
  * for it. A mark that is there and does not fit tells of a copy, whatever the record says. */
 static bool find_unmarked(struct gp_resolve *r, const struct gp_vm *vm, struct gp_spot *ret)
@@ -175,13 +199,14 @@ static void find_binding(struct gp_resolve *r, size_t n)
 
     if (!count)
         return;
-    if (forbidden(r, vm)) {
+    if (forbidden(r, vm))
         gp_resolve_find(r, "GP-E406", GP_LEVEL_NOTE, matches[0].decl->at,
                         gp_printf(r->mem, "vm/%s", vm->name),
                         "'%s' is bound by '%s' but is in neverTouch of this host: it is left alone",
                         vm->name, matches[0].binding->name);
+    r->wishes[n].kept_out = forbidden(r, vm) || keeps_never(r, vm, matches[0].decl->at);
+    if (r->wishes[n].kept_out)
         return;
-    }
     bind(r, n, matches[0].binding, matches[0].decl);
     if (count == 1)
         return;
@@ -252,11 +277,13 @@ static void unbind(struct gp_resolve *r, size_t n)
     const struct gp_vm *vm = &r->have->vms[n];
     struct gp_goal_vm *goal = &r->goal->vms[n];
 
-    if (!gp_vm_is_ours(vm) || forbidden(r, vm) || r->wishes[n].mistaken ||
+    if (!gp_vm_is_ours(vm) || forbidden(r, vm) || r->wishes[n].mistaken || r->wishes[n].kept_out ||
         !(r->goal->drained || r->goal->policy.prune_bindings) || (!r->goal->drained && is_renamed(r, vm)))
         return;
-    goal->managed = true;
     goal->cause = r->goal->drained ? r->host->at : (struct gp_span){0};
+    if (keeps_never(r, vm, goal->cause))
+        return;
+    goal->managed = true;
     r->goal->removed += !r->goal->drained;
     if (!vm->persistent)
         gp_resolve_block_vm(r, goal, "GP-E507", goal->cause, "'%s' is transient: it is gone once it is stopped",

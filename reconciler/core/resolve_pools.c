@@ -85,13 +85,13 @@ static void claim(struct gp_resolve *r, size_t n, const struct gp_pool_decl *poo
     struct gp_goal_gpu *goal = &r->goal->gpus[n];
     const struct gp_gpu *gpu = &r->have->gpus[n];
 
-    *gp_push(r->mem, r->claims[n].pools, r->claims[n].pool_count) = pool;
-    if (forbidden(r, gpu)) {
+    if (r->claims[n].never) {
         gp_resolve_find(r, "GP-E406", GP_LEVEL_NOTE, pool->at, gp_printf(r->mem, "gpu/%s", gpu->id),
                         "%s fits pool '%s' but is in neverTouch of this host: it is left alone",
                         gpu->id, pool->name);
         return;
     }
+    *gp_push(r->mem, r->claims[n].pools, r->claims[n].pool_count) = pool;
     if (goal->managed) {
         second_pool(r, n, pool);
         return;
@@ -148,7 +148,7 @@ static void tell_left_out(struct gp_resolve *r, const struct gp_pool_decl *pool)
         const struct gp_gpu *gpu = &r->have->gpus[n];
 
         any = any || (r->claims[n].pool && gp_claim_is_of(&r->claims[n], pool));
-        if (!r->claims[n].pool && !forbidden(r, gpu) && matches(r->mem, &pool->match, gpu))
+        if (!r->claims[n].pool && !r->claims[n].never && matches(r->mem, &pool->match, gpu))
             gp_text_addf(&left_out, "%s%s", left_out.size ? ", " : "", gpu->id);
     }
     if (any && left_out.size)
@@ -165,7 +165,7 @@ static void prune(struct gp_resolve *r, size_t n)
     const struct gp_gpu *gpu = &r->have->gpus[n];
     const struct gp_applied *applied = gp_memory_applied_gpu(r->mem, r->input->memory, gpu);
 
-    if (goal->managed || !r->goal->policy.prune_partitions || !applied || forbidden(r, gpu) ||
+    if (goal->managed || !r->goal->policy.prune_partitions || !applied || r->claims[n].never ||
         gp_streq(applied->value, gp_mode_name(GP_MODE_NONE)) || !gpu->mechanism ||
         !r->input->mechanism(gpu->mechanism))
         return;
@@ -173,6 +173,12 @@ static void prune(struct gp_resolve *r, size_t n)
     goal->want = (struct gp_layout){.mode = GP_MODE_NONE};
     goal->cause = r->cluster->policy.at;
     r->claims[n].matches = true; /* as far as it matters here: nobody is given a place on it */
+}
+
+void gp_resolve_never(struct gp_resolve *r)
+{
+    for (size_t n = 0; n < r->have->gpu_count; n++)
+        r->claims[n].never = forbidden(r, &r->have->gpus[n]);
 }
 
 void gp_resolve_pools(struct gp_resolve *r)

@@ -259,6 +259,18 @@ static void forbid_all(struct world *world)
                 world->have.gpus[n].id;
 }
 
+/* As somebody takes them out of their pools: the host first, then git. */
+static void forbid_and_forget(struct world *world)
+{
+    forbid_all(world);
+    for (size_t n = 0; n < world->cluster.pool_count; n++) {
+        struct gp_strings *slots = &world->cluster.pools[n].select.slots;
+
+        slots->count = 0;
+        *gp_push(world->mem, slots->items, slots->count) = "99"; /* of none: no slots would be all */
+    }
+}
+
 /* As world_random() makes pools: of every GPU, or of slots. */
 static bool is_in_pool(const struct world *world, const struct gp_gpu *gpu, const char *name)
 {
@@ -272,12 +284,16 @@ static bool is_in_pool(const struct world *world, const struct gp_gpu *gpu, cons
     return false;
 }
 
-static bool stays(const struct world *world, const struct gp_goal *goal, const struct gp_gpu *gpu)
+/* A GPU that neverTouch names stays for whoever has a part of it, whatever git says of him; one that is blocked, for
+ * those who are bound to its pool. */
+static bool stays(const struct world *world, const struct gp_goal *goal, const struct gp_gpu *gpu, size_t vm)
 {
-    return goal->gpus[gpu - world->have.gpus].blocked || gp_strings_have(&world->agent.never_touch_gpus, gpu->id);
+    return gp_strings_have(&world->agent.never_touch_gpus, gpu->id) ||
+           (goal->gpus[gpu - world->have.gpus].blocked && goal->vms[vm].binding &&
+            is_in_pool(world, gpu, goal->vms[vm].pool));
 }
 
-/* How many VMs have something of a GPU of their pool that stays as it is, and nobody else has it too. */
+/* How many VMs have something of a GPU that stays as it is, and nobody else has it too. */
 static size_t check_staying(const struct world *world, const struct gp_goal *goal, int seed)
 {
     size_t count = 0;
@@ -287,10 +303,9 @@ static size_t check_staying(const struct world *world, const struct gp_goal *goa
         struct gp_gpu *gpu;
         struct gp_partition *partition;
 
-        if (!goal->vms[n].binding || !vm->persistent_count ||
+        if (!vm->persistent_count ||
             !gp_have_find(&world->have, vm->persistent_devs[0].device, &gpu, &partition) ||
-            !stays(world, goal, gpu) || !is_in_pool(world, gpu, goal->vms[n].pool) ||
-            anybody_has(world, vm, vm->persistent_devs[0].device))
+            !stays(world, goal, gpu, n) || anybody_has(world, vm, vm->persistent_devs[0].device))
             continue;
         count++;
         cr_assert(goal->vms[n].blocked || !goal->vms[n].managed, "seed %d: %s is taken from %s, which stays", seed,
@@ -301,7 +316,7 @@ static size_t check_staying(const struct world *world, const struct gp_goal *goa
 
 Test(resolve_laws, what_a_vm_has_of_a_gpu_that_stays_it_keeps)
 {
-    static void (*const changes[])(struct world *) = {NULL, change_modes, overlap, forbid_all};
+    static void (*const changes[])(struct world *) = {NULL, change_modes, overlap, forbid_all, forbid_and_forget};
     size_t counts[sizeof changes / sizeof *changes] = {0};
 
     EACH_STATE(seed, mem, world)

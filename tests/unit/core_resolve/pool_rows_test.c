@@ -155,6 +155,54 @@ static void never_gpu_in_use(struct world *world)
     world->have.vms[1].persistent_count = world->have.vms[1].live_count = 0;
     world->have.vms[1].mark = NULL;
     world->have.vms[1].mark_fits = false;
+    world->declaration.bindings[0]->vms[0].at.line = 7; /* a line is told once */
+}
+
+/* As somebody takes a GPU out of its pool whom its guests' users may not notice: the host first, then git. */
+static void never_gpu_selected_no_more(struct world *world)
+{
+    never_gpu_in_use(world);
+    *gp_push(world->mem, world->cluster.pools[0].select.slots.items, world->cluster.pools[0].select.slots.count) = "4";
+}
+
+static void never_gpu_other_pool(struct world *world)
+{
+    never_gpu_selected_no_more(world);
+    world_gpu(world, 5);
+    world_pool(world, "cad", 4, "5");
+    world->declaration.bindings[0]->pool = "cad";
+}
+
+static void never_gpu_unbound(struct world *world)
+{
+    never_gpu_in_use(world);
+    world->declaration.bindings[0]->vms[0].name = "b";
+}
+
+static void never_gpu_drained(struct world *world)
+{
+    never_gpu_in_use(world);
+    world->cluster.hosts[0].drained = true;
+}
+
+/* It would run with what its definition has once it starts anew, which is its user's to do. */
+static void never_gpu_until_next_start(struct world *world)
+{
+    struct gp_vm *vm = &world->have.vms[0];
+
+    never_gpu_in_use(world);
+    world_cut(world, &world->have.gpus[1], 4, 0);
+    world_applied(world, "gpu/slot4", "partitioned 4 NVIDIA A2-4Q");
+    vm->persistent_count = 0;
+    world_give(world, vm, &world->have.gpus[1], 2, true);
+}
+
+static void never_gpu_by_hand(struct world *world)
+{
+    never_gpu_in_use(world);
+    world->have.vms[0].persistent_devs[0].ours = world->have.vms[0].live[0].ours = false;
+    world->have.vms[0].mark = NULL;
+    world->have.vms[0].mark_fits = false;
 }
 
 /* What it had is remembered only: it is free to have another. */
@@ -195,6 +243,28 @@ static const struct resolve_row rows[] = {
      "a, b\n"},
     /* It was given a partition of slot4, and stopped for it. */
     {"never to be touched, and a VM runs with a partition of it", never_gpu_in_use,
+     "slot3: left alone\nslot4: partitioned 4 NVIDIA A2-4Q\na: left alone\nb: slot4/0\n",
+     "note GP-E406 gpu/slot3: slot3 fits pool 'vdi' but is in neverTouch of this host: it is left alone\n"
+     "note GP-E406 vm/a: 'a' has slot3/0, and slot3 is in neverTouch of this host: it keeps that and is left alone\n"},
+    /* So it was in each of these; where no binding names it any more, its partition went as well. */
+    {"never to be touched, and its pool selects it no more", never_gpu_selected_no_more,
+     "slot3: left alone\nslot4: partitioned 4 NVIDIA A2-4Q\na: left alone\nb: slot4/0\n",
+     "note GP-E406 vm/a: 'a' has slot3/0, and slot3 is in neverTouch of this host: it keeps that and is left alone\n"},
+    {"never to be touched, and its VM is bound to another pool", never_gpu_other_pool,
+     "slot3: left alone\nslot4: partitioned 4 NVIDIA A2-4Q\nslot5: partitioned 4 NVIDIA A2-4Q\na: left alone\nb: slot5/0\n",
+     "note GP-E406 vm/a: 'a' has slot3/0, and slot3 is in neverTouch of this host: it keeps that and is left alone\n"},
+    {"never to be touched, and no binding names its VM any more", never_gpu_unbound,
+     "slot3: left alone\nslot4: partitioned 4 NVIDIA A2-4Q\na: left alone\nb: slot4/0\n",
+     "note GP-E406 gpu/slot3: slot3 fits pool 'vdi' but is in neverTouch of this host: it is left alone\n"
+     "note GP-E406 vm/a: 'a' has slot3/0, and slot3 is in neverTouch of this host: it keeps that and is left alone\n"},
+    {"never to be touched, and the host is drained", never_gpu_drained,
+     "slot3: left alone\nslot4: left alone\na: left alone\nb: left alone\n",
+     "note GP-E406 vm/a: 'a' has slot3/0, and slot3 is in neverTouch of this host: it keeps that and is left alone\n"},
+    {"never to be touched, and a VM runs with it that is defined with another", never_gpu_until_next_start,
+     "slot3: left alone\nslot4: partitioned 4 NVIDIA A2-4Q\na: left alone\nb: slot4/0\n",
+     "note GP-E406 gpu/slot3: slot3 fits pool 'vdi' but is in neverTouch of this host: it is left alone\n"
+     "note GP-E406 vm/a: 'a' has slot3/0, and slot3 is in neverTouch of this host: it keeps that and is left alone\n"},
+    {"never to be touched, and a VM was given a partition of it by hand", never_gpu_by_hand,
      "slot3: left alone\nslot4: partitioned 4 NVIDIA A2-4Q\na: left alone\nb: slot4/0\n",
      "note GP-E406 gpu/slot3: slot3 fits pool 'vdi' but is in neverTouch of this host: it is left alone\n"
      "note GP-E406 vm/a: 'a' has slot3/0, and slot3 is in neverTouch of this host: it keeps that and is left alone\n"},
