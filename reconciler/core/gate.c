@@ -77,8 +77,8 @@ static const char *paused_name(const struct gate *gate, const struct gp_strings 
     return found;
 }
 
-/* "vm/NAME" of what is paused in the set; NULL: nothing is. A GPU that keeps its layout is in no set (sets.c); whose its
- * partitions are is left alone as well, which only the steps of the VMs tell. */
+/* "vm/NAME" of what is paused in the set; NULL: nothing is. A GPU that keeps its layout is in no set, but whose its
+ * partitions are is left alone as well. */
 static const char *find_pause(const struct gate *gate, size_t index)
 {
     const struct gp_set *set = &gate->plan->sets[index];
@@ -90,6 +90,8 @@ static const char *find_pause(const struct gate *gate, size_t index)
     if (!found)
         found = paused_name(gate, &set->gpus, "gpu");
     if (!found)
+        found = paused_name(gate, &set->uses, "gpu");
+    if (!found)
         found = paused_name(gate, &set->vms, "vm");
     if (!found)
         found = paused_name(gate, &set->stops, "vm");
@@ -100,8 +102,6 @@ static const char *find_pause(const struct gate *gate, size_t index)
             continue;
         if (step->vm_name)
             found = paused_as(gate, "vm", step->vm_name);
-        if (!found && step->gpu)
-            found = paused_as(gate, "gpu", step->gpu);
         if (!found)
             found = paused_name(gate, &step->vms, "vm");
     }

@@ -250,6 +250,7 @@ struct gp_set {
     const char *id; /* its smallest GPU id, or VM name where it has no GPU */
     struct gp_strings gpus; /* ids */
     struct gp_strings vms;  /* UUIDs */
+    struct gp_strings uses; /* ids of the GPUs of which a VM that it stops or edits has, loses or gets something, sorted */
     struct gp_strings stops; /* names of the VMs that it stops */
     struct gp_strings only_start; /* UUIDs: their binding is blocked, but the start that is owed is done */
     struct gp_strings not_started; /* UUIDs: owed a start that has to wait (GP-W508) */

@@ -259,6 +259,26 @@ static void note_block(struct gp_set *set, const struct gp_block *block, bool *o
     *own = !block->told;
 }
 
+static void add_use(const struct gp_planner *planner, struct gp_set *set, int32_t gpu)
+{
+    if (gpu >= 0 && !gp_strings_have(&set->uses, planner->gpus[gpu].gpu->id))
+        *gp_push(planner->mem, set->uses.items, set->uses.count) = planner->gpus[gpu].gpu->id;
+}
+
+/* A GPU that keeps its layout is no member of the set, and yet what its guests have of it may change, if only in that
+ * one starts anew and then runs with what its definition has of it already. */
+static void add_uses(const struct gp_planner *planner, struct gp_set *set, const struct gp_work_vm *vm)
+{
+    if (vm->stop || vm->edit_count)
+        add_use(planner, set, vm->want_gpu);
+    for (size_t n = 0; n < vm->edit_count; n++)
+        add_use(planner, set, vm->edits[n].from_place.gpu);
+    for (size_t n = 0; vm->stop && n < vm->vm->live_count; n++)
+        add_use(planner, set, vm->live[n].gpu);
+    for (size_t n = 0; vm->stop && n < vm->vm->persistent_count; n++)
+        add_use(planner, set, vm->persistent[n].gpu);
+}
+
 static void add_members(struct graph *graph, const struct found *found, struct gp_set *set)
 {
     struct gp_planner *planner = graph->planner;
@@ -282,6 +302,7 @@ static void add_members(struct graph *graph, const struct found *found, struct g
             if (vm->run && !vm->start && vm->vm->power == GP_POWER_OFF)
                 *gp_push(planner->mem, set->not_started.items, set->not_started.count) =
                     vm->vm->uuid;
+            add_uses(planner, set, vm);
             if (vm->stop)
                 *gp_push(planner->mem, set->stops.items, set->stops.count) = vm->vm->name;
             if (found->blocked)
@@ -292,6 +313,8 @@ static void add_members(struct graph *graph, const struct found *found, struct g
     }
     if (set->gpus.count)
         qsort(set->gpus.items, set->gpus.count, sizeof *set->gpus.items, compare_ids);
+    if (set->uses.count)
+        qsort(set->uses.items, set->uses.count, sizeof *set->uses.items, compare_ids);
     if (set->vms.count)
         qsort(set->vms.items, set->vms.count, sizeof *set->vms.items, compare_ids);
 }

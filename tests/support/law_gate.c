@@ -86,15 +86,45 @@ static bool is_start(const struct gp_step *step)
     return step->kind == GP_STEP_START_VM || step->kind == GP_STEP_START_UNIT;
 }
 
+static bool is_paused(const struct law_trial *trial, const struct gated *gated, const char *kind, const char *name)
+{
+    return name && law_is_one_of(&gated->paused, gp_printf(trial->mem, "%s/%s", kind, name));
+}
+
+/* Whether it is of a paused GPU. */
+static bool is_of_paused(const struct law_trial *trial, const struct gated *gated, struct gp_device device)
+{
+    struct gp_gpu *gpu;
+    struct gp_partition *partition;
+
+    return gp_have_find(trial->state->have, device, &gpu, &partition) && is_paused(trial, gated, "gpu", gpu->id);
+}
+
+/* Whether @vm has, or shall have, something of a paused GPU. */
+static bool is_on_paused(const struct law_trial *trial, const struct gated *gated, const char *uuid)
+{
+    const struct gp_vm *vm = gp_have_vm(trial->state->have, uuid);
+    const struct gp_goal *goal = trial->state->goal;
+
+    for (size_t n = 0; n < vm->live_count; n++)
+        if (is_of_paused(trial, gated, vm->live[n].device))
+            return true;
+    for (size_t n = 0; n < vm->persistent_count; n++)
+        if (is_of_paused(trial, gated, vm->persistent_devs[n].device))
+            return true;
+    for (size_t n = 0; n < goal->vm_count; n++)
+        if (gp_streq(goal->vms[n].uuid, uuid) && goal->vms[n].managed && is_paused(trial, gated, "gpu", goal->vms[n].gpu))
+            return true;
+    return false;
+}
+
 static void check_step(const struct law_trial *trial, const struct gated *gated, const struct gp_step *step)
 {
-    const char *vm = step->vm_name ? gp_printf(trial->mem, "vm/%s", step->vm_name) : NULL;
-    const char *gpu = step->gpu ? gp_printf(trial->mem, "gpu/%s", step->gpu) : NULL;
-
     if (!may(gated, trial->plan, step->set))
         law_break(trial, "law 5: the policy does not let step %u happen", (unsigned)step->n);
-    if (law_is_one_of(&gated->paused, "host") || (vm && law_is_one_of(&gated->paused, vm)) ||
-        (gpu && law_is_one_of(&gated->paused, gpu)))
+    if (law_is_one_of(&gated->paused, "host") || is_paused(trial, gated, "vm", step->vm_name) ||
+        is_paused(trial, gated, "gpu", step->gpu) || is_of_paused(trial, gated, step->device_before) ||
+        (step->kind == GP_STEP_STOP_VM && is_on_paused(trial, gated, step->vm)))
         law_break(trial, "law 5: the object of step %u is paused", (unsigned)step->n);
 }
 

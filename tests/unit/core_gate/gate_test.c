@@ -502,12 +502,13 @@ Test(gate, nobody_gets_a_partition_of_a_paused_gpu)
 
     one->paused_items[0] = "gpu/slot3";
     one->paused = (struct gp_strings){one->paused_items, 1};
-    one->set.gpus.count = one->set.gpus_changed = 0;
-    one->steps[0] = (struct gp_step){.kind = GP_STEP_ATTACH, .gpu = "slot3", .partition = 1, .vm = one->vms[0],
-                                     .vm_name = "vdi-1"};
+    one->set.gpus_changed = 0;
+    one->set.uses = one->set.gpus;
+    one->set.gpus = (struct gp_strings){0};
+    one->steps[0] = (struct gp_step){.kind = GP_STEP_START_VM, .vm = one->vms[0], .vm_name = "vdi-1"};
     gp_gate(mem, &one->input, &one->plan);
     expect(&one->set, GP_VERDICT_WAITS, "GP-E503", "paused: gpu/slot3; gpupart resume gpu/slot3");
-    one->steps[0].gpu = "slot4";
+    one->gpus[0] = "slot4";
     gp_gate(mem, &one->input, &one->plan);
     expect(&one->set, GP_VERDICT_RUN, NULL, NULL);
 }
