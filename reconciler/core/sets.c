@@ -1,8 +1,8 @@
 /* Who belongs together.
  *
  * Two objects touch if one cannot be done without the other: a GPU that is reshaped with the VMs
- * that stop for it, leave it or get something of it; a VM that gets what another one leaves. A GPU
- * that stays as it is connects nobody. */
+ * that stop for it, leave it or get something of it; a VM that gets what another one leaves, or what
+ * stands in one IOMMU group with that. A GPU that stays as it is connects nobody. */
 #include "planner.h"
 
 #include "text.h"
@@ -45,13 +45,16 @@ static size_t vm_node(const struct graph *graph, size_t vm)
     return graph->planner->gpu_count + vm;
 }
 
-static bool names(const struct gp_work_vm *vm, struct gp_device device)
+/* Whether @vm has @device, which is at @place, or what nobody else can run beside: something of its IOMMU group. */
+static bool stands_on(const struct gp_planner *planner, const struct gp_work_vm *vm, struct gp_device device,
+                      struct gp_place place)
 {
     for (size_t n = 0; n < vm->vm->persistent_count; n++)
-        if (gp_device_eq(vm->vm->persistent_devs[n].device, device))
+        if (gp_device_eq(vm->vm->persistent_devs[n].device, device) ||
+            gp_planner_share_group(planner, vm->persistent[n], place))
             return true;
     for (size_t n = 0; n < vm->vm->live_count; n++)
-        if (gp_device_eq(vm->vm->live[n].device, device))
+        if (gp_device_eq(vm->vm->live[n].device, device) || gp_planner_share_group(planner, vm->live[n], place))
             return true;
     return false;
 }
@@ -81,21 +84,24 @@ static void touch_gpus(struct graph *graph, size_t v)
     }
 }
 
-static void touch_vms(struct graph *graph, size_t v)
+/* VM @v with those who have @device, or what stands beside it, now. */
+static void touch_users(struct graph *graph, size_t v, struct gp_device device)
 {
     const struct gp_planner *planner = graph->planner;
-    const struct gp_work_vm *vm = &planner->vms[v];
+    const struct gp_place place = gp_planner_place(planner, device);
 
-    for (size_t other = 0; other < planner->vm_count; other++) {
-        bool meets = false;
-
-        if (other == v || graph->state[vm_node(graph, other)] != graph->state[vm_node(graph, v)])
-            continue;
-        for (size_t n = 0; !meets && n < vm->final_count; n++)
-            meets = names(&planner->vms[other], vm->final[n]);
-        if (meets || names(&planner->vms[other], vm->to))
+    for (size_t other = 0; other < planner->vm_count; other++)
+        if (other != v && stands_on(planner, &planner->vms[other], device, place))
             touch(graph, vm_node(graph, v), vm_node(graph, other));
-    }
+}
+
+static void touch_vms(struct graph *graph, size_t v)
+{
+    const struct gp_work_vm *vm = &graph->planner->vms[v];
+
+    for (size_t n = 0; n < vm->final_count; n++)
+        touch_users(graph, v, vm->final[n]);
+    touch_users(graph, v, vm->to);
 }
 
 /* A driver that is loaded anew takes all of its GPUs along. */

@@ -22,6 +22,31 @@ static const char *runs_with(const struct world *world, struct gp_device device)
     return NULL;
 }
 
+static int32_t group_of(const struct world *world, struct gp_device device)
+{
+    struct gp_gpu *gpu;
+    struct gp_partition *partition;
+
+    if (!gp_have_find(world->have, device, &gpu, &partition))
+        return -1;
+    return partition ? partition->group : gpu->group;
+}
+
+/* Who runs with something of the IOMMU group of @device: nobody else can. */
+static const char *runs_in_group(const struct world *world, struct gp_device device)
+{
+    const int32_t group = group_of(world, device);
+
+    for (size_t n = 0; group >= 0 && n < world->have->vm_count; n++) {
+        const struct gp_vm *vm = &world->have->vms[n];
+
+        for (size_t d = 0; vm->power != GP_POWER_OFF && d < vm->live_count; d++)
+            if (group_of(world, vm->live[d].device) == group)
+                return vm->name;
+    }
+    return NULL;
+}
+
 /* A partition that somebody has cannot be changed; one that nobody has can. */
 static const char *refuse_held(const struct world *world, const struct gp_gpu *gpu,
                                const struct gp_partition *partition)
@@ -92,8 +117,10 @@ static const char *do_gpu(struct world *world, const struct gp_step *step)
     return NULL;
 }
 
+/* The functions of one IOMMU group are held and let go together. */
 static void set_held(struct world *world, struct gp_device device, enum gp_held held)
 {
+    const int32_t group = group_of(world, device);
     struct gp_gpu *gpu;
     struct gp_partition *partition;
 
@@ -103,6 +130,14 @@ static void set_held(struct world *world, struct gp_device device, enum gp_held 
         partition->held = held;
     else
         gpu->held = held;
+    for (size_t g = 0; group >= 0 && g < world->have->gpu_count; g++) {
+        gpu = &world->have->gpus[g];
+        if (gpu->group == group)
+            gpu->held = held;
+        for (size_t n = 0; n < gpu->partition_count; n++)
+            if (gpu->partitions[n].group == group)
+                gpu->partitions[n].held = held;
+    }
 }
 
 static const char *do_stop(struct world *world, struct gp_vm *vm)
@@ -134,6 +169,8 @@ static const char *do_start(struct world *world, struct gp_vm *vm)
             return "its device is no partition";
         if (runs_with(world, dev->device))
             return "its device is in another VM";
+        if (runs_in_group(world, dev->device))
+            return "another VM has the IOMMU group of its device";
         if (partition && partition->held != GP_HELD_NO)
             return "its device is held";
     }

@@ -1,5 +1,6 @@
 /* Partitions that share an IOMMU group: only one VM can run with any of them. */
 #include "cleanup.h"
+#include "laws.h"
 #include "show.h"
 #include "stage.h"
 #include "text.h"
@@ -90,4 +91,56 @@ Test(group, an_owed_start_waits_for_the_group)
     check(&stage, gp_plan(mem, stage_ready(&stage)),
           "GP-W508 vm/b: VM b is owed a start, which waits: slot1/1, which it is defined with, is in an IOMMU group that is "
           "held by VM a\n");
+}
+
+static void broken(const char *text)
+{
+    cr_fatal("%s", text);
+}
+
+/* One set, which is done to its end: apart, whoever gets what is in the group would find it in use still. */
+static void check_together(struct stage *stage)
+{
+    struct law_tally tally = {0};
+    struct gen_state state = {.have = &stage->have, .goal = &stage->goal, .memory = &stage->memory};
+    struct gp_plan *plan;
+    struct world world;
+
+    state.input = *stage_ready(stage);
+    plan = gp_plan(stage->mem, &state.input);
+    cr_assert(eq(sz, plan->set_count, 1), "%s", show_plan(stage->mem, plan));
+    cr_assert(eq(int, plan->sets[0].verdict, GP_VERDICT_RUN), "%s", show_plan(stage->mem, plan));
+    world = gen_world(stage->mem, &state);
+    law_run_set(&(struct law_trial){stage->mem, "group", &state, plan, broken, &tally}, &world, &plan->sets[0]);
+    cr_assert(eq(sz, gp_have_vm(world.have, stage->have.vms[0].uuid)->live_count, 0));
+    cr_assert(eq(sz, gp_have_vm(world.have, stage->have.vms[1].uuid)->live_count, 1));
+}
+
+static void set_leaving(struct stage *stage, struct gp_arena *mem)
+{
+    set_stage(stage, mem);
+    stage_goal_vm(stage, "a")->gpu = NULL;
+    stage_vm(stage, "b");
+    stage_bind(stage, "b", 1, 1);
+    stage_goal_vm(stage, "b")->run = true;
+}
+
+Test(group, who_gets_a_neighbour_of_what_another_leaves_waits_for_him)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct stage stage;
+
+    set_leaving(&stage, mem);
+    stage.have.vms[1].power = GP_POWER_RUNNING;
+    check_together(&stage);
+}
+
+Test(group, an_owed_start_waits_for_whoever_leaves_the_group)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct stage stage;
+
+    set_leaving(&stage, mem);
+    stage_give(&stage, &stage.have.vms[1], 1, 1, true);
+    check_together(&stage);
 }
