@@ -3,20 +3,29 @@
 
 #include "text.h"
 
-/* Who runs with something of the IOMMU group of @place and would not stop for @gpu; NULL: nobody. */
+/* Whether @vm, which has @beside of it, is off while @gpu changes: for that, or for a reason of its own, in one set with it. */
+static bool is_off_meanwhile(const struct gp_planner *planner, const struct gp_work_gpu *gpu, const struct gp_work_vm *vm,
+                             struct gp_place beside)
+{
+    if (vm->stop && &planner->gpus[beside.gpu] == gpu)
+        return true;
+    for (size_t d = 0; d < vm->vm->live_count; d++)
+        if (gp_work_gpu_disturbs(planner, gpu, vm->live[d]))
+            return true;
+    return false;
+}
+
+/* Who runs with something of the IOMMU group of @place and would not stop; NULL: nobody. */
 static const struct gp_vm *find_bystander(const struct gp_planner *planner, const struct gp_work_gpu *gpu,
                                           struct gp_place place)
 {
     for (size_t n = 0; n < planner->vm_count; n++) {
         const struct gp_work_vm *vm = &planner->vms[n];
-        bool is_in_group = false, stops = false;
 
-        for (size_t d = 0; vm->vm->power != GP_POWER_OFF && d < vm->vm->live_count; d++) {
-            is_in_group |= gp_planner_share_group(planner, vm->live[d], place);
-            stops |= gp_work_gpu_disturbs(planner, gpu, vm->live[d]);
-        }
-        if (is_in_group && !stops)
-            return vm->vm;
+        for (size_t d = 0; vm->vm->power != GP_POWER_OFF && d < vm->vm->live_count; d++)
+            if (gp_planner_share_group(planner, vm->live[d], place) &&
+                !is_off_meanwhile(planner, gpu, vm, vm->live[d]))
+                return vm->vm;
     }
     return NULL;
 }

@@ -98,6 +98,34 @@ static void broken(const char *text)
     cr_fatal("%s", text);
 }
 
+/* Its guest leaves anyway: the GPU was blocked until it had, and the rest of its set's steps had not been planned. */
+Test(group, a_neighbour_of_what_a_vm_leaves_is_released_after_it)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const struct gp_plan *plan;
+    struct gp_partition *more;
+    struct stage stage;
+
+    set_stage(&stage, mem);
+    stage_goal_vm(&stage, "a")->gpu = NULL;
+    more = gp_gpu_partition(stage_have_gpu(&stage, 1), 4);
+    *more = (struct gp_partition){
+        .index = 4,
+        .device = more->device,
+        .live = true,
+        .profile = stage_have_gpu(&stage, 1)->profile,
+        .group = 20,
+        .held = GP_HELD_YES,
+    };
+    plan = gp_plan(mem, stage_ready(&stage));
+    cr_assert(eq(str, (char *)show_plan(mem, plan),
+                 "set slot1 class vm change stops a\n"
+                 "  0 stop-vm a: running -> off [vm]\n"
+                 "  0 detach a: slot1/0 -> - [vm]\n"
+                 "  0 release-partition slot1/4: GEN 2Q -> none\n"
+                 "  1 start-vm a: off -> running [vm]\n"));
+}
+
 /* One set, which is done to its end: apart, whoever gets what is in the group would find it in use still. */
 static void check_together(struct stage *stage)
 {
