@@ -100,6 +100,33 @@ static void trouble(struct gen *gen, struct gp_gpu *gpu)
         gpu->held = gen_chance(gen, 50) ? GP_HELD_YES : GP_HELD_UNKNOWN;
 }
 
+/* Has its VFs stand two by two in one IOMMU group: only those that stay, since of others nobody knows it before they are
+ * there. With dice of its own: whatever comes next is drawn as it was before there were such GPUs. */
+static void some_pairs(struct gen gen, struct gp_gpu *gpu)
+{
+    if (!gen.bytes)
+        gen = gen_seed(gen.state);
+    if (!gp_streq(gpu->mechanism, "vendor") || !gen_chance(&gen, 25))
+        return;
+    for (size_t n = 1; n < gpu->partition_count; n += 2)
+        gpu->partitions[n].group = gpu->partitions[n - 1].group;
+}
+
+/* The functions of one IOMMU group are held together. */
+static void spread_held(struct gp_gpu *gpu)
+{
+    for (size_t n = 0; n < gpu->partition_count; n++)
+        for (size_t m = 0; m < gpu->partition_count; m++) {
+            const struct gp_partition *from = &gpu->partitions[n];
+            struct gp_partition *to = &gpu->partitions[m];
+
+            if (from->group >= 0 && from->group == to->group && from->held > to->held) {
+                to->held = from->held;
+                to->holder = from->holder;
+            }
+        }
+}
+
 static void some_gpu(struct gp_arena *mem, struct gen *gen, struct gp_gpu *gpu, uint32_t number)
 {
     static const char *const mechanisms[] = {"vendor", "vendor", "sriov", "sriov",
@@ -125,7 +152,9 @@ static void some_gpu(struct gp_arena *mem, struct gen *gen, struct gp_gpu *gpu, 
                 .kind = GP_DEVICE_MDEV,
                 .uuid = gp_printf(mem, "%08x-0000-4000-8000-%012x", (unsigned)number, (unsigned)n),
             };
+    some_pairs(*gen, gpu);
     trouble(gen, gpu);
+    spread_held(gpu);
 }
 
 /* ---- VMs ---- */
@@ -240,6 +269,21 @@ static void define_with_nothing(struct gp_arena *mem, struct pool *pool, struct 
     vm->mark_fits = true;
 }
 
+/* Whether somebody runs with the partition's neighbour in its group. */
+static bool is_taken_beside(const struct pool *pool, size_t n)
+{
+    const struct gp_partition *mine = pool->parts[n] < 0 ? NULL : gp_gpu_partition(pool->gpus[n], (uint32_t)pool->parts[n]);
+
+    for (size_t other = 0; mine && mine->group >= 0 && other < pool->count; other++) {
+        const struct gp_partition *partition =
+            pool->parts[other] < 0 ? NULL : gp_gpu_partition(pool->gpus[other], (uint32_t)pool->parts[other]);
+
+        if (pool->live_taken[other] && partition && partition->group == mine->group)
+            return true;
+    }
+    return false;
+}
+
 static bool take_live(struct gen *gen, struct pool *pool, struct gp_device device)
 {
     for (size_t n = 0; n < pool->count; n++) {
@@ -248,7 +292,7 @@ static bool take_live(struct gen *gen, struct pool *pool, struct gp_device devic
 
         if (!gp_device_eq(pool->devices[n], device))
             continue;
-        if (pool->live_taken[n] || !is_live(pool, n))
+        if (pool->live_taken[n] || !is_live(pool, n) || is_taken_beside(pool, n))
             return false;
         pool->live_taken[n] = true;
         if (!gp_have_find(pool->have, device, &gpu, &partition))
@@ -257,6 +301,7 @@ static bool take_live(struct gen *gen, struct pool *pool, struct gp_device devic
             partition->held = gen_chance(gen, 95) ? GP_HELD_YES : GP_HELD_UNKNOWN;
         else
             gpu->held = GP_HELD_YES;
+        spread_held(gpu);
         return true;
     }
     return device.kind == GP_DEVICE_PCI; /* a network card, say; no mdev that is gone */

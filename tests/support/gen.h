@@ -47,6 +47,7 @@ struct gen_traits {
     bool declared;       /* the goal was resolved from a declaration */
     bool globs;          /* in that, a VM of this host is bound by a glob */
     bool exceptions;     /* a VM that such a glob matches is excepted from it */
+    bool groups;         /* a VM is defined with a partition that shares its IOMMU group with another */
     bool hostless;       /* a VM is bound by a line that names no host */
 };
 

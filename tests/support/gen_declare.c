@@ -190,6 +190,7 @@ static void some_cluster(struct draft *draft)
     *gp_push(draft->mem, cluster->hosts, cluster->host_count) = (struct gp_host_decl){.name = "kvm-b"};
     cluster->policy.prune_bindings = gen_chance(gen, 80);
     cluster->policy.prune_partitions = gen_chance(gen, 20);
+    cluster->accept_risk = GP_RISK_SHARED_GROUP;
     cluster->policy.max_vms_stopped = cluster->policy.max_gpus_changed = UINT32_MAX;
     some_pools(draft);
 }

@@ -189,6 +189,19 @@ static bool differs(const struct gp_vm *vm)
     return false;
 }
 
+static bool is_beside_another(const struct gp_have *have, struct gp_device device)
+{
+    struct gp_gpu *gpu;
+    struct gp_partition *partition;
+
+    if (!gp_have_find(have, device, &gpu, &partition) || !partition || partition->group < 0)
+        return false;
+    for (size_t n = 0; n < gpu->partition_count; n++)
+        if (&gpu->partitions[n] != partition && gpu->partitions[n].live && gpu->partitions[n].group == partition->group)
+            return true;
+    return false;
+}
+
 static void note_traits(struct gen_state *state)
 {
     const struct gp_have *have = state->have;
@@ -203,6 +216,8 @@ static void note_traits(struct gen_state *state)
         const struct gp_vm *vm = &have->vms[v];
         const bool running = vm->power != GP_POWER_OFF;
 
+        for (size_t n = 0; n < vm->persistent_count; n++)
+            state->traits.groups |= is_beside_another(have, vm->persistent_devs[n].device);
         state->traits.live_differs |= running && differs(vm);
         state->traits.unstoppable |= running && (vm->unstoppable || !vm->persistent);
         for (size_t n = 0; running && n < vm->live_count; n++) {

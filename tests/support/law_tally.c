@@ -26,6 +26,7 @@ void law_count(struct law_tally *tally, const struct gen_state *state, const str
     tally->declared += state->traits.declared;
     tally->globs += state->traits.globs;
     tally->exceptions += state->traits.exceptions;
+    tally->groups += state->traits.groups;
     tally->hostless += state->traits.hostless;
 }
 
@@ -45,6 +46,7 @@ static const struct share {
     {"a goal from a declaration", offsetof(struct law_tally, declared), 25},
     {"a VM bound by a glob", offsetof(struct law_tally, globs), 10},
     {"a VM excepted from a glob", offsetof(struct law_tally, exceptions), 10},
+    {"a VM with a partition that shares its IOMMU group", offsetof(struct law_tally, groups), 4},
     {"a VM bound without a host", offsetof(struct law_tally, hostless), 10},
 };
 

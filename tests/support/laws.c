@@ -165,7 +165,23 @@ static void check_arrived(const struct law_trial *trial, struct world *world)
     law_break(trial, "law 6: it does not come to rest:\n%s", show_have(trial->mem, world->have));
 }
 
-/* What two were defined with, or one twice over, is not given so again. */
+static int32_t group_of(const struct gp_have *have, struct gp_device device)
+{
+    struct gp_gpu *gpu;
+    struct gp_partition *partition;
+
+    if (!gp_have_find(have, device, &gpu, &partition))
+        return -1;
+    return partition ? partition->group : gpu->group;
+}
+
+/* Whether one VM at a time can run with @a or @b. */
+static bool meet(const struct gp_have *have, struct gp_device a, struct gp_device b)
+{
+    return gp_device_eq(a, b) || (group_of(have, a) >= 0 && group_of(have, a) == group_of(have, b));
+}
+
+/* What two were defined with, side by side in one IOMMU group too, or one twice over, is not given so again. */
 static bool was_given_twice(const struct gp_have *have, const struct gp_set *set)
 {
     for (size_t v = 0; v < have->vm_count; v++) {
@@ -180,11 +196,11 @@ static bool was_given_twice(const struct gp_have *have, const struct gp_set *set
             partitions += gp_have_find(have, device, &gpu, &partition);
             for (size_t o = 0; o < have->vm_count; o++)
                 for (size_t d = 0; o != v && d < have->vms[o].persistent_count; d++)
-                    if (partitions && gp_device_eq(have->vms[o].persistent_devs[d].device, device))
+                    if (partitions && meet(have, have->vms[o].persistent_devs[d].device, device))
                         return true;
             for (size_t o = 0; o < have->vm_count; o++)
                 for (size_t d = 0; o != v && d < have->vms[o].live_count; d++)
-                    if (partitions && gp_device_eq(have->vms[o].live[d].device, device))
+                    if (partitions && meet(have, have->vms[o].live[d].device, device))
                         return true;
         }
         if (partitions > 1)

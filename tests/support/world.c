@@ -47,7 +47,8 @@ static const char *runs_in_group(const struct world *world, struct gp_device dev
     return NULL;
 }
 
-/* A partition that somebody has cannot be changed; one that nobody has can. */
+/* A partition that somebody has cannot be changed; one that nobody has can. What is none yet is held only as the
+ * neighbour of one in its IOMMU group, which keeps nobody from making it one. */
 static const char *refuse_held(const struct world *world, const struct gp_gpu *gpu,
                                const struct gp_partition *partition)
 {
@@ -55,7 +56,7 @@ static const char *refuse_held(const struct world *world, const struct gp_gpu *g
 
     if (user)
         return gp_printf(world->mem, "%s/%u is in %s", gpu->id, (unsigned)partition->index, user);
-    if (partition->held != GP_HELD_NO)
+    if (partition->held != GP_HELD_NO && (partition->live || partition->group < 0))
         return gp_printf(world->mem, "%s/%u is held", gpu->id, (unsigned)partition->index);
     return NULL;
 }
