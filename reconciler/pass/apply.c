@@ -90,13 +90,13 @@ static int run_sets(struct gp_pass *pass)
     return exit;
 }
 
-/* A set that goes on with @record: one that may not run if there is one. NULL: none needs to. */
+/* A set that @record tells of: one that may not run if there is one. NULL: none needs to. */
 static const struct gp_set *set_of_record(const struct gp_pass *pass, const struct gp_record *record)
 {
     const struct gp_set *found = NULL;
 
     for (size_t i = 0; i < pass->plan->set_count; i++)
-        if (gp_recover_record(pass, &pass->plan->sets[i]) == record && (!found || found->verdict == GP_VERDICT_RUN))
+        if (gp_recover_touches(record, &pass->plan->sets[i]) && (!found || found->verdict == GP_VERDICT_RUN))
             found = &pass->plan->sets[i];
     return found;
 }
@@ -107,7 +107,7 @@ static void wait_for_next_pass(struct gp_pass *pass, const struct gp_record *rec
     for (size_t i = 0; i < pass->plan->set_count; i++) {
         struct gp_set *set = &pass->plan->sets[i];
 
-        if (set->verdict != GP_VERDICT_RUN || gp_recover_record(pass, set) != record)
+        if (set->verdict != GP_VERDICT_RUN || !gp_recover_touches(record, set))
             continue;
         set->verdict = GP_VERDICT_WAITS;
         set->why = "what an earlier pass left of it was taken back first";

@@ -6,21 +6,27 @@
 
 #include <string.h>
 
-static bool touches(const struct gp_record *record, const struct gp_set *set)
+/* How many GPUs and VMs of @set @record tells of. */
+static size_t count_common(const struct gp_record *record, const struct gp_set *set)
 {
+    size_t count = 0;
+
     for (size_t i = 0; i < record->snapshot->gpu_count; i++)
-        if (gp_strings_have(&set->gpus, record->snapshot->gpus[i].id))
-            return true;
+        count += gp_strings_have(&set->gpus, record->snapshot->gpus[i].id);
     for (size_t i = 0; i < record->snapshot->vm_count; i++)
-        if (gp_strings_have(&set->vms, record->snapshot->vms[i].uuid))
-            return true;
-    return false;
+        count += gp_strings_have(&set->vms, record->snapshot->vms[i].uuid);
+    return count;
+}
+
+bool gp_recover_touches(const struct gp_record *record, const struct gp_set *set)
+{
+    return count_common(record, set) > 0;
 }
 
 const struct gp_record *gp_recover_record(const struct gp_pass *pass, const struct gp_set *set)
 {
     for (size_t i = 0; i < pass->record_count; i++)
-        if (touches(&pass->records[i], set))
+        if (gp_recover_touches(&pass->records[i], set))
             return &pass->records[i];
     return NULL;
 }
@@ -86,6 +92,13 @@ const char *gp_recover_goal_values(struct gp_arena *mem, const struct gp_pass *p
     return gp_goal_values(mem, pass->goal, &set);
 }
 
+/* Whether what it was begun for is wanted still. */
+static bool is_wanted(const struct gp_pass *pass, const struct gp_record *record)
+{
+    return pass->goal->declared && !pass->goal->refused &&
+           gp_streq(record->goal_values, gp_recover_goal_values(pass->mem, pass, record));
+}
+
 /* What ends every pass that works on it fails too, though no pass lived to say so: its guests would be stopped each time. */
 static void back_off(struct gp_pass *pass, const struct gp_record *record)
 {
@@ -119,8 +132,7 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
     *ret_restored = false;
     for (size_t i = 0; i < pass->record_count; i++) {
         struct gp_record *record = &pass->records[i];
-        const bool wanted = pass->goal->declared && !pass->goal->refused &&
-                            gp_streq(record->goal_values, gp_recover_goal_values(pass->mem, pass, record));
+        const bool wanted = is_wanted(pass, record);
 
         if (count_attempt(pass, record) && wanted && record->attempts == 1)
             continue;
@@ -134,19 +146,40 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
     return err;
 }
 
-/* It failed at this commit and waits for its next attempt (hold_back_failures() gives no rule): a guest that runs by now
- * is not stopped for it in each pass. */
-static bool would_stop_in_vain(const struct gp_set *set)
+/* Of what there is a way back: a guest or a GPU that came to it since is not in what was written down. */
+static bool tells_of(const struct gp_record *record, const struct gp_set *set)
 {
-    return set->verdict == GP_VERDICT_WAITS && !set->rule && set->stops.count;
+    return count_common(record, set) == set->gpus.count + set->vms.count;
+}
+
+static bool has_failed(const struct gp_pass *pass, const struct gp_set *set)
+{
+    struct gp_failure failure;
+
+    return gp_state_failure(pass->state, pass->mem, set->id, &failure) &&
+           gp_streq(failure.commit, pass->commit ? pass->commit : "");
+}
+
+/* The gate let it through when it began, and that holds until it has failed: a guest that runs by now is not stopped again in
+ * each pass. Where all are down nobody is. */
+static bool was_allowed(const struct gp_pass *pass, const struct gp_record *record, const struct gp_set *set)
+{
+    return is_wanted(pass, record) && !(set->stops.count && has_failed(pass, set));
 }
 
 void gp_recover_allow(struct gp_pass *pass)
 {
     for (size_t i = 0; i < pass->plan->set_count; i++) {
         struct gp_set *set = &pass->plan->sets[i];
+        const struct gp_record *record = gp_recover_record(pass, set);
 
-        if (set->verdict != GP_VERDICT_BLOCKED && !would_stop_in_vain(set) && gp_recover_record(pass, set)) {
+        if (!record || set->verdict == GP_VERDICT_BLOCKED)
+            continue;
+        if (!tells_of(record, set) && !gp_plan_only_starts(pass->plan, i)) {
+            set->verdict = GP_VERDICT_WAITS;
+            set->rule = NULL;
+            set->why = "what an earlier pass left of it is taken back first";
+        } else if (was_allowed(pass, record, set)) {
             set->verdict = GP_VERDICT_RUN;
             set->rule = set->why = NULL;
         }

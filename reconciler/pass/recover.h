@@ -14,10 +14,13 @@ void gp_recover_forget_paid(struct gp_pass *pass);
  * no way back. *ret_restored says
  * that the host changed. The exit status goes into pass->recover_exit. */
 struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored) GP_MUST_CHECK;
-/* What was allowed when it began stays allowed until it is finished: gates do not bind a recovery. */
+/* What the gate let through when it began stays allowed until it is finished or has failed, as long as the same is wanted. A
+ * set that has grown by an object of which its record does not tell waits: that is taken back first, and it begins anew. */
 void gp_recover_allow(struct gp_pass *pass);
 /* The objects of @record with the values that the goal has for them now, as gp_record.goal_values; from @mem. */
 const char *gp_recover_goal_values(struct gp_arena *mem, const struct gp_pass *pass, const struct gp_record *record);
 /* The record that @set goes on with: its snapshot is from before the first attempt. NULL: it begins anew. What is left of one
  * set may have fallen apart by then: several sets go on with its record. */
 const struct gp_record *gp_recover_record(const struct gp_pass *pass, const struct gp_set *set);
+/* Whether @record tells of an object of @set. */
+bool gp_recover_touches(const struct gp_record *record, const struct gp_set *set);
