@@ -127,8 +127,9 @@ static void hold_back(struct gp_pass *pass)
     }
 }
 
-/* A record whose set needs nothing more was finished but for its removal; one of whose sets is blocked now goes
- * back, so that no guest stays down for it. */
+/* A record whose set needs nothing more for what it was begun for was finished but for its removal; one of whose sets is blocked
+ * now goes back, so that no guest stays down for it. One for which nothing is planned since something else is wanted, or since
+ * nobody can tell what, was to be taken back, and that failed: it stays, and so does its way back. */
 static int settle_records(struct gp_pass *pass)
 {
     int exit = GP_EXIT_OK;
@@ -142,7 +143,7 @@ static int settle_records(struct gp_pass *pass)
         if (set) {
             exit = gp_exit_worse(exit, gp_restore(pass, record, set->why));
             wait_for_next_pass(pass, record);
-        } else {
+        } else if (gp_recover_is_wanted(pass, record)) {
             gp_pass_unwritten(pass, gp_work_remove_record(pass, record, pass->have));
         }
     }

@@ -92,8 +92,7 @@ const char *gp_recover_goal_values(struct gp_arena *mem, const struct gp_pass *p
     return gp_goal_values(mem, pass->goal, &set);
 }
 
-/* Whether what it was begun for is wanted still. */
-static bool is_wanted(const struct gp_pass *pass, const struct gp_record *record)
+bool gp_recover_is_wanted(const struct gp_pass *pass, const struct gp_record *record)
 {
     return pass->goal->declared && !pass->goal->refused &&
            gp_streq(record->goal_values, gp_recover_goal_values(pass->mem, pass, record));
@@ -132,7 +131,7 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
     *ret_restored = false;
     for (size_t i = 0; i < pass->record_count; i++) {
         struct gp_record *record = &pass->records[i];
-        const bool wanted = is_wanted(pass, record);
+        const bool wanted = gp_recover_is_wanted(pass, record);
 
         if (count_attempt(pass, record) && wanted && record->attempts == 1)
             continue;
@@ -164,7 +163,7 @@ static bool has_failed(const struct gp_pass *pass, const struct gp_set *set)
  * each pass. Where all are down nobody is. */
 static bool was_allowed(const struct gp_pass *pass, const struct gp_record *record, const struct gp_set *set)
 {
-    return is_wanted(pass, record) && !(set->stops.count && has_failed(pass, set));
+    return gp_recover_is_wanted(pass, record) && !(set->stops.count && has_failed(pass, set));
 }
 
 void gp_recover_allow(struct gp_pass *pass)

@@ -19,6 +19,8 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored) GP_
 void gp_recover_allow(struct gp_pass *pass);
 /* The objects of @record with the values that the goal has for them now, as gp_record.goal_values; from @mem. */
 const char *gp_recover_goal_values(struct gp_arena *mem, const struct gp_pass *pass, const struct gp_record *record);
+/* Whether what @record was begun for is wanted still. */
+bool gp_recover_is_wanted(const struct gp_pass *pass, const struct gp_record *record);
 /* The record that @set goes on with: its snapshot is from before the first attempt. NULL: it begins anew. What is left of one
  * set may have fallen apart by then: several sets go on with its record. */
 const struct gp_record *gp_recover_record(const struct gp_pass *pass, const struct gp_set *set);

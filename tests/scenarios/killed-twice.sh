@@ -90,6 +90,29 @@ count 5
 ends 5 5
 expect $((already + 1)) restored slot5
 
+echo "the host is in no cluster any more, and the way back fails: it is tried again by each pass"
+count 4
+killed 'kill-before 2'
+cp -r fleet/clusters kept-clusters
+sed -i 's/hosts: \[{name: demo}\]/hosts: [{name: other}]/; s/host: demo/host: other/' fleet/clusters/demo.yaml
+commit "demo is called other"
+echo 'fail */sriov_numvfs all EIO' >"$GPUPART_ROOT/gpusim-control"
+printf '%s
+' 'fail create' 'fail create-flags' >"$BED/proxy.control"
+gp_ends 6 reconcile
+grep -q 'VM vdi-1 is down.*virsh start vdi-1; VM vdi-2 is down.*virsh start vdi-2' err || fail "not both are named: $(cat err)"
+begun
+gp_ends 6 reconcile
+begun
+echo clear >"$GPUPART_ROOT/gpusim-control"
+: >"$BED/proxy.control"
+ends 5 5
+cp kept-clusters/* fleet/clusters
+commit "and is called demo again"
+ends 0 4
+count 5
+ends 0 5
+
 echo "it cannot go on, since a guest cannot be stopped by now: the other one does not stay down for it"
 count 4
 echo 'swallow shutdown-flags vdi-2' >"$BED/proxy.control"
