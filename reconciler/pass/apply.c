@@ -2,6 +2,7 @@
  * record run one after the other: it tells of all of them what goes back. */
 #include "pass.h"
 
+#include "applied.h"
 #include "cleanup.h"
 #include "execute.h"
 #include "journal.h"
@@ -127,6 +128,15 @@ static void hold_back(struct gp_pass *pass)
     }
 }
 
+/* The last that the pass that died had to do. It may have done a part of it: twice is harmless. */
+static struct gp_error *finish_record(struct gp_pass *pass, const struct gp_record *record)
+{
+    const struct gp_set all = gp_set_of_record(pass->mem, record);
+    struct gp_error *err = gp_applied_remember(pass, &pass->host, pass->have, &all);
+
+    return err ? err : gp_work_remove_record(pass, record, pass->have);
+}
+
 /* A record whose set needs nothing more for what it was begun for was finished but for its removal; one of whose sets is blocked
  * now goes back, so that no guest stays down for it. One for which nothing is planned since something else is wanted, or since
  * nobody can tell what, was to be taken back, and that failed: it stays, and so does its way back. */
@@ -144,7 +154,7 @@ static int settle_records(struct gp_pass *pass)
             exit = gp_exit_worse(exit, gp_restore(pass, record, set->why));
             wait_for_next_pass(pass, record);
         } else if (gp_recover_is_wanted(pass, record)) {
-            gp_pass_unwritten(pass, gp_work_remove_record(pass, record, pass->have));
+            gp_pass_unwritten(pass, finish_record(pass, record));
         }
     }
     return exit;

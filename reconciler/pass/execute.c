@@ -48,10 +48,14 @@ static struct gp_error *unless_starts(struct gp_work *work, struct gp_error *err
     return NULL;
 }
 
+/* Nothing of it is applied before the last set that goes on with its record is done: till then all may be taken back. */
 static struct gp_error *finish(struct gp_work *work, const struct gp_record *record, bool keep_record)
 {
-    struct gp_error *err = gp_applied_remember(work->pass, work->host, work->have, work->set);
+    const struct gp_set all = gp_set_of_record(work->mem, record);
+    struct gp_error *err = NULL;
 
+    if (!keep_record)
+        err = gp_applied_remember(work->pass, work->host, work->have, &all);
     if (!err && !keep_record)
         err = gp_work_remove_record(work->pass, record, work->have);
     if (!err) {

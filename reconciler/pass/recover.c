@@ -31,6 +31,25 @@ const struct gp_record *gp_recover_record(const struct gp_pass *pass, const stru
     return NULL;
 }
 
+static bool tells_of_object(const struct gp_snapshot *snapshot, const char *gpu_or_vm)
+{
+    for (size_t i = 0; i < snapshot->gpu_count; i++)
+        if (gp_streq(snapshot->gpus[i].id, gpu_or_vm))
+            return true;
+    for (size_t i = 0; i < snapshot->vm_count; i++)
+        if (gp_streq(snapshot->vms[i].uuid, gpu_or_vm))
+            return true;
+    return false;
+}
+
+bool gp_recover_unsettled(const struct gp_pass *pass, const char *gpu_or_vm)
+{
+    for (size_t i = 0; i < pass->record_count; i++)
+        if (tells_of_object(pass->records[i].snapshot, gpu_or_vm))
+            return true;
+    return false;
+}
+
 static bool is_owed(const struct gp_memory *memory, const char *vm)
 {
     for (size_t i = 0; i < memory->owed_count; i++)

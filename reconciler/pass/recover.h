@@ -24,5 +24,7 @@ bool gp_recover_is_wanted(const struct gp_pass *pass, const struct gp_record *re
 /* The record that @set goes on with: its snapshot is from before the first attempt. NULL: it begins anew. What is left of one
  * set may have fallen apart by then: several sets go on with its record. */
 const struct gp_record *gp_recover_record(const struct gp_pass *pass, const struct gp_set *set);
+/* Whether an earlier pass left this GPU, or this VM (its UUID), in the midst of a change, which may still be taken back. */
+bool gp_recover_unsettled(const struct gp_pass *pass, const char *gpu_or_vm);
 /* Whether @record tells of an object of @set. */
 bool gp_recover_touches(const struct gp_record *record, const struct gp_set *set);

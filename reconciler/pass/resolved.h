@@ -4,9 +4,9 @@
 
 #include "pass.h"
 
-/* Keeps up to date what is known of the GPUs of @set (NULL: of all that are in no set of pass->plan): those that
- * @have shows as pass->goal wants them are written down, those that are in no pool any more are forgotten, and any
- * other stays as it was last verified. The caller holds pass->state_lock if sets run. */
+/* Keeps up to date what is known of the GPUs of @set (NULL: of all that are in no set of pass->plan, and in no record):
+ * those that @have shows as pass->goal wants them are written down, those that are in no pool any more are forgotten, and
+ * any other stays as it was last verified. The caller holds pass->state_lock if sets run. */
 struct gp_error *gp_resolved_remember(struct gp_pass *pass, struct gp_host *host, const struct gp_have *have,
                                       const struct gp_set *set) GP_MUST_CHECK;
 

@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "execute.h"
 #include "journal.h"
+#include "recover.h"
 #include "resolved.h"
 #include "text.h"
 
@@ -110,7 +111,8 @@ static struct gp_error *adopt_gpu(struct gp_pass *pass, const struct gp_memory *
     struct gp_arena *mem = pass->mem;
     struct gp_applied now;
 
-    if (!goal->managed || goal->blocked || !gpu || in_some_set(pass->plan, goal->id, NULL))
+    if (!goal->managed || goal->blocked || !gpu || in_some_set(pass->plan, goal->id, NULL) ||
+        gp_recover_unsettled(pass, goal->id))
         return NULL;
     now = (struct gp_applied){
         .key = gp_printf(mem, "gpu/%s", gpu->id),
@@ -130,7 +132,7 @@ static struct gp_error *adopt_vm(struct gp_pass *pass, const struct gp_memory *m
     struct gp_applied now;
 
     if (!goal->managed || goal->blocked || !gpu || !vm || gp_vm_awaits_start(vm) ||
-        in_some_set(pass->plan, NULL, goal->uuid))
+        in_some_set(pass->plan, NULL, goal->uuid) || gp_recover_unsettled(pass, goal->uuid))
         return NULL;
     now = (struct gp_applied){
         .key = gp_printf(mem, "vm/%s", vm->uuid),

@@ -178,3 +178,18 @@ grep -q 'VM vdi-1 is down.*virsh start vdi-1; VM vdi-2 is down.*virsh start vdi-
 expect $((already + 1)) wc -l < <(journal 'select(.GPUPART_EVENT == "not-restored") | .MESSAGE')
 begun
 ends 5 4
+
+echo "one of them cannot start, which takes both back: what is declared is still a change, and no drift, at the next boot too"
+count 5
+ends 0 5
+count 3
+echo "kill-client-at create-flags/$(($(calls create-flags) + 1))" >"$BED/proxy.control"
+gp_ends 137 reconcile
+begun
+expect "" running
+echo "fail-at create-flags/$(($(calls create-flags) + 1))" >"$BED/proxy.control"
+ends 5 5
+: >"$BED/proxy.control"
+expect 5 jq .boot.slot5.layout.count state/boot.json
+gp_ends 2 plan --detailed-exitcode
+! grep 'GP-D801' out || fail "what was taken back counts as applied"
