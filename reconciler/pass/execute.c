@@ -52,27 +52,29 @@ static struct gp_error *unless_starts(struct gp_work *work, struct gp_error *err
 static struct gp_error *finish(struct gp_work *work, const struct gp_record *record, bool keep_record)
 {
     const struct gp_set all = gp_set_of_record(work->mem, record);
-    struct gp_error *err = NULL;
+    struct gp_error *err;
 
-    if (!keep_record)
-        err = gp_applied_remember(work->pass, work->host, work->have, &all);
-    if (!err && !keep_record)
+    if (keep_record)
+        return NULL;
+    err = gp_applied_remember(work->pass, work->host, work->have, &all);
+    if (!err)
         err = gp_work_remove_record(work->pass, record, work->have);
     if (!err) {
         (void)pthread_mutex_lock(&work->pass->state_lock);
-        err = gp_state_clear_failure(work->pass->state, work->set->id);
+        err = gp_state_clear_failure(work->pass->state, record->set);
         (void)pthread_mutex_unlock(&work->pass->state_lock);
     }
     return err;
 }
 
-/* What failed is tried again later, not at once: its guests would be stopped each time. */
-static void back_off(struct gp_work *work, const char *why)
+/* What failed is tried again later, not at once: its guests would be stopped each time. A part of what was taken up again
+ * counts for the whole, which is what begins anew. */
+static void back_off(struct gp_work *work, const struct gp_record *record, const char *why)
 {
     struct gp_error *err;
 
     (void)pthread_mutex_lock(&work->pass->state_lock);
-    err = gp_state_add_failure(work->pass->state, work->set->id, work->commit, why, gp_realtime_us());
+    err = gp_state_add_failure(work->pass->state, record->set, work->commit, why, gp_realtime_us());
     (void)pthread_mutex_unlock(&work->pass->state_lock);
     gp_error_warn(err);
 }
@@ -134,7 +136,7 @@ static int execute_in(struct gp_pass *pass, struct gp_host *host, struct gp_aren
         gp_error_free(err);
         (void)fprintf(stderr, "gpupart: %s: %s\n", set->id, line);
         if (begun && !is_interrupted(pass))
-            back_off(&work, line);
+            back_off(&work, &record, line);
         if (begun)
             exit = gp_restore_in(pass, host, mem, &record, line);
         gp_work_end(&work);

@@ -104,8 +104,7 @@ static void hold_back_failures(struct gp_pass *pass, const char *approved)
         struct gp_failure failure;
 
         if (set->verdict != GP_VERDICT_RUN || gp_streq(approved, pass->plan->id) ||
-            !gp_state_failure(pass->state, pass->mem, set->id, &failure) || failure.until_us <= gp_realtime_us() ||
-            !gp_streq(failure.commit, pass->commit ? pass->commit : ""))
+            !gp_recover_failure(pass, set, &failure) || failure.until_us <= gp_realtime_us())
             continue;
         set->verdict = GP_VERDICT_WAITS;
         set->why = gp_printf(pass->mem, "it failed %u %s at this commit and is tried again after %s; the last time: %s",

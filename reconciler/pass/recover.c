@@ -170,19 +170,21 @@ static bool tells_of(const struct gp_record *record, const struct gp_set *set)
     return count_common(record, set) == set->gpus.count + set->vms.count;
 }
 
-static bool has_failed(const struct gp_pass *pass, const struct gp_set *set)
+bool gp_recover_failure(const struct gp_pass *pass, const struct gp_set *set, struct gp_failure *ret)
 {
-    struct gp_failure failure;
+    const struct gp_record *record = gp_recover_record(pass, set);
 
-    return gp_state_failure(pass->state, pass->mem, set->id, &failure) &&
-           gp_streq(failure.commit, pass->commit ? pass->commit : "");
+    return gp_state_failure(pass->state, pass->mem, record ? record->set : set->id, ret) &&
+           gp_streq(ret->commit, pass->commit ? pass->commit : "");
 }
 
 /* The gate let it through when it began, and that holds until it has failed: a guest that runs by now is not stopped again in
  * each pass. Where all are down nobody is. */
 static bool was_allowed(const struct gp_pass *pass, const struct gp_record *record, const struct gp_set *set)
 {
-    return gp_recover_is_wanted(pass, record) && !(set->stops.count && has_failed(pass, set));
+    struct gp_failure failure;
+
+    return gp_recover_is_wanted(pass, record) && !(set->stops.count && gp_recover_failure(pass, set, &failure));
 }
 
 void gp_recover_allow(struct gp_pass *pass)

@@ -34,6 +34,10 @@ ends() {
     expect 0 jq '.owed // [] | length' state/owed.json
     [ "$before" = "$(canonical "${vms[@]}")" ] || fail "something else of a definition changed"
 }
+# stops: how often a guest was asked to stop.
+stops() {
+    journal 'select(.GPUPART_EVENT == "step-start") | .MESSAGE' | grep -c '^stop-vm'
+}
 restored() {
     journal 'select(.GPUPART_EVENT == "restored") | .MESSAGE' | grep -c "$1" || :
 }
@@ -179,7 +183,8 @@ expect $((already + 1)) wc -l < <(journal 'select(.GPUPART_EVENT == "not-restore
 begun
 ends 5 4
 
-echo "one of them cannot start, which takes both back: what is declared is still a change, and no drift, at the next boot too"
+echo "one of them cannot start, which takes both back: what is declared is still a change, and no drift, at the next boot too,"
+echo "and neither is stopped again in the next pass"
 count 5
 ends 0 5
 count 3
@@ -193,3 +198,7 @@ ends 5 5
 expect 5 jq .boot.slot5.layout.count state/boot.json
 gp_ends 2 plan --detailed-exitcode
 ! grep 'GP-D801' out || fail "what was taken back counts as applied"
+already=$(stops)
+ends 0 5
+grep -q 'it failed 1 time at this commit' out || fail "why nothing is done is not told: $(cat out)"
+expect "$already" stops
