@@ -36,6 +36,8 @@ static void *run_job(void *data)
         job->exit = gp_exit_worse(job->exit, gp_execute_set(job->pass, job->sets[i], keep_record, &outcome));
         all_done = all_done && outcome == GP_SET_DONE;
     }
+    for (size_t i = 0; i < job->count && outcome == GP_SET_TAKEN_BACK; i++)
+        job->pass->taken_back[job->sets[i] - job->pass->plan->sets] = true;
     return NULL;
 }
 
@@ -76,6 +78,7 @@ static int run_sets(struct gp_pass *pass)
     struct job *jobs = list_jobs(pass, &count);
     int exit = GP_EXIT_OK;
 
+    pass->taken_back = gp_new_array(pass->mem, bool, pass->plan->set_count + 1);
     for (size_t i = 0; i < count; i++) {
         struct job *job = &jobs[i];
 

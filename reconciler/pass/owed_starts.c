@@ -4,13 +4,16 @@
 #include "work.h"
 #include "text.h"
 
-/* By no plan (what is wanted cannot be told) nobody was started. */
+/* By no plan (what is wanted cannot be told) nobody was started. A way back starts whoever ran before, and nobody who was
+ * down and owed a start. */
 static bool had_its_turn(const struct gp_pass *pass, const char *vm_or_unit)
 {
     for (size_t i = 0; pass->plan && i < pass->plan->set_count; i++) {
         const struct gp_set *set = &pass->plan->sets[i];
 
-        if (gp_pass_runs(pass, i) && (gp_strings_have(&set->vms, vm_or_unit) || gp_strings_have(&set->units, vm_or_unit)))
+        if (!gp_pass_runs(pass, i) || (pass->taken_back && pass->taken_back[i]))
+            continue;
+        if (gp_strings_have(&set->vms, vm_or_unit) || gp_strings_have(&set->units, vm_or_unit))
             return true;
     }
     return false;

@@ -91,6 +91,8 @@ struct gp_pass {
         uint64_t since_us;
     } *drift_notes; /* one for each of plan->drift; set by gp_pass_tell() */
 
+    bool *taken_back; /* one for each of plan->sets: it failed in this pass, and went its way back; NULL: none was begun */
+
     struct gp_record *records; /* what an earlier pass left unfinished */
     size_t record_count;
     int recover_exit;

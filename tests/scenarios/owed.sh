@@ -40,6 +40,18 @@ asked_in_vain() {
     [ -z "$(ls state/records)" ] || fail "a record is left: $(ls state/records)"
 }
 
+# fails_to_start: the next pass does not bring vdi-2 up, and says so, whatever else it does; the one after it does.
+fails_to_start() {
+    virsh -q destroy vdi-2
+    printf '%s\n' 'fail create vdi-2' 'fail create-flags vdi-2' >"$BED/proxy.control"
+    gp_ends 6 reconcile
+    : >"$BED/proxy.control"
+    grep -q 'VM vdi-2 is down.*virsh start vdi-2' err || fail "nobody is told: $(cat err)"
+    expect vdi-1 running
+    expect vdi-2 owed
+    [ -z "$(ls state/records)" ] || fail "a record is left: $(ls state/records)"
+}
+
 # refused COUNT: vdi-2 is not asked, since libvirt says no.
 refused() {
     pools "$1" 60s
@@ -97,3 +109,30 @@ virsh -q destroy vdi-2
 gp_ends_in "0 5" reconcile
 expect "vdi-1 vdi-2" running
 expect 2 late_stops
+
+echo "nothing but its start is to be done, and that fails: it is told"
+asked_in_vain 3
+pools 4 2s
+commit "four, as it is"
+virsh -q destroy vdi-2
+printf '%s\n' 'fail create vdi-2' 'fail create-flags vdi-2' >"$BED/proxy.control"
+gp_ends 6 reconcile
+grep -q 'VM vdi-2 is down.*virsh start vdi-2' err || fail "nobody is told: $(cat err)"
+expect vdi-2 owed
+expect "" ls state/records
+: >"$BED/proxy.control"
+gp_ends 0 reconcile
+expect "vdi-1 vdi-2" running
+expect "" owed
+
+echo "it belongs to a change that fails: it is started when all is as before"
+asked_in_vain 2
+pools 3 60s
+commit "three"
+virsh -q destroy vdi-2
+echo 'fail */sriov_numvfs 2 EIO' >"$GPUPART_ROOT/gpusim-control"
+gp_ends 5 reconcile
+echo clear >"$GPUPART_ROOT/gpusim-control"
+expect 4 inventory '.gpus[] | select(.id == "slot5") | .count'
+expect "vdi-1 vdi-2" running
+expect "" owed
