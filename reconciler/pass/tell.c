@@ -343,7 +343,8 @@ static void tell_plan(struct gp_pass *pass)
 }
 
 /* A guest that was asked to stop, did not in time, and did later: the start is owed and comes now. It is told once, and the
- * request is over: from now on the start is owed until it runs, by whosever hand. */
+ * request is over: from now on the start is owed until it runs, by whosever hand. Whoever is down for what a killed pass
+ * began may have stopped in time: nobody was left to see it. */
 static struct gp_error *late_stops(struct gp_pass *pass)
 {
     const struct gp_memory *memory = gp_pass_memory(pass, pass->mem);
@@ -355,12 +356,13 @@ static struct gp_error *late_stops(struct gp_pass *pass)
 
         if (!vm || vm->power != GP_POWER_OFF || !owed->stop_requested)
             continue;
-        tell(pass, (struct gp_entry){
-                       .event = GP_EVENT_LATE_STOP,
-                       .message = gp_printf(pass->mem, "VM %s stopped after its time was over; it is started again",
-                                            vm->name),
-                       .vm = vm->name,
-                   });
+        if (!gp_recover_unsettled(pass, owed->vm))
+            tell(pass, (struct gp_entry){
+                           .event = GP_EVENT_LATE_STOP,
+                           .message = gp_printf(pass->mem, "VM %s stopped after its time was over; it is started again",
+                                                vm->name),
+                           .vm = vm->name,
+                       });
         err = gp_state_set_owed(pass->state,
                                 &(struct gp_owed){.vm = owed->vm, .name = owed->name, .until_us = UINT64_MAX});
     }

@@ -34,6 +34,10 @@ ends() {
     expect 0 jq '.owed // [] | length' state/owed.json
     [ "$before" = "$(canonical "${vms[@]}")" ] || fail "something else of a definition changed"
 }
+# late_stops: who is said to have stopped too late.
+late_stops() {
+    journal 'select(.GPUPART_EVENT == "late-stop") | .GPUPART_VM'
+}
 # stops: how often a guest was asked to stop.
 stops() {
     journal 'select(.GPUPART_EVENT == "step-start") | .MESSAGE' | grep -c '^stop-vm'
@@ -129,6 +133,7 @@ wait $! || :
 begun
 virsh -q suspend vdi-2
 gp_ends 5 reconcile
+expect "" late_stops # vdi-1 stopped in time: only nobody was left to see it
 expect 5 have
 expect "vdi-1 vdi-2" running
 expect "" ls state/records
