@@ -124,6 +124,7 @@ struct gp_goal_vm {
     const char *gpu; /* partition wanted: GPU id and index; NULL: none */
     uint32_t partition;
     bool pending;    /* wants one, but there is none for it (GP-W306) */
+    struct gp_device lost; /* NONE, or what it had there and is gone: it gets nothing else for it, and stays down */
     bool run;        /* shall be running at the end: it runs now, or a start is owed */
     bool next_start; /* its running instance is left alone */
     bool without_gpu;

@@ -171,6 +171,9 @@ static void think_wish(const struct gp_planner *planner, struct gp_work_vm *vm)
     vm->lacks = false;
     if (!vm->managed || !goal->gpu || goal->pending)
         return;
+    vm->lacks = goal->lost.kind != GP_DEVICE_NONE;
+    if (vm->lacks)
+        return;
     vm->want_gpu = gpu_index(planner, goal->gpu);
     if (vm->want_gpu < 0) {
         vm->lacks = true;

@@ -101,6 +101,18 @@ static const struct gp_snapshot_vm *vm_of(const struct gp_snapshot *snapshot, co
     return NULL;
 }
 
+/* The card that is meant by @id: NULL where it is not there, or another one is in its place. */
+static const struct gp_gpu *card_of(struct gp_arena *mem, const struct gp_snapshot *snapshot,
+                                    const struct gp_have *have, const char *id)
+{
+    const struct gp_snapshot_gpu *was = gpu_of(snapshot, id);
+    const struct gp_gpu *gpu = gp_have_gpu(have, id);
+
+    if (gpu && was && was->identity && !gp_identity_eq(was->identity, gp_gpu_identity(mem, gpu)))
+        return NULL;
+    return gpu;
+}
+
 /* Whether it runs with what it ran with then, or with what it was not given then: such a one was
  * never stopped, and is left alone though its definition may say otherwise. */
 static bool was_left_alone(const struct gp_snapshot_vm *was, const struct gp_have *have,
@@ -132,16 +144,13 @@ static bool may_start(const struct gp_snapshot_vm *was, const struct gp_vm *vm, 
     return !runs || held == GP_HELD_NO || holds(vm, was->device);
 }
 
-/* Whether the partition that it was defined with will be there for it on the way back. */
-static bool will_be_there(const struct gp_snapshot *snapshot, const struct gp_have *have,
+/* Whether the partition of @gpu that it was defined with will be there for it on the way back. */
+static bool will_be_there(const struct gp_snapshot *snapshot, const struct gp_gpu *gpu,
                           const struct gp_snapshot_vm *was, const struct gp_vm *vm)
 {
     const struct gp_snapshot_gpu *then = gpu_of(snapshot, was->gpu);
-    const struct gp_gpu *gpu = gp_have_gpu(have, was->gpu);
     const struct gp_partition *partition;
 
-    if (!gpu)
-        return false;
     if (was->device.kind == GP_DEVICE_PCI && gp_pci_compare(was->device.pci, gpu->address) == 0)
         return then ? then->layout.mode == GP_MODE_PASSTHROUGH
                     : gpu->mode == GP_MODE_PASSTHROUGH && may_start(was, vm, gpu->held);
@@ -155,6 +164,27 @@ static bool will_be_there(const struct gp_snapshot *snapshot, const struct gp_ha
         if (gp_device_eq(then->layout.exactly[n].device, was->device))
             return then->layout.exactly[n].index == was->partition;
     return false;
+}
+
+/* Fills @ret with the number that its device has on @card (NULL: not there) now, there or not yet; false: none, so that
+ * whoever asked for its old number might get something else. */
+static bool find_number(const struct gp_have *have, const struct gp_gpu *card,
+                        const struct gp_snapshot_vm *was, uint32_t *ret)
+{
+    struct gp_gpu *gpu;
+    struct gp_partition *partition;
+
+    if (!gp_have_find(have, was->device, &gpu, &partition) || gpu != card)
+        return false;
+    if (!partition)
+        return gpu->mode == GP_MODE_PASSTHROUGH;
+    *ret = partition->index;
+    return gpu->mode != GP_MODE_PASSTHROUGH;
+}
+
+static bool ran_with_it(const struct gp_snapshot_vm *was)
+{
+    return was->ran && gp_device_eq(was->live, was->device);
 }
 
 static bool is_defined_with(const struct gp_vm *vm, struct gp_device device)
@@ -206,13 +236,14 @@ struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot 
         const struct gp_snapshot_gpu *was = gpu_of(snapshot, have->gpus[n].id);
 
         gpu->id = have->gpus[n].id;
-        gpu->managed = was != NULL;
-        if (was)
+        gpu->managed = was && card_of(mem, snapshot, have, was->id);
+        if (gpu->managed)
             gpu->want = was->layout;
     }
     for (size_t n = 0; n < have->vm_count; n++) {
         const struct gp_vm *vm = &have->vms[n];
         const struct gp_snapshot_vm *was = vm_of(snapshot, vm->uuid);
+        const struct gp_gpu *gpu = was ? card_of(mem, snapshot, have, was->gpu) : NULL;
         struct gp_goal_vm *now = gp_push(mem, goal->vms, goal->vm_count);
 
         now->uuid = vm->uuid;
@@ -221,8 +252,15 @@ struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot 
         now->stop = goal->policy.stop;
         if (!was)
             continue;
-        if (!was->gpu || will_be_there(snapshot, have, was, vm)) {
+        if (!was->gpu || (gpu && will_be_there(snapshot, gpu, was, vm))) {
             set_vm(now, was, have, vm);
+            continue;
+        }
+        /* It ran with that: whether it comes up without is its binding's to say (pass/rescue.c). */
+        if (ran_with_it(was)) {
+            set_vm(now, was, have, vm);
+            if (!find_number(have, gpu, was, &now->partition))
+                now->lost = was->device;
             continue;
         }
         /* It was defined with what was not there to begin with (after a reboot, say), which cannot

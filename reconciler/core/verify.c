@@ -115,6 +115,9 @@ static struct gp_error *verify_vm(struct gp_arena *mem, const struct gp_goal *wh
 
     if (!vm)
         return gp_error_new(GP_E_CHANGED, "VM %s is not defined any more", goal->name);
+    if (wants && !only_power && goal->lost.kind != GP_DEVICE_NONE)
+        return gp_error_new(GP_E_CHANGED, "%s, which VM %s had, is not there any more",
+                            gp_device_text(mem, goal->lost), goal->name);
     /* One that was paused before is paused still: nobody stops it. */
     if (goal->run && vm->power == GP_POWER_OFF && !gp_strings_have(&set->not_started, goal->uuid))
         return gp_error_new(GP_E_CHANGED, "VM %s is %s, not running", goal->name,

@@ -81,13 +81,29 @@ static bool is_held_by_stranger(const struct gp_work *work)
     return false;
 }
 
+/* The same of what a VM of the record ran with: its GPU is not of the set where it only moves. */
+static bool is_kept_from_its_vm(const struct gp_work *work, const struct gp_record *record)
+{
+    for (size_t i = 0; i < record->snapshot->vm_count; i++) {
+        const struct gp_device device = record->snapshot->vms[i].live;
+        struct gp_gpu *gpu;
+        struct gp_partition *partition;
+
+        if (device.kind == GP_DEVICE_NONE || !gp_have_find(work->have, device, &gpu, &partition))
+            continue;
+        if ((partition ? partition->held : gpu->held) == GP_HELD_YES && !is_used(work->have, device))
+            return true;
+    }
+    return false;
+}
+
 /* A guest that was just killed, or whose start was broken off, has its device open for another moment. */
-static struct gp_error *look_released(struct gp_work *work)
+static struct gp_error *look_released(struct gp_work *work, const struct gp_record *record)
 {
     const uint64_t deadline = gp_monotonic_ms() + RELEASE_WAIT_MS;
     struct gp_error *err = gp_work_look(work);
 
-    while (!err && is_held_by_stranger(work) && gp_monotonic_ms() < deadline) {
+    while (!err && (is_held_by_stranger(work) || is_kept_from_its_vm(work, record)) && gp_monotonic_ms() < deadline) {
         gp_sleep_ms(RELEASE_POLL_MS);
         err = gp_work_look(work);
     }
@@ -172,7 +188,7 @@ int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *m
     if (gp_pass_host_stops(pass))
         return leave_to_next_boot(&work, record, because);
     hung = hung_in(pass, &set);
-    err = hung ? gp_hung_error(hung) : look_released(&work);
+    err = hung ? gp_hung_error(hung) : look_released(&work, record);
     if (!err)
         paused = go_on(&work, record);
     gp_error_warn(gp_work_hold(&work, gp_printf(mem, "gpupart brings %s back to what it was (%s)", record->set, because)));

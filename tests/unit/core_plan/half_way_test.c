@@ -173,6 +173,125 @@ Test(half_way, who_was_paused_is_not_made_to_run)
     cr_assert(not(goal->vms[0].run));
 }
 
+/* ---- who ran with what is not there for it ---- */
+
+static void nothing_happens(struct stage *stage)
+{
+    (void)stage;
+}
+
+static void somebody_holds_it(struct stage *stage)
+{
+    gp_gpu_partition(stage_have_gpu(stage, 1), 2)->held = GP_HELD_YES;
+}
+
+static void nobody_knows_who_holds_it(struct stage *stage)
+{
+    gp_gpu_partition(stage_have_gpu(stage, 1), 2)->held = GP_HELD_UNKNOWN;
+}
+
+static void the_gpu_falls_off_the_bus(struct stage *stage)
+{
+    stage->have.gpu_count = 0;
+    stage->goal.gpu_count = 0;
+}
+
+static void the_partition_goes(struct stage *stage)
+{
+    gp_gpu_partition(stage_have_gpu(stage, 1), 2)->live = false;
+}
+
+static void another_takes_its_number(struct stage *stage)
+{
+    gp_gpu_partition(stage_have_gpu(stage, 1), 2)->device =
+        (struct gp_device){.kind = GP_DEVICE_MDEV, .uuid = "c728e022-f16f-434b-ad2c-9665ee634d3d"};
+}
+
+static void it_gets_another_number(struct stage *stage)
+{
+    struct gp_partition *partitions = stage_have_gpu(stage, 1)->partitions;
+    const struct gp_device device = partitions[2].device;
+
+    partitions[2].device = partitions[1].device;
+    partitions[1].device = device;
+}
+
+static void the_gpu_is_cut_no_more(struct stage *stage)
+{
+    struct gp_gpu *gpu = stage_have_gpu(stage, 1);
+
+    for (size_t n = 0; n < gpu->partition_count; n++)
+        gpu->partitions[n].live = false;
+    gpu->mode = GP_MODE_PASSTHROUGH;
+}
+
+static void the_card_is_exchanged(struct stage *stage)
+{
+    stage_have_gpu(stage, 1)->serial = "9990000000001";
+    stage_have_gpu(stage, 1)->partitions[3].live = false;
+}
+
+static const struct {
+    const char *name;
+    bool in_set; /* its GPU is */
+    void (*happens)(struct stage *stage);
+    bool starts;
+} lost[] = {
+    {"it is there", false, nothing_happens, true},
+    {"somebody holds it", false, somebody_holds_it, false},
+    {"somebody holds it, and its GPU is taken back too", true, somebody_holds_it, false},
+    {"nobody knows who holds it", false, nobody_knows_who_holds_it, false},
+    {"its GPU is gone", false, the_gpu_falls_off_the_bus, false},
+    {"its GPU is gone that was to be taken back", true, the_gpu_falls_off_the_bus, false},
+    {"its partition is gone", false, the_partition_goes, false},
+    {"its partition is gone and made anew", true, the_partition_goes, true},
+    {"another partition has its number", false, another_takes_its_number, false},
+    {"it has another number", false, it_gets_another_number, true},
+    {"its GPU is whole now", false, the_gpu_is_cut_no_more, false},
+    {"another card is there", true, the_card_is_exchanged, false},
+};
+
+/* It ran with a GPU: only its binding may say that it comes up without. */
+GP_ROWS(half_way, who_ran_with_it_is_not_started_without, lost)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
+    const struct gp_snapshot *snapshot;
+    const struct gp_goal *goal;
+    const struct gp_plan *plan;
+    struct gp_set set = {.id = "slot1"};
+    struct stage stage;
+    struct gp_vm *vm;
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "mdev", 4);
+    stage_have_gpu(&stage, 1)->serial = "1320222000103";
+    vm = stage_vm(&stage, "desk");
+    stage_give(&stage, vm, 1, 2, true);
+    stage_run(&stage, vm);
+    *gp_push(mem, set.vms.items, set.vms.count) = vm->uuid;
+    if (lost[*i].in_set)
+        *gp_push(mem, set.gpus.items, set.gpus.count) = "slot1";
+    snapshot = gp_snapshot_take(mem, &stage.have, &set);
+
+    vm->power = GP_POWER_OFF;
+    vm->live_count = 0;
+    gp_gpu_partition(stage_have_gpu(&stage, 1), 2)->held = GP_HELD_NO;
+    lost[*i].happens(&stage);
+    stage.input.within = &set;
+    stage_ready(&stage);
+    goal = gp_snapshot_goal(mem, snapshot, &stage.have, NULL);
+    stage.input.goal = goal;
+    plan = gp_plan(mem, &stage.input);
+    cr_assert(eq(int, find_step(plan, GP_STEP_START_VM) != NULL, lost[*i].starts), "%s: %s", lost[*i].name,
+              show_plan(mem, plan));
+    if (lost[*i].starts)
+        return;
+    cr_assert(eq(sz, plan->step_count, 0), "%s: %s", lost[*i].name, show_plan(mem, plan));
+    err = gp_verify(goal, &stage.have, &set, gen_mechanism);
+    cr_assert(err != NULL, "%s: it is taken for what it was before", lost[*i].name);
+}
+
 /* ---- what ends a quarantine ---- */
 
 static const struct {
