@@ -105,6 +105,29 @@ static void find_valid(struct gp_arena *mem, struct gp_gpu *gpu, const struct gp
     gp_valid_sort(gpu);
 }
 
+/* The list of a VF is empty once the GPU is full, which is when nothing names a type whose number the catalogue lacks. If
+ * all that is there has the type @id, it is the catalogue's only one without a number of which there can be so many; NULL:
+ * that does not tell. */
+static const char *name_of_full(const struct gp_gpu *gpu, const struct gp_catalog_gpu *entry, uint32_t id)
+{
+    const char *name = NULL;
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < gpu->partition_count; i++) {
+        if (gpu->partitions[i].live && gpu->partitions[i].type_id != id)
+            return NULL;
+        count += gpu->partitions[i].live;
+    }
+    for (size_t i = 0; i < entry->valid_count; i++) {
+        if (entry->valid[i].type_id || entry->valid[i].count != count)
+            continue;
+        if (name)
+            return NULL;
+        name = entry->valid[i].profile;
+    }
+    return name;
+}
+
 /* The catalogue's name where it knows the type: the list of a VF has it only while there is room for more. */
 static const char *type_name(struct gp_arena *mem, const struct gp_gpu *gpu,
                              const struct gp_nvidia_type *types, size_t count, uint32_t id)
@@ -120,6 +143,8 @@ static const char *type_name(struct gp_arena *mem, const struct gp_gpu *gpu,
         if (gp_profile_eq(entry->valid[i].profile, entry->valid[i].type_id, name, id))
             return entry->valid[i].profile;
     }
+    if (!name && !count && entry)
+        name = name_of_full(gpu, entry, id);
     return name ? name : gp_printf(mem, "type %u", id);
 }
 

@@ -24,6 +24,13 @@ static bool is_needless(const struct gp_step *planned)
     return planned->unit || may_be_missing(planned);
 }
 
+/* The number of a vGPU type that only the host knows can be read once its VFs are there; until then the profile's name
+ * stands for it. */
+static bool is_same_value(const struct gp_step *planned, const struct gp_step *fresh)
+{
+    return planned->value == fresh->value || (planned->kind == GP_STEP_CREATE_PARTITION && !planned->value);
+}
+
 /* Less than what was planned may be disturbed, since guests are off by now; more may not. */
 static bool is_same(const struct gp_step *planned, const struct gp_step *fresh)
 {
@@ -32,7 +39,7 @@ static bool is_same(const struct gp_step *planned, const struct gp_step *fresh)
             return false;
     if (planned->kind != fresh->kind && !(may_be_missing(planned) && fresh->kind == GP_STEP_MARK))
         return false;
-    return planned->partition == fresh->partition && planned->value == fresh->value &&
+    return planned->partition == fresh->partition && is_same_value(planned, fresh) &&
            gp_streq(planned->gpu, fresh->gpu) && gp_streq(planned->vm, fresh->vm) &&
            gp_streq(planned->unit, fresh->unit) && gp_streq(planned->after, fresh->after) &&
            gp_streq(planned->profile, fresh->profile) && gp_streq(planned->driver, fresh->driver) &&

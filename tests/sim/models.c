@@ -1,6 +1,6 @@
 /* The GPUs that can be simulated. Ids, VF layout and types: facts/nvidia-vgpu.md sections 2 and 9,
  * facts/intel-sriov.md section 5, facts/real-world-samples.md; a type whose id is not public is
- * left out. */
+ * left out, unless it is said that its id is made up. */
 #include "sim.h"
 
 #include <string.h>
@@ -52,6 +52,12 @@ static const struct vgpu_type a10[] = {
     {604, 12, 2, "12A", 0},
     {605, 24, 1, "24A", 0},
     {0},
+};
+
+/* A host with the other driver product, which has the compute types. Their ids are not public: these are made up. */
+static const struct vgpu_type a10_compute[] = {
+    {9101, 4, 6, "4C", 0},  {9102, 6, 4, "6C", 0},  {9103, 8, 3, "8C", 0},
+    {9104, 12, 2, "12C", 0}, {9105, 24, 1, "24C", 0}, {0},
 };
 
 static const struct vgpu_type l4[] = {
@@ -123,6 +129,8 @@ static const struct model models[] = {
      "nvidia", MECH_DEFAULT, NVIDIA_BAR, a16},
     {"a10", "NVIDIA A10-", 0x10de, 0x2236, 0x10de, 0x1482, 0x030200, 32, 4, 1, 24, 0, "nvidia",
      "nvidia", MECH_DEFAULT, NVIDIA_BAR, a10},
+    {"a10-compute", "NVIDIA A10-", 0x10de, 0x2236, 0x10de, 0x1482, 0x030200, 32, 4, 1, 24, 0, "nvidia",
+     "nvidia", MECH_DEFAULT, NVIDIA_BAR, a10_compute},
     {"l4", "NVIDIA L4-", 0x10de, 0x27b8, 0x10de, 0x16ca, 0x030200, 32, 4, 1, 24, 0, "nvidia",
      "nvidia", MECH_DEFAULT, NVIDIA_BAR, l4},
     {"l40s", "NVIDIA L40S-", 0x10de, 0x26b9, 0x10de, 0x1851, 0x030200, 32, 4, 1, 48, 0, "nvidia",

@@ -322,6 +322,28 @@ GP_ROWS(compare, rest, rests)
     cr_assert(rests[*i].same || err->code == GP_E_CHANGED);
 }
 
+/* Of some vGPU types only the host knows the number, and tells it once their VFs are there. */
+Test(compare, the_number_of_a_type_may_be_learnt_on_the_way)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
+    struct gp_plan *planned, *fresh;
+    struct stage stage;
+
+    set_stage(&stage, mem);
+    planned = gp_plan(mem, stage_ready(&stage));
+    fresh = gp_plan(mem, stage_ready(&stage));
+    for (size_t n = 0; n < planned->step_count; n++)
+        if (planned->steps[n].kind == GP_STEP_CREATE_PARTITION) {
+            planned->steps[n].value = 0;
+            fresh->steps[n].value = 611;
+        }
+    err = gp_plan_compare_rest(planned, fresh, "slot1", 0);
+    cr_assert(err == NULL, "%s", err->message);
+    err = gp_plan_compare_rest(fresh, planned, "slot1", 0);
+    cr_assert(err && err->code == GP_E_CHANGED, "a number that was known is another one now");
+}
+
 /* ---- the id ---- */
 
 Test(plan_id, tells_what_is_done_and_to_whom_and_nothing_else)
