@@ -3,6 +3,7 @@
 #include "registry.h"
 #include "step.h"
 #include "text.h"
+#include "unheld.h"
 
 enum { WAVES_AT_MOST = 16 };
 
@@ -83,12 +84,22 @@ static struct gp_error *no_end(const struct gp_plan *fresh, uint32_t waves)
                         step->after ? step->after : "nothing");
 }
 
+/* The first wave goes by what was seen through the host of the pass, which has its own record of since when what is held by
+ * nobody (unheld.h). */
+static void ask_who_holds(struct gp_work *work)
+{
+    for (size_t i = 0; i < work->have->gpu_count; i++)
+        if (gp_strings_have(&work->set->gpus, work->have->gpus[i].id))
+            gp_unheld_ask(work->host, work->mem, &work->have->gpus[i]);
+}
+
 /* Each wave is planned from a fresh look and must be the rest of what was allowed, or of the first plan. */
 struct gp_error *gp_waves_run(struct gp_work *work)
 {
     const struct gp_plan *planned = work->allowed;
     uint32_t first = 0; /* the wave at which @planned begins */
 
+    ask_who_holds(work);
     for (uint32_t wave = 0;;) {
         const struct gp_plan_input input = input_now(work);
         const struct gp_plan *fresh = gp_plan(work->mem, &input);

@@ -357,19 +357,25 @@ Test(sim, an_mdev_that_goes_by_itself_is_not_removed)
     tree_ok(go("slot3", &want));
 }
 
-/* A host of its own looks first when the guest is gone already, as a pass does that begins after a guest was shut down. */
+/* Goes on with a host of its own, which has not looked at anything yet. */
+static void begin_anew(void)
+{
+    struct gp_host first = sim.host;
+
+    tree_ok(gp_host_open(sim.root, true, &sim.host));
+    sim.host.machine_id = first.machine_id;
+    gp_host_close(&first);
+}
+
+/* As a pass that begins after a guest was shut down. */
 Test(sim, an_mdev_whose_guest_ended_before_the_first_look_is_not_removed)
 {
     struct gp_layout want = cut(4, "NVIDIA A2-4Q");
-    struct gp_host first;
     const char *text, *uuid;
 
     SIMULATE("two-a2-mdev");
     tree_ok(go("slot3", &want));
-    first = sim.host;
-    tree_ok(gp_host_open(sim.root, true, &sim.host));
-    sim.host.machine_id = first.machine_id;
-    gp_host_close(&first);
+    begin_anew();
     control("clear-log");
     control("self-remove-ms 80000");
     uuid = gpu_now("slot3")->partitions[0].device.uuid;
@@ -379,6 +385,29 @@ Test(sim, an_mdev_whose_guest_ended_before_the_first_look_is_not_removed)
     tree_ok(gp_host_read(&sim.host, sim.mem, "gpusim-log", &text));
     cr_assert(eq(ptr, strstr(text, "/remove"), NULL), "%s", text);
     cr_assert(eq(u32, gpu_now("slot3")->count, 3));
+}
+
+/* A set has a host of its own, and begins with what the pass saw through another one. */
+Test(sim, idle_mdevs_share_the_time_that_their_driver_has_to_remove_them)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q");
+    struct gp_gpu *gpu;
+    uint64_t asked;
+
+    SIMULATE("two-a2-mdev");
+    tree_ok(go("slot3", &want));
+    gpu = gpu_now("slot3");
+    begin_anew();
+    gp_unheld_ask(&sim.host, sim.mem, gpu);
+    asked = gp_monotonic_ms();
+    while (gp_monotonic_ms() == asked)
+        ;
+    for (size_t i = 0; i < gpu->partition_count; i++) {
+        const uint64_t since = gp_unheld_since(&sim.host, gpu->partitions[i].group);
+
+        if (gpu->partitions[i].live)
+            cr_assert(since && since <= asked, "the time of %zu has not begun", i);
+    }
 }
 
 Test(sim, the_functions_of_a_slot_go_together)
