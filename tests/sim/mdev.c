@@ -227,10 +227,12 @@ static void *self_remove(void *arg)
 
     sim_lock();
     sim_delay((unsigned)sim_self_remove_ms);
-    if (mdev->live && !mdev->group->used)
+    if (mdev->live && !mdev->group->used) {
+        mdev->self_removed = true;
         sim_mdev_remove(mdev);
-    else if (!mdev->live && mdev->parent->present)
+    } else if (!mdev->live && !mdev->self_removed && mdev->parent->present) {
         mdev->wedged = true;
+    }
     sim_changed();
     sim_unlock();
     return NULL;

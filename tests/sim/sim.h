@@ -279,6 +279,7 @@ struct mdev {
     struct group *group;
     struct node *dir, *type_dir;
     bool live, removing, wedged;
+    bool self_removed; /* by its driver after a guest, which may end more than once meanwhile */
     char params[256];
 };
 
