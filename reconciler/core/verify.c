@@ -118,15 +118,15 @@ static struct gp_error *verify_vm(struct gp_arena *mem, const struct gp_goal *wh
     if (wants && !only_power && goal->lost.kind != GP_DEVICE_NONE)
         return gp_error_new(GP_E_CHANGED, "%s, which VM %s had, is not there any more",
                             gp_device_text(mem, goal->lost), goal->name);
+    if (wants && !only_power && !find_wanted(goal, have, &device))
+        return gp_error_new(GP_E_CHANGED, "%s, which VM %s shall have, is not there",
+                            wanted_name(mem, goal, have), goal->name);
     /* One that was paused before is paused still: nobody stops it. */
     if (goal->run && vm->power == GP_POWER_OFF && !gp_strings_have(&set->not_started, goal->uuid))
         return gp_error_new(GP_E_CHANGED, "VM %s is %s, not running", goal->name,
                             gp_power_name(vm->power));
     if (!goal->managed || only_power)
         return NULL;
-    if (wants && !find_wanted(goal, have, &device))
-        return gp_error_new(GP_E_CHANGED, "%s, which VM %s shall have, is not there",
-                            wanted_name(mem, goal, have), goal->name);
     err = verify_definition(mem, whole, goal, vm, wants ? &device : NULL);
     if (!err && vm->power == GP_POWER_RUNNING && !goal->next_start)
         err = verify_live(mem, goal, vm, wants ? &device : NULL);
