@@ -24,4 +24,9 @@ struct gp_provider {
      * it again is harmless. Blocks until it is so or @step->timeout_ms has passed. */
     struct gp_error *(*apply)(struct gp_host *host, const struct gp_gpu *gpu,
                               const struct gp_step *step) GP_MUST_CHECK;
+    /* The guest that held @partition of @gpu, both as they were seen before, has ended, and the partition is to stay: where
+     * the driver takes it along with its guest, makes it again as it was. Blocks as long as the driver may take. NULL: no
+     * driver does that. */
+    struct gp_error *(*keep)(struct gp_host *host, const struct gp_gpu *gpu,
+                             const struct gp_partition *partition) GP_MUST_CHECK;
 };

@@ -111,3 +111,10 @@ struct gp_error *gp_registry_apply(struct gp_host *host, const struct gp_gpu *gp
         return gp_error_new(GP_E_REFUSED, "%s was not changed: nothing may be changed here", gpu->id);
     return provider->apply(host, gpu, step);
 }
+
+struct gp_error *gp_registry_keep(struct gp_host *host, const struct gp_gpu *gpu, const struct gp_partition *partition)
+{
+    const struct gp_provider *provider = find(gpu->mechanism);
+
+    return provider && provider->keep ? provider->keep(host, gpu, partition) : NULL;
+}

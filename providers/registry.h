@@ -22,3 +22,7 @@ struct gp_error *gp_registry_observe(struct gp_host *host, struct gp_arena *mem,
 /* Does one GPU step through the provider of @gpu. Blocks; see gp_provider.apply. */
 struct gp_error *gp_registry_apply(struct gp_host *host, const struct gp_gpu *gpu,
                                    const struct gp_step *step) GP_MUST_CHECK;
+/* The guest that held @partition of @gpu, both as they were seen before, has ended, and the partition is to stay, whatever
+ * the driver does with it. Blocks; see gp_provider.keep. */
+struct gp_error *gp_registry_keep(struct gp_host *host, const struct gp_gpu *gpu,
+                                  const struct gp_partition *partition) GP_MUST_CHECK;

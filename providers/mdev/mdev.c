@@ -523,6 +523,24 @@ static struct gp_error *release(struct gp_host *host, struct gp_arena *mem, cons
     return NULL;
 }
 
+static struct gp_error *keep(struct gp_host *host, const struct gp_gpu *gpu, const struct gp_partition *partition)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const struct gp_step again = {
+        .kind = GP_STEP_CREATE_PARTITION,
+        .gpu = gpu->id,
+        .partition = partition->index,
+        .profile = partition->profile,
+        .value = partition->type_id,
+        .device = partition->device,
+    };
+
+    if (!partition->live || partition->device.kind != GP_DEVICE_MDEV ||
+        !wait_removed_by_driver(host, gpu, partition, gp_printf(mem, DEVICES "/%s", partition->device.uuid), UINT64_MAX))
+        return NULL;
+    return create(host, mem, gpu, &again);
+}
+
 static struct gp_error *apply(struct gp_host *host, const struct gp_gpu *gpu, const struct gp_step *step)
 {
     gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
@@ -548,4 +566,5 @@ const struct gp_provider gp_provider_mdev = {
     .claims = claims,
     .observe = observe,
     .apply = apply,
+    .keep = keep,
 };

@@ -135,6 +135,37 @@ static struct gp_error *wait_released(const struct gp_wave *wave, const struct g
     return NULL;
 }
 
+static bool is_taken_away(const struct gp_wave *wave, const char *symbol)
+{
+    for (size_t i = 0; i < wave->plan->step_count; i++)
+        if (gp_step_takes_away(wave->mem, &wave->plan->steps[i], symbol))
+            return true;
+    return false;
+}
+
+/* The plan goes by it that only its own steps take a partition away: another guest may be about to start with this one, and
+ * on the way back its own. */
+static struct gp_error *keep_partitions(const struct gp_wave *wave, const struct gp_step *step)
+{
+    const struct gp_vm *vm = gp_have_vm(wave->have, step->vm);
+    struct gp_error *err = NULL;
+
+    for (size_t i = 0; !err && vm && i < vm->live_count; i++) {
+        struct gp_gpu *gpu = NULL;
+        struct gp_partition *partition = NULL;
+
+        if (!gp_have_find(wave->have, vm->live[i].device, &gpu, &partition) || !partition ||
+            is_taken_away(wave, gp_partition_symbol(wave->mem, gpu->id, partition->index)))
+            continue;
+        err = gp_registry_keep(wave->host, gpu, partition);
+        gp_hung_note(wave->pass, wave->host, gpu->id);
+        if (err)
+            err = gp_error_wrap(err, "VM %s is off, and its driver took %s along, which could not be made again", vm->name,
+                                gp_device_text(wave->mem, vm->live[i].device));
+    }
+    return err;
+}
+
 static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_step *steps, size_t count)
 {
     struct gp_virt_stop *stops = gp_new_array(wave->mem, struct gp_virt_stop, count);
@@ -165,6 +196,8 @@ static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_ste
             take_back_owed(wave, &steps[i], before);
         if (!results[i])
             results[i] = wait_released(wave, &steps[i]);
+        if (!results[i])
+            results[i] = keep_partitions(wave, &steps[i]);
         if (results[i]) {
             gp_cleanup(gp_free_p) char *line = gp_error_line(results[i]);
 

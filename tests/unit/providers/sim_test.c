@@ -387,6 +387,43 @@ Test(sim, an_mdev_whose_guest_ended_before_the_first_look_is_not_removed)
     cr_assert(eq(u32, gpu_now("slot3")->count, 3));
 }
 
+/* Its next guest is about to start with it. */
+Test(sim, an_mdev_that_goes_with_its_guest_is_made_again)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q");
+    struct gp_gpu *before, *after;
+    const char *uuid;
+
+    SIMULATE("two-a2-mdev");
+    tree_ok(go("slot3", &want));
+    control("self-remove-ms 80000");
+    before = gpu_now("slot3");
+    uuid = before->partitions[1].device.uuid;
+    control(gp_printf(sim.mem, "hold %s 4711 qemu-system-x86", uuid));
+    control(gp_printf(sim.mem, "release %s", uuid));
+    tree_ok(gp_registry_keep(&sim.host, before, &before->partitions[1]));
+    after = gpu_now("slot3");
+    cr_assert(after->partitions[1].live);
+    cr_assert(gp_device_eq(after->partitions[1].device, before->partitions[1].device));
+    cr_assert(eq(str, (char *)after->profile, "NVIDIA A2-4Q"));
+}
+
+Test(sim, an_mdev_that_stays_is_left_alone)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q");
+    const char *text;
+    struct gp_gpu *gpu;
+
+    SIMULATE("two-a2-mdev");
+    tree_ok(go("slot3", &want));
+    gpu = gpu_now("slot3");
+    control("clear-log");
+    sim.host.self_removal_ms = 1;
+    tree_ok(gp_registry_keep(&sim.host, gpu, &gpu->partitions[1]));
+    tree_ok(gp_host_read(&sim.host, sim.mem, "gpusim-log", &text));
+    cr_assert(zero(sz, strlen(text)), "%s", text);
+}
+
 /* A set has a host of its own, and begins with what the pass saw through another one. */
 Test(sim, idle_mdevs_share_the_time_that_their_driver_has_to_remove_them)
 {
