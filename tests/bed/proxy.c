@@ -8,7 +8,8 @@
  *
  *   swallow PROC [NAME]  say that it was done, and do not do it; only for calls without a result:
  *                        shutdown, shutdown-flags, create, destroy, destroy-flags. NAME: of that domain alone
- *   mute PROC [NAME]     neither do it nor answer it; other calls go on
+ *   mute PROC [NAME]     neither do it nor answer it; other calls go on, until five of this connection have no answer: then,
+ *                        as libvirtd would, it takes no more of it (libvirtd.conf, max_client_requests)
  *   fail PROC [NAME]     answer with an error, and do not do it
  *   delay PROC MS        do it MS later; the connection waits
  *   hold PROC            do it once this rule is gone; the connection waits
@@ -51,6 +52,7 @@ enum {
     AFTER_MAX = 16,
     HOLD_POLL_US = 10000,
     PROCEDURE_MAX = 1024,
+    CLIENT_REQUESTS_MAX = 5, /* libvirtd.conf, max_client_requests */
 };
 
 static const struct {
@@ -122,6 +124,7 @@ struct verdict {
 
 struct link {
     int client, server;
+    unsigned muted; /* calls that are never answered */
     /* Calls whose answer is waited for, by serial; 0: free. */
     struct {
         uint32_t serial;
@@ -405,8 +408,10 @@ static bool from_client(struct link *link, const struct message *message)
     if (ends(link, verdict.at))
         return false;
     usleep(verdict.delay_ms * 1000);
-    if (verdict.at[WHAT_MUTE])
+    if (verdict.at[WHAT_MUTE]) {
+        link->muted++;
         return true;
+    }
     if (verdict.at[WHAT_FAIL])
         return answer(link, message, STATUS_ERROR);
     if (verdict.at[WHAT_SWALLOW])
@@ -439,6 +444,7 @@ static void *serve(void *opaque)
     bool going = true;
 
     while (going) {
+        sides[0].events = link->muted < CLIENT_REQUESTS_MAX ? POLLIN : 0;
         if (poll(sides, 2, -1) < 0 && errno != EINTR)
             break;
         for (int i = 0; i < 2 && going; i++) {
