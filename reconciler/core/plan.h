@@ -246,6 +246,10 @@ enum gp_verdict {
     GP_VERDICT_BLOCKED  /* an object in it cannot be done */
 };
 
+/* Of the VMs that a host stops, so many are asked at a time. Each has its turn until it is down, at most for so long: then
+ * libvirt gives its agent up (edge/virt_ask.c). */
+enum { GP_STOPS_AT_ONCE = 12, GP_STOP_TURN_MS = 70000 };
+
 /* GPUs and VMs that touch, and the steps that change them: stops, reshapes, starts, restores by itself. */
 struct gp_set {
     const char *id; /* its smallest GPU id, or VM name where it has no GPU */
@@ -261,7 +265,7 @@ struct gp_set {
     bool change, drift;  /* has an object that the commit changes; that drifted */
     enum gp_verdict verdict;
     const char *rule, *why; /* of a verdict other than RUN */
-    uint64_t duration_ms;   /* sum of the timeouts of its waves: what must fit in a window */
+    uint64_t duration_ms;   /* sum of the timeouts of its waves, and of waiting for a turn: what must fit in a window */
 };
 
 enum { GP_PLAN_ID_DIGITS = 12 };

@@ -39,13 +39,27 @@ struct open_job {
     struct gp_virt *opened;
 };
 
+struct gp_error *gp_virt_connect(const char *uri, bool read_only, virConnectPtr *ret)
+{
+    struct gp_error *err;
+
+    *ret = read_only ? virConnectOpenReadOnly(uri) : virConnectOpen(uri);
+    if (*ret)
+        return NULL;
+    err = gp_virt_error();
+    /* No socket means no libvirtd, which comes back: not that some thing is gone for good. */
+    if (err->code == GP_E_GONE)
+        err->code = GP_E_IO;
+    if (err->code == GP_E_INVALID) /* the URI, which is the host's own */
+        err->code = GP_E_CONFIG;
+    return gp_error_wrap(err, "no connection to %s", uri);
+}
+
 static void open_run(struct gp_job *job)
 {
     struct gp_virt *virt = ((struct open_job *)job)->opened;
 
-    virt->conn = virt->read_only ? virConnectOpenReadOnly(virt->uri) : virConnectOpen(virt->uri);
-    if (!virt->conn)
-        job->err = gp_virt_error();
+    job->err = gp_virt_connect(virt->uri, virt->read_only, &virt->conn);
 }
 
 static void open_free(struct gp_job *job)
@@ -76,16 +90,11 @@ struct gp_error *gp_virt_open(const char *uri, bool read_only, uint32_t timeout_
         err = gp_steal(open->job.err);
         if (!err)
             *ret = gp_steal(open->opened);
+    } else {
+        err = gp_error_wrap(err, "no connection to %s", uri);
     }
     gp_job_put(&open->job);
-    if (!err)
-        return NULL;
-    /* No socket means no libvirtd, which comes back: not that some thing is gone for good. */
-    if (err->code == GP_E_GONE)
-        err->code = GP_E_IO;
-    if (err->code == GP_E_INVALID) /* the URI, which is the host's own */
-        err->code = GP_E_CONFIG;
-    return gp_error_wrap(err, "no connection to %s", uri);
+    return err;
 }
 
 /* Closing is a question to libvirtd, too: it gets a job, which owns what is closed. */
@@ -145,8 +154,8 @@ void gp_virt_domain_free_p(virDomainPtr *domain)
         (void)virDomainFree(*domain);
 }
 
-struct gp_error *gp_virt_lookup(struct gp_virt *virt, const char *uuid, virDomainPtr *ret)
+struct gp_error *gp_virt_lookup(virConnectPtr conn, const char *uuid, virDomainPtr *ret)
 {
-    *ret = virDomainLookupByUUIDString(virt->conn, uuid);
+    *ret = virDomainLookupByUUIDString(conn, uuid);
     return *ret ? NULL : gp_virt_error();
 }

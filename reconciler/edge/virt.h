@@ -41,8 +41,10 @@ struct gp_error *gp_virt_capture(struct gp_virt *virt, const char *dir, struct g
  * half its timeout ACPI, at the timeout onTimeout. A method that the hypervisor does not have falls
  * through to the next. ret_results[i] is NULL once domain i is shut off, else GP_E_BUSY (still
  * running; the request cannot be recalled) or what went wrong; the caller frees them. @cancelled
- * (may be NULL) is polled: true ends the wait early. Blocks up to the longest timeout, with
- * onTimeout: force up to 40 s longer, and 15 s where libvirt hangs. Before a guest is asked it is
+ * (may be NULL) is polled: true ends the wait early. The process asks GP_STOPS_AT_ONCE guests at a time, each from a
+ * thread and over a connection of its own, and a guest has its whole timeout from when it is asked: blocks up to the
+ * longest timeout, GP_STOP_TURN_MS longer for each further so many guests, with onTimeout: force up to 40 s longer,
+ * 15 s where libvirt hangs and three minutes where it comes to an end with nobody. Before a guest is asked it is
  * looked at once more: GP_E_BUSY if it is paused or has a job (backup, migration) running.
  * GP_E_CHANGED if it stopped and somebody else started it, GP_E_GONE if it is not defined.
  * ret_reached[i]: a request was taken, or may have been, so that domain i may go down for it yet; false

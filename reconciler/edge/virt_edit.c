@@ -121,7 +121,7 @@ static void edit_run(struct gp_job *job)
     gp_cleanup(gp_virt_domain_free_p) virDomainPtr domain = NULL;
     struct edit_job *edit = (struct edit_job *)job;
 
-    job->err = gp_virt_lookup(job->virt, edit->edit.uuid, &domain);
+    job->err = gp_virt_lookup(job->virt->conn, edit->edit.uuid, &domain);
     if (job->err)
         return;
     edit->name = gp_strdup(edit->mem, virDomainGetName(domain));

@@ -2,7 +2,7 @@
  * lists, whose number does not grow with the domains; per domain there is one definition to read if
  * it is off, two if it runs. Jobs (backup, migration) are in neither: those that a plan would stop
  * are asked for them with calls of their own, and once more when they are about to be stopped
- * (virt_stop.c). Most never are. */
+ * (virt_ask.c). Most never are. */
 #include "virt_private.h"
 
 #include "cleanup.h"
@@ -263,7 +263,7 @@ static void ask_run(struct gp_job *job)
     gp_cleanup(gp_virt_domain_free_p) virDomainPtr domain = NULL;
     struct ask_job *ask = (struct ask_job *)job;
 
-    job->err = gp_virt_lookup(job->virt, ask->uuid, &domain);
+    job->err = gp_virt_lookup(job->virt->conn, ask->uuid, &domain);
     if (!job->err && !atomic_load(&job->given_up))
         ask->found = gp_virt_has_job(domain);
 }

@@ -78,11 +78,12 @@ void gp_virt_unref(struct gp_virt *virt);
 bool gp_virt_let_go(struct gp_virt *virt);
 void gp_virt_destroy(struct gp_virt *virt);
 
+/* A connection of its own for one job: from within it, which closes it. Errors as of gp_virt_open(). */
+struct gp_error *gp_virt_connect(const char *uri, bool read_only, virConnectPtr *ret) GP_MUST_CHECK;
 /* GP_E_IO if @virt has hung, GP_E_PERM if a change is asked of a read-only one. */
 struct gp_error *gp_virt_usable(struct gp_virt *virt, bool change) GP_MUST_CHECK;
 /* The domain, or the error. From within a job. */
-struct gp_error *gp_virt_lookup(struct gp_virt *virt, const char *uuid,
-                                virDomainPtr *ret) GP_MUST_CHECK;
+struct gp_error *gp_virt_lookup(virConnectPtr conn, const char *uuid, virDomainPtr *ret) GP_MUST_CHECK;
 void gp_virt_domain_free_p(virDomainPtr *domain);
 
 /* One VM from its definitions, either of which may be NULL. @inactive and @live are of one domain.

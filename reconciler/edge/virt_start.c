@@ -39,7 +39,7 @@ static const char *power_name(const struct power_job *power, bool done)
 
 static void look_up(struct power_job *power, virDomainPtr *ret)
 {
-    power->job.err = gp_virt_lookup(power->job.virt, power->uuid, ret);
+    power->job.err = gp_virt_lookup(power->job.virt->conn, power->uuid, ret);
     if (!power->job.err)
         power->name = strdup(virDomainGetName(*ret));
 }

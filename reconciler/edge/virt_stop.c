@@ -1,161 +1,28 @@
-/* Stopping guests, all at once. Each guest is a small machine of states; the calls that ask it are
- * jobs, a few at a time, and one list of all domains tells who is off. So many guests take as long
- * as the slowest. */
+/* Stopping guests, all at once. Each guest is a small machine of states; the requests to it are jobs with connections of
+ * their own, as many at a time as libvirtd takes (virt_ask.c), and one list of all domains tells who is off. So guests
+ * take as long as the slowest, and many of them a little longer: each has all its time from when it is asked. */
 #include "clock.h"
-#include "virt_private.h"
+#include "virt_ask.h"
 
 #include "cleanup.h"
 #include "text.h"
 
-#include <libvirt/libvirt-qemu.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* libvirtd takes five calls at a time of one client (libvirtd.conf, max_client_requests): one stays
- * free for looking, so that guests whose agents hang do not hold up the rest. */
-#define ASKING_MAX 4
-/* An agent that lives answers in milliseconds, under load in a second or two. */
-#define PING_S      5
 #define POLL_MIN_MS 50
 #define POLL_MAX_MS 500
 /* QEMU gets 10 s to end by itself, then libvirt kills it (src/qemu/qemu_process.c,
  * virProcessKillPainfully). */
 #define FORCE_MS 40000
+/* Nobody's turn for so long: libvirtd is not well. Its own waits for a guest end sooner: 60 s until it is down, 30 s for
+ * another job of it, 5 s for its agent to answer at all. */
+#define TURN_MS 180000
 /* One look: what libvirtd answers from memory. */
 #define LOOK_MS   15000
 #define CANCEL_MS 100
 /* Where the policy says nothing. */
 #define TIMEOUT_MS 180000
-
-enum how { ASK_FIRST, ASK_AGAIN, FORCE };
-
-struct ask_job {
-    struct gp_job job;
-    enum how how;
-    char *uuid;
-    enum gp_stop_method method[2];
-    bool unsure; /* it failed, but the request may have been taken */
-};
-
-/* ---- asking one guest; in a job ---- */
-
-static void ask_free(struct gp_job *job)
-{
-    free(((struct ask_job *)job)->uuid);
-    free(job);
-}
-
-static bool agent_answers(virDomainPtr domain)
-{
-    char *answer = virDomainQemuAgentCommand(domain, "{\"execute\":\"guest-ping\"}", PING_S, 0);
-
-    free(answer);
-    return answer != NULL;
-}
-
-/* What libvirt answers is a refusal. A request that got no answer, from libvirt or from the agent behind it, may have
- * been taken. */
-static struct gp_error *shut_down(virDomainPtr domain, unsigned flags, bool *unsure)
-{
-    struct gp_error *err;
-
-    if ((flags ? virDomainShutdownFlags(domain, flags) : virDomainShutdown(domain)) == 0)
-        return NULL;
-    err = gp_virt_error();
-    *unsure |= err->code == GP_E_TIMEOUT || virConnectIsAlive(virDomainGetConnect(domain)) != 1;
-    return err;
-}
-
-static struct gp_error *ask(virDomainPtr domain, enum gp_stop_method method, bool *unsure)
-{
-    unsigned flags = method == GP_STOP_AGENT  ? VIR_DOMAIN_SHUTDOWN_GUEST_AGENT
-                     : method == GP_STOP_ACPI ? VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN
-                                              : VIR_DOMAIN_SHUTDOWN_DEFAULT;
-
-    if (method == GP_STOP_AGENT && !agent_answers(domain))
-        return gp_virt_error();
-    return shut_down(domain, flags, unsure);
-}
-
-/* The methods in turn until one is taken. Where the hypervisor knows none of them, it is asked
- * without saying how. What fails for another reason falls through as well: an agent that does not
- * answer is why ACPI comes next. */
-static struct gp_error *ask_in_turn(virDomainPtr domain, const enum gp_stop_method method[2], bool *unsure)
-{
-    struct gp_error *err = NULL;
-
-    for (unsigned i = 0; i < 2 && method[i] != GP_STOP_NONE; i++) {
-        gp_error_free(err);
-        err = ask(domain, method[i], unsure);
-        if (!err || err->code == GP_E_GONE || err->code == GP_E_PERM)
-            return err;
-    }
-    if (err && err->code != GP_E_UNSUPPORTED && err->code != GP_E_INVALID)
-        return err;
-    gp_error_free(err);
-    return shut_down(domain, VIR_DOMAIN_SHUTDOWN_DEFAULT, unsure);
-}
-
-/* What nobody could see before anything had begun, or what came up since then. */
-static struct gp_error *may_be_asked(virDomainPtr domain)
-{
-    int state, saved;
-
-    if (virDomainGetState(domain, &state, NULL, 0) < 0)
-        return gp_virt_error();
-    if (state == VIR_DOMAIN_PAUSED)
-        return gp_error_new(GP_E_BUSY, "is paused, and cannot answer a request to stop");
-    saved = virDomainHasManagedSaveImage(domain, 0);
-    if (saved > 0)
-        return gp_error_new(GP_E_BUSY, "has a managed-save image");
-    if (gp_virt_has_job(domain))
-        return gp_error_new(GP_E_BUSY, "%s", gp_virt_job_reason);
-    return NULL;
-}
-
-static struct gp_error *destroy(virDomainPtr domain)
-{
-    if (virDomainDestroyFlags(domain, VIR_DOMAIN_DESTROY_GRACEFUL) == 0 ||
-        virDomainDestroyFlags(domain, VIR_DOMAIN_DESTROY_DEFAULT) == 0 ||
-        virDomainDestroy(domain) == 0)
-        return NULL;
-    return gp_virt_error();
-}
-
-/* It may have gone down on the way, and with it the monitor that was to answer ("Connection reset by peer", seen with a
- * guest that needs a millisecond): libvirt then hears of its end a moment later. */
-static bool is_going(const struct gp_job *job, virDomainPtr domain)
-{
-    enum { WAIT_MS = 5000, POLL_MS = 50 };
-    const uint64_t deadline_ms = gp_monotonic_ms() + WAIT_MS;
-
-    while (virDomainIsActive(domain) != 0) {
-        if (job->err->code != GP_E_IO || gp_monotonic_ms() >= deadline_ms || atomic_load(&job->given_up))
-            return false;
-        gp_sleep_ms(POLL_MS);
-    }
-    return true;
-}
-
-static void ask_run(struct gp_job *job)
-{
-    gp_cleanup(gp_virt_domain_free_p) virDomainPtr domain = NULL;
-    struct ask_job *asked = (struct ask_job *)job;
-
-    job->err = gp_virt_lookup(job->virt, asked->uuid, &domain);
-    if (job->err || virDomainIsActive(domain) == 0)
-        return;
-    if (asked->how == ASK_FIRST)
-        job->err = may_be_asked(domain);
-    if (job->err || atomic_load(&job->given_up))
-        return;
-    asked->unsure = asked->how == FORCE;
-    job->err = asked->how == FORCE ? destroy(domain) : ask_in_turn(domain, asked->method, &asked->unsure);
-    if (job->err && is_going(job, domain)) {
-        gp_error_free(job->err);
-        job->err = NULL;
-    }
-}
 
 /* ---- looking at all of them; in a job ---- */
 
@@ -204,7 +71,7 @@ static void look_run(struct gp_job *job)
 
 enum phase {
     UNSEEN,  /* before the first look */
-    WAITING, /* to be asked, as guest->next says, once there is room */
+    WAITING, /* to be asked, as guest->next says, once there is room for it */
     ASKING,  /* a request is under way */
     ASKED,
     ENDED
@@ -215,37 +82,55 @@ struct guest {
     struct gp_error **result;
     bool *ret_reached; /* or NULL */
     enum phase phase;
-    enum how next;
-    struct ask_job *job;
+    enum gp_ask_how next;
+    struct gp_ask *ask;
     bool reached; /* a request was taken, or may have been */
     bool again;   /* it was asked again at half time */
     int id;       /* of the run that is to end */
-    uint64_t half_ms, end_ms;
+    uint64_t half_ms, end_ms; /* from when it was asked, or forced off */
 };
 
 struct stopping {
     struct gp_virt *virt;
     struct guest *guests;
-    size_t count, asking;
+    size_t count;
+    uint64_t turns, turn_ms; /* requests of the process so far; when the last one began */
     struct look_job *look;
     uint64_t next_look_ms, look_end_ms;
     uint32_t pause_ms;
 };
 
-static void let_go(struct stopping *all, struct guest *guest)
+static uint32_t time_of(const struct guest *guest)
 {
-    if (!guest->job)
-        return;
-    gp_job_put(&guest->job->job);
-    guest->job = NULL;
-    all->asking--;
+    const uint32_t timeout_ms = guest->stop->policy.timeout_ms;
+
+    return guest->next == GP_ASK_FORCE ? FORCE_MS : timeout_ms ? timeout_ms : TIMEOUT_MS;
 }
 
-static void end(struct stopping *all, struct guest *guest, struct gp_error *err)
+/* Its time has not begun. A guest that is only asked again goes on with what it has. */
+static bool waits_for_turn(const struct guest *guest)
+{
+    return guest->phase == UNSEEN || (guest->phase == WAITING && guest->next != GP_ASK_AGAIN);
+}
+
+static uint64_t end_of(const struct stopping *all, const struct guest *guest)
+{
+    return waits_for_turn(guest) ? all->turn_ms + TURN_MS : guest->end_ms;
+}
+
+static void let_go(struct guest *guest)
+{
+    if (!guest->ask)
+        return;
+    gp_job_put(&guest->ask->job);
+    guest->ask = NULL;
+}
+
+static void end(struct guest *guest, struct gp_error *err)
 {
     if (guest->ret_reached)
-        *guest->ret_reached = guest->reached || guest->job;
-    let_go(all, guest);
+        *guest->ret_reached = guest->reached || guest->ask;
+    let_go(guest);
     guest->phase = ENDED;
     *guest->result = err ? gp_error_wrap(err, "vm %s was not stopped", guest->stop->name) : NULL;
 }
@@ -258,7 +143,7 @@ static void end_all(struct stopping *all, enum gp_errc code, const char *why)
 
         if (guest->phase == ENDED)
             continue;
-        end(all, guest,
+        end(guest,
             gp_error_new(code, "%s%s", why,
                          guest->reached ? "; it was asked to stop, so it may yet go down" : ""));
     }
@@ -267,92 +152,84 @@ static void end_all(struct stopping *all, enum gp_errc code, const char *why)
 static void begin_asking(struct stopping *all, struct guest *guest, uint64_t now)
 {
     const struct gp_stop_policy *policy = &guest->stop->policy;
-    struct ask_job *job = calloc(1, sizeof *job);
+    enum gp_stop_method method[2] = {policy->method[0], policy->method[1]};
 
-    if (!job || !(job->uuid = strdup(guest->stop->uuid)))
-        abort();
-    job->job.run = ask_run;
-    job->job.free = ask_free;
-    job->how = guest->next;
-    memcpy(job->method, policy->method, sizeof job->method);
-    if (job->method[0] == GP_STOP_NONE) {
-        job->method[0] = GP_STOP_AGENT;
-        job->method[1] = GP_STOP_ACPI;
+    if (method[0] == GP_STOP_NONE) {
+        method[0] = GP_STOP_AGENT;
+        method[1] = GP_STOP_ACPI;
     }
-    if (job->how == ASK_AGAIN && job->method[1] != GP_STOP_NONE) {
-        job->method[0] = job->method[1];
-        job->method[1] = GP_STOP_NONE;
+    if (guest->next == GP_ASK_AGAIN && method[1] != GP_STOP_NONE) {
+        method[0] = method[1];
+        method[1] = GP_STOP_NONE;
     }
-    if (job->how == ASK_FIRST && now >= guest->half_ms)
-        guest->half_ms = now + (guest->end_ms - now) / 2;
-    guest->job = job;
+    guest->ask = gp_ask_begin(all->virt, guest->stop->uuid, guest->next, method);
+    if (!guest->ask)
+        return;
+    if (waits_for_turn(guest)) {
+        guest->half_ms = now + time_of(guest) / 2;
+        guest->end_ms = now + time_of(guest);
+    }
     guest->phase = ASKING;
-    all->asking++;
-    gp_job_start(&job->job, all->virt);
 }
 
 /* A guest that could not be asked at all fails at once: nothing has begun. An earlier request
  * stands, whatever the later one came to. */
 static void take_answer(struct stopping *all, struct guest *guest)
 {
-    struct gp_error *err = gp_steal(guest->job->job.err);
-    enum how how = guest->job->how;
-    const bool fails = err && (how == FORCE || !guest->reached);
+    struct gp_error *err = gp_steal(guest->ask->job.err);
+    const bool fails = err && (guest->ask->how == GP_ASK_FORCE || !guest->reached);
 
-    guest->reached |= !err || guest->job->unsure;
-    let_go(all, guest);
+    guest->reached |= !err || guest->ask->unsure;
+    let_go(guest);
     guest->phase = ASKED;
     all->pause_ms = POLL_MIN_MS;
     all->next_look_ms = 0;
     if (fails)
-        end(all, guest, err);
+        end(guest, err);
     else
         gp_error_free(err);
 }
 
 /* The time is over. Never while a look is under way: its answer may be that the guest is off. */
-static void time_out(struct stopping *all, struct guest *guest, uint64_t now)
+static void time_out(struct guest *guest)
 {
-    const struct gp_stop_policy *policy = &guest->stop->policy;
-
-    if (guest->next == FORCE) {
-        end(all, guest,
-            gp_error_new(GP_E_TIMEOUT, "it was forced off, but runs on after %u s",
-                         FORCE_MS / 1000));
-    } else if (policy->force) {
-        guest->reached |= guest->job != NULL;
-        let_go(all, guest);
-        guest->next = FORCE;
+    if (guest->next == GP_ASK_FORCE) {
+        end(guest, guest->phase == WAITING
+                       ? gp_error_new(GP_E_TIMEOUT, "it did not go down in its time, and libvirt is too busy to force it off")
+                       : gp_error_new(GP_E_TIMEOUT, "it was forced off, but runs on after %u s", FORCE_MS / 1000));
+    } else if (waits_for_turn(guest)) {
+        end(guest, gp_error_new(GP_E_BUSY, "it could not be asked: for %u s libvirt has ended none of the requests to others",
+                                TURN_MS / 1000));
+    } else if (guest->stop->policy.force) {
+        guest->reached |= guest->ask != NULL;
+        let_go(guest);
+        guest->next = GP_ASK_FORCE;
         guest->phase = WAITING;
-        guest->end_ms = now + FORCE_MS;
-    } else if (guest->reached || guest->phase == ASKING) {
-        end(all, guest,
+    } else {
+        end(guest,
             gp_error_new(GP_E_BUSY,
                          "GP-E505: it still runs %u s after it was asked; the request cannot be recalled, "
                          "so it may yet go down",
-                         (policy->timeout_ms ? policy->timeout_ms : TIMEOUT_MS) / 1000));
-    } else {
-        end(all, guest, gp_error_new(GP_E_BUSY, "its time was over before it could be asked"));
+                         time_of(guest) / 1000));
     }
 }
 
 static void advance(struct stopping *all, struct guest *guest, uint64_t now)
 {
-    if (guest->job && gp_job_done(&guest->job->job))
+    if (guest->ask && gp_job_done(&guest->ask->job))
         take_answer(all, guest);
-    if (guest->phase != ENDED && !all->look && now >= guest->end_ms)
-        time_out(all, guest, now);
+    if (guest->phase != ENDED && !all->look && now >= end_of(all, guest))
+        time_out(guest);
     if (guest->phase == ENDED || guest->phase == UNSEEN)
         return;
-    /* One that still waits for its first question has its half time when it is asked. */
-    if (!guest->again && guest->next != FORCE && guest->phase != WAITING && now >= guest->half_ms) {
+    if (!guest->again && guest->next != GP_ASK_FORCE && guest->phase != WAITING && now >= guest->half_ms) {
         guest->again = true;
-        guest->reached |= guest->job != NULL;
-        let_go(all, guest);
-        guest->next = ASK_AGAIN;
+        guest->reached |= guest->ask != NULL;
+        let_go(guest);
+        guest->next = GP_ASK_AGAIN;
         guest->phase = WAITING;
     }
-    if (guest->phase == WAITING && all->asking < ASKING_MAX)
+    if (guest->phase == WAITING)
         begin_asking(all, guest, now);
 }
 
@@ -366,20 +243,20 @@ static const struct look *find(const struct look_job *look, const char *uuid)
     return NULL;
 }
 
-static void see(struct stopping *all, struct guest *guest, const struct look *look)
+static void see(struct guest *guest, const struct look *look)
 {
     if (guest->phase == ENDED)
         return;
     if (!look) {
-        end(all, guest,
+        end(guest,
             gp_error_new(GP_E_GONE, "it is not defined%s", guest->reached ? " any more" : ""));
     } else if (look->id < 0) {
-        end(all, guest, NULL);
+        end(guest, NULL);
     } else if (guest->phase == UNSEEN) {
         guest->id = look->id;
         guest->phase = WAITING;
     } else if (look->id != guest->id) {
-        end(all, guest,
+        end(guest,
             gp_error_new(GP_E_CHANGED, "it stopped, and somebody else started it again"));
     }
 }
@@ -394,7 +271,7 @@ static void take_look(struct stopping *all, uint64_t now)
         end_all(all, look->job.err->code, why);
     }
     for (size_t i = 0; i < all->count && !look->job.err; i++)
-        see(all, &all->guests[i], find(look, all->guests[i].stop->uuid));
+        see(&all->guests[i], find(look, all->guests[i].stop->uuid));
     gp_job_put(&look->job);
     all->next_look_ms = now + all->pause_ms;
     all->pause_ms = all->pause_ms * 3 / 2 < POLL_MAX_MS ? all->pause_ms * 3 / 2 : POLL_MAX_MS;
@@ -435,8 +312,8 @@ static uint64_t next_due(const struct stopping *all, uint64_t now, bool may_canc
 
         if (guest->phase == ENDED)
             continue;
-        if (!all->look && guest->end_ms < due)
-            due = guest->end_ms;
+        if (!all->look && end_of(all, guest) < due)
+            due = end_of(all, guest);
         if (!guest->again && guest->half_ms < due)
             due = guest->half_ms > now ? guest->half_ms : due;
     }
@@ -451,19 +328,24 @@ static bool all_ended(const struct stopping *all)
     return true;
 }
 
+/* As long as somebody's request begins, here or elsewhere in the process, those that wait may go on waiting. */
+static void watch_turns(struct stopping *all, uint64_t now)
+{
+    const uint64_t turns = gp_ask_count();
+
+    if (turns != all->turns)
+        all->turn_ms = now;
+    all->turns = turns;
+}
+
 static void begin(struct stopping *all, const struct gp_virt_stop *stops, struct gp_error **results, bool *reached)
 {
-    uint64_t now = gp_monotonic_ms();
-
+    all->turn_ms = gp_monotonic_ms();
     for (size_t i = 0; i < all->count; i++) {
-        uint32_t timeout_ms = stops[i].policy.timeout_ms ? stops[i].policy.timeout_ms : TIMEOUT_MS;
-
         all->guests[i] = (struct guest){
             .stop = &stops[i],
             .result = &results[i],
             .ret_reached = reached ? &reached[i] : NULL,
-            .half_ms = now + timeout_ms / 2,
-            .end_ms = now + timeout_ms,
         };
         results[i] = NULL;
     }
@@ -489,6 +371,7 @@ void gp_virt_stop(struct gp_virt *virt, const struct gp_virt_stop *stops, size_t
 
         gp_job_endings(&endings);
         look_again(&all, now);
+        watch_turns(&all, now);
         for (size_t i = 0; i < count; i++)
             if (all.guests[i].phase != ENDED)
                 advance(&all, &all.guests[i], now);

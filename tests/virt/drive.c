@@ -1,7 +1,8 @@
 /* One call of virt.h a run, for the scripts beside it.
  *
  *   virt-drive URI observe MACHINE-ID
- *   virt-drive URI stop TIMEOUT-MS agent|acpi|both fail|force NAME=UUID[@TIMEOUT-MS]...
+ *   virt-drive URI stop TIMEOUT-MS agent|acpi|both fail|force NAME=UUID[@TIMEOUT-MS]... [+ NAME=UUID...]
+ *                                       what follows a + is stopped by itself, at the same time
  *   virt-drive URI start TIMEOUT-MS UUID
  *   virt-drive URI edit attach|detach|rebind|mark UUID MACHINE-ID BEFORE AFTER     (none, an
  *                                                                       address, a UUID)
@@ -15,6 +16,7 @@
 #include "cleanup.h"
 #include "text.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +65,38 @@ static int observe(struct gp_virt *virt, char **args)
     return 0;
 }
 
+enum { STOPS_MAX = 4, GUESTS_MAX = 16 };
+
+/* What one set of a pass would stop. */
+struct stopping {
+    pthread_t thread;
+    struct gp_virt *virt;
+    struct gp_virt_stop stops[GUESTS_MAX];
+    struct gp_error *results[GUESTS_MAX];
+    size_t count;
+};
+
+static void *stop_run(void *data)
+{
+    struct stopping *all = data;
+
+    gp_virt_stop(all->virt, all->stops, all->count, NULL, NULL, all->results, NULL);
+    return NULL;
+}
+
+/* "NAME=UUID", "NAME=UUID@TIMEOUT-MS" */
+static struct gp_virt_stop stop_of(char *name, struct gp_stop_policy policy)
+{
+    char *uuid = strchr(name, '='), *timeout = strchr(name, '@');
+
+    *uuid++ = '\0';
+    if (timeout) {
+        *timeout++ = '\0';
+        policy.timeout_ms = (uint32_t)atoi(timeout);
+    }
+    return (struct gp_virt_stop){.uuid = uuid, .name = name, .policy = policy};
+}
+
 static int stop(struct gp_virt *virt, char **args)
 {
     struct gp_stop_policy policy = {
@@ -71,27 +105,30 @@ static int stop(struct gp_virt *virt, char **args)
                    strcmp(args[1], "both") == 0 ? GP_STOP_ACPI : GP_STOP_NONE},
         .force = strcmp(args[2], "force") == 0,
     };
-    struct gp_error *results[16] = {0};
-    struct gp_virt_stop stops[16];
-    size_t count = 0;
+    struct stopping all[STOPS_MAX] = {{.virt = virt}};
+    size_t count = 1;
     int failed = 0;
 
-    for (char **name = args + 3; *name && count < 16; name++) {
-        char *uuid = strchr(*name, '='), *timeout = strchr(*name, '@');
-        struct gp_virt_stop *one = &stops[count++];
+    for (char **name = args + 3; *name; name++) {
+        struct stopping *one = &all[count - 1];
 
-        *uuid++ = '\0';
-        *one = (struct gp_virt_stop){.uuid = uuid, .name = *name, .policy = policy};
-        if (timeout) {
-            *timeout++ = '\0';
-            one->policy.timeout_ms = (uint32_t)atoi(timeout);
-        }
+        if (strcmp(*name, "+") == 0 && count < STOPS_MAX)
+            all[count++].virt = virt;
+        else if (one->count < GUESTS_MAX)
+            one->stops[one->count++] = stop_of(*name, policy);
+        else
+            return 64;
     }
-    gp_virt_stop(virt, stops, count, NULL, NULL, results, NULL);
+    for (size_t i = 0; i < count; i++)
+        if (pthread_create(&all[i].thread, NULL, stop_run, &all[i]) != 0)
+            abort();
     for (size_t i = 0; i < count; i++) {
-        if (!results[i])
-            printf("%s stopped\n", stops[i].name);
-        failed |= tell(results[i]);
+        (void)pthread_join(all[i].thread, NULL);
+        for (size_t n = 0; n < all[i].count; n++) {
+            if (!all[i].results[n])
+                printf("%s stopped\n", all[i].stops[n].name);
+            failed |= tell(all[i].results[n]);
+        }
     }
     return failed;
 }

@@ -130,8 +130,7 @@ static const struct {
 /* The mock has neither method: it is asked without one. */
 GP_ROWS(change, stops_what_runs, policies)
 {
-    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = mock_open(
-        MOCK_HEAD("desk", UUID, MOCK_RUNNING) REST MOCK_HEAD("off", OTHER, MOCK_OFF) REST);
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = mock_shared();
     struct gp_virt_stop stops[] = {
         {UUID, "desk", policies[*i].policy},
         {OTHER, "off", policies[*i].policy},
@@ -140,6 +139,8 @@ GP_ROWS(change, stops_what_runs, policies)
     struct gp_error *results[3];
     bool reached[3];
 
+    mock_add(MOCK_HEAD("desk", UUID, MOCK_RUNNING) REST, MOCK_RUNNING);
+    mock_add(MOCK_HEAD("off", OTHER, MOCK_OFF) REST, MOCK_OFF);
     gp_virt_stop(virt, stops, 3, NULL, NULL, results, reached);
     cr_assert(results[0] == NULL, "%s: %s", policies[*i].name, gp_error_line(results[0]));
     cr_assert(results[1] == NULL, "%s: %s", policies[*i].name, gp_error_line(results[1]));
@@ -151,13 +152,13 @@ GP_ROWS(change, stops_what_runs, policies)
 
 Test(change, a_paused_guest_is_not_asked)
 {
-    gp_cleanup(gp_virt_close_p) struct gp_virt *virt =
-        mock_open(MOCK_HEAD("desk", UUID, MOCK_PAUSED) REST);
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = mock_shared();
     struct gp_virt_stop stop = {UUID, "desk", {.timeout_ms = 10000, .force = true}};
     gp_cleanup(gp_free_p) char *line = NULL;
     struct gp_error *result;
     bool reached = true;
 
+    mock_add(MOCK_HEAD("desk", UUID, MOCK_PAUSED) REST, MOCK_PAUSED);
     gp_virt_stop(virt, &stop, 1, NULL, NULL, &result, &reached);
     cr_assert(result && result->code == GP_E_BUSY);
     cr_assert(not(reached));
@@ -175,11 +176,11 @@ static bool at_once(void *data)
 
 Test(change, a_wait_can_be_ended)
 {
-    gp_cleanup(gp_virt_close_p) struct gp_virt *virt =
-        mock_open(MOCK_HEAD("desk", UUID, MOCK_RUNNING) REST);
+    gp_cleanup(gp_virt_close_p) struct gp_virt *virt = mock_shared();
     struct gp_virt_stop stop = {UUID, "desk", {.timeout_ms = 600000}};
     struct gp_error *result;
 
+    mock_add(MOCK_HEAD("desk", UUID, MOCK_RUNNING) REST, MOCK_RUNNING);
     gp_virt_stop(virt, &stop, 1, at_once, NULL, &result, NULL);
     cr_assert(result && result->code == GP_E_BUSY, "%s", result ? result->message : "stopped");
     gp_error_free(result);

@@ -3,9 +3,13 @@
 #include "cleanup.h"
 
 #include <criterion/criterion.h>
+#include <libvirt/libvirt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#define SHARED "test:///default"
 
 struct gp_virt *mock_open(const char *domains)
 {
@@ -23,4 +27,26 @@ struct gp_virt *mock_open(const char *domains)
     (void)unlink(path);
     free(uri);
     return virt;
+}
+
+struct gp_virt *mock_shared(void)
+{
+    gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
+    struct gp_virt *virt = NULL;
+
+    err = gp_virt_open(SHARED, false, 5000, &virt);
+    cr_assert(err == NULL, "%s", gp_error_line(err));
+    return virt;
+}
+
+void mock_add(const char *xml, const char *state)
+{
+    virConnectPtr conn = virConnectOpen(SHARED);
+    virDomainPtr domain = conn ? virDomainDefineXML(conn, xml) : NULL;
+
+    cr_assert(domain != NULL);
+    cr_assert(strcmp(state, MOCK_OFF) == 0 || virDomainCreate(domain) == 0);
+    cr_assert(strcmp(state, MOCK_PAUSED) != 0 || virDomainSuspend(domain) == 0);
+    (void)virDomainFree(domain);
+    (void)virConnectClose(conn);
 }

@@ -14,3 +14,7 @@
 
 /* A mock of its own that has @domains. */
 struct gp_virt *mock_open(const char *domains);
+/* The mock that all connections of this process share, "test:///default", for what connects once more; and a domain in it,
+ * in that state. */
+struct gp_virt *mock_shared(void);
+void mock_add(const char *xml, const char *state);
