@@ -99,7 +99,7 @@ static struct gp_error *request(virDomainPtr domain, enum gp_stop_method method,
     return shut_down(domain, flags, unsure);
 }
 
-/* The methods in turn until one is taken. Where the hypervisor knows none of them, it is asked
+/* The methods in turn until one is taken, or nobody waits for it any more: the guest may have been given up, and kept. Where the hypervisor knows none of them, it is asked
  * without saying how. What fails for another reason falls through as well: an agent that does not
  * answer is why ACPI comes next. */
 static struct gp_error *ask_in_turn(struct gp_ask *ask, virDomainPtr domain)
@@ -109,7 +109,7 @@ static struct gp_error *ask_in_turn(struct gp_ask *ask, virDomainPtr domain)
     for (unsigned i = 0; i < 2 && ask->method[i] != GP_STOP_NONE; i++) {
         gp_error_free(err);
         err = request(domain, ask->method[i], &ask->unsure);
-        if (!err || err->code == GP_E_GONE || err->code == GP_E_PERM)
+        if (!err || err->code == GP_E_GONE || err->code == GP_E_PERM || atomic_load(&ask->job.given_up))
             return err;
     }
     if (err && err->code != GP_E_UNSUPPORTED && err->code != GP_E_INVALID)

@@ -99,6 +99,23 @@ virsh -q resume desk
 virsh -q destroy desk
 virsh -q destroy last
 
+# A request that nobody waits for any more does not go on with the next method: the guest may have been given up, and kept.
+virsh -q start desk
+rules 'hold shutdown-flags' 'swallow destroy-flags'
+: >"$BED/proxy.log"
+virt-drive "$LIBVIRT_URI" stop 400 both force "desk=$desk" >/tmp/said 2>&1 &
+drive=$!
+soon 10 grep -q ' destroy-flags$' "$BED/proxy.log"
+rules 'swallow destroy-flags'
+only_the_looks_connection() {
+    [ $(($(grep -c ' open$' "$BED/proxy.log") - $(grep -c ' close$' "$BED/proxy.log"))) -le 1 ]
+}
+soon 10 only_the_looks_connection
+grep -q ' shutdown$' "$BED/proxy.log" && fail "it was asked though its time was over"
+virsh -q destroy desk
+wait "$drive" || fail "$(cat /tmp/said)"
+expect "desk stopped" cat /tmp/said
+
 # It goes down, and somebody else starts it: that is theirs, and not waited for.
 rules
 virsh -q start desk
