@@ -325,14 +325,16 @@ static void add_members(struct graph *graph, const struct found *found, struct g
         qsort(set->vms.items, set->vms.count, sizeof *set->vms.items, compare_ids);
 }
 
-/* Stops of one wave wait side by side, starts too; the rest is done one after the other. */
+/* Stops of one wave wait side by side, the later ones for their turn before; starts side by side too; the rest is done one
+ * after the other. */
 static uint64_t duration_of(const struct gp_plan *plan, size_t first)
 {
-    uint64_t total = 0, stop = 0, start = 0;
+    uint64_t total = 0, stop = 0, start = 0, stops = 0;
 
     for (size_t n = first; n < plan->step_count; n++) {
         const struct gp_step *step = &plan->steps[n];
 
+        stops += step->kind == GP_STEP_STOP_VM;
         if (step->kind == GP_STEP_STOP_VM)
             stop = step->timeout_ms > stop ? step->timeout_ms : stop;
         else if (step->kind == GP_STEP_START_VM)
@@ -340,6 +342,8 @@ static uint64_t duration_of(const struct gp_plan *plan, size_t first)
         else
             total += step->timeout_ms;
     }
+    if (stops)
+        total += (stops - 1) / GP_STOPS_AT_ONCE * GP_STOP_TURN_MS;
     return total + stop + start;
 }
 
