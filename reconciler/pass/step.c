@@ -88,6 +88,12 @@ static struct gp_error *owe(const struct gp_wave *wave, const struct gp_step *st
                           });
 }
 
+/* It was asked and runs on. It may have waited for its turn, and what is owed counts from when it was asked. */
+static void owe_longer(const struct gp_wave *wave, const struct gp_step *step)
+{
+    gp_error_warn(owe(wave, step));
+}
+
 /* It went down, and the request with it: its start is owed until it runs, and no longer than that. */
 static struct gp_error *owe_for_good(const struct gp_wave *wave, const struct gp_step *step)
 {
@@ -194,6 +200,8 @@ static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_ste
             results[i] = owe_for_good(wave, &steps[i]);
         else if (!reached[i])
             take_back_owed(wave, &steps[i], before);
+        else
+            owe_longer(wave, &steps[i]);
         if (!results[i])
             results[i] = wait_released(wave, &steps[i]);
         if (!results[i])

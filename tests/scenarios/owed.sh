@@ -33,6 +33,7 @@ asked_in_vain() {
     pools "$1" 2s
     commit "$1 partitions"
     ignores vdi-2
+    begun_us=$(date +%s%6N)
     gp_ends 5 reconcile
     : >"$BED/proxy.control"
     expect "vdi-1 vdi-2" running
@@ -72,8 +73,10 @@ gp_ends 0 reconcile
 start vdi-{1..2}
 expect 2 held
 
+# It may have waited for its turn to be asked: what it is owed counts from the end of its two seconds, not from the beginning.
 echo "it went down in time, and nobody looked before that was over: it is started again"
 asked_in_vain 3
+[ "$(jq '.owed[].untilUs' state/owed.json)" -ge $((begun_us + (2 + 2 + 3600) * 1000000)) ] || fail "it is owed for too short a time"
 virsh -q destroy vdi-2
 over
 gp_ends 0 reconcile
