@@ -373,6 +373,9 @@ struct gp_snapshot {
 };
 struct gp_snapshot *gp_snapshot_take(struct gp_arena *mem, const struct gp_have *have,
                                      const struct gp_set *set);
+/* @earlier, with what @set has besides as it is now: one way back for all. */
+struct gp_snapshot *gp_snapshot_grow(struct gp_arena *mem, const struct gp_snapshot *earlier,
+                                     const struct gp_have *have, const struct gp_set *set);
 /* The goal that restores @snapshot; objects not in it are left alone. */
 struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot *snapshot,
                                  const struct gp_have *have, const struct gp_policy *policy);

@@ -101,6 +101,30 @@ static const struct gp_snapshot_vm *vm_of(const struct gp_snapshot *snapshot, co
     return NULL;
 }
 
+struct gp_snapshot *gp_snapshot_grow(struct gp_arena *mem, const struct gp_snapshot *earlier,
+                                     const struct gp_have *have, const struct gp_set *set)
+{
+    const struct gp_snapshot *now = gp_snapshot_take(mem, have, set);
+    struct gp_snapshot *all = gp_new(mem, struct gp_snapshot);
+
+    for (size_t n = 0; n < earlier->gpu_count; n++)
+        *gp_push(mem, all->gpus, all->gpu_count) = earlier->gpus[n];
+    for (size_t n = 0; n < now->gpu_count; n++)
+        if (!gpu_of(earlier, now->gpus[n].id))
+            *gp_push(mem, all->gpus, all->gpu_count) = now->gpus[n];
+    for (size_t n = 0; n < earlier->vm_count; n++)
+        *gp_push(mem, all->vms, all->vm_count) = earlier->vms[n];
+    for (size_t n = 0; n < now->vm_count; n++)
+        if (!vm_of(earlier, now->vms[n].uuid))
+            *gp_push(mem, all->vms, all->vm_count) = now->vms[n];
+    for (size_t n = 0; n < earlier->units.count; n++)
+        *gp_push(mem, all->units.items, all->units.count) = earlier->units.items[n];
+    for (size_t n = 0; n < now->units.count; n++)
+        if (!gp_strings_have(&earlier->units, now->units.items[n]))
+            *gp_push(mem, all->units.items, all->units.count) = now->units.items[n];
+    return all;
+}
+
 /* The card that is meant by @id: NULL where it is not there, or another one is in its place. */
 static const struct gp_gpu *card_of(struct gp_arena *mem, const struct gp_snapshot *snapshot,
                                     const struct gp_have *have, const char *id)

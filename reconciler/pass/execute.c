@@ -12,27 +12,48 @@
 
 #include <stdlib.h>
 
-static struct gp_error *begin(struct gp_work *work, struct gp_record *record)
+/* The record that the set goes on with, as the sets that went on with it before in this pass have left it; *ret NULL: it begins
+ * anew. Under the state lock. */
+static struct gp_error *find_earlier(struct gp_work *work, const struct gp_record **ret)
+{
+    const struct gp_record *known = gp_recover_record(work->pass, work->set);
+    struct gp_record *records = NULL;
+    size_t count = 0;
+    struct gp_error *err = known ? gp_state_records(work->pass->state, work->mem, &records, &count) : NULL;
+
+    *ret = known;
+    for (size_t i = 0; !err && i < count; i++)
+        if (gp_streq(records[i].set, known->set))
+            *ret = &records[i];
+    return err;
+}
+
+static struct gp_error *write_record(struct gp_work *work, struct gp_record *record)
 {
     struct gp_pass *pass = work->pass;
-    const struct gp_record *earlier = gp_recover_record(pass, work->set);
-    struct gp_error *err = NULL;
+    const struct gp_record *earlier = NULL;
+    struct gp_error *err = find_earlier(work, &earlier);
 
     *record = (struct gp_record){
-        .set = work->set->id,
+        .set = earlier ? earlier->set : work->set->id,
         .commit = pass->commit,
         .plan = pass->plan->id,
         .since_us = gp_realtime_us(),
-        .snapshot = earlier ? earlier->snapshot : gp_snapshot_take(work->mem, work->have, work->set),
+        .snapshot = earlier ? gp_snapshot_grow(work->mem, earlier->snapshot, work->have, work->set)
+                            : gp_snapshot_take(work->mem, work->have, work->set),
         .attempts = earlier ? earlier->attempts : 0,
-        .goal_values = earlier ? gp_recover_goal_values(work->mem, pass, earlier)
-                               : gp_goal_values(work->mem, pass->goal, work->set),
     };
-    (void)pthread_mutex_lock(&pass->state_lock);
-    if (earlier && !gp_streq(earlier->set, record->set))
-        record->set = earlier->set;
-    err = gp_state_write_record(pass->state, record);
-    (void)pthread_mutex_unlock(&pass->state_lock);
+    record->goal_values = gp_recover_goal_values(work->mem, pass, record);
+    return err ? err : gp_state_write_record(pass->state, record);
+}
+
+static struct gp_error *begin(struct gp_work *work, struct gp_record *record)
+{
+    struct gp_error *err;
+
+    (void)pthread_mutex_lock(&work->pass->state_lock);
+    err = write_record(work, record);
+    (void)pthread_mutex_unlock(&work->pass->state_lock);
     return err ? gp_error_wrap(err, "nothing was begun: what is there now cannot be written down") : NULL;
 }
 

@@ -6,13 +6,18 @@
 
 #include <string.h>
 
-/* How many GPUs and VMs of @set @record tells of. */
-static size_t count_common(const struct gp_record *record, const struct gp_set *set)
+static bool has_gpu(const struct gp_record *record, const char *id)
+{
+    for (size_t i = 0; i < record->snapshot->gpu_count; i++)
+        if (gp_streq(record->snapshot->gpus[i].id, id))
+            return true;
+    return false;
+}
+
+static size_t count_vms(const struct gp_record *record, const struct gp_set *set)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < record->snapshot->gpu_count; i++)
-        count += gp_strings_have(&set->gpus, record->snapshot->gpus[i].id);
     for (size_t i = 0; i < record->snapshot->vm_count; i++)
         count += gp_strings_have(&set->vms, record->snapshot->vms[i].uuid);
     return count;
@@ -20,7 +25,10 @@ static size_t count_common(const struct gp_record *record, const struct gp_set *
 
 bool gp_recover_touches(const struct gp_record *record, const struct gp_set *set)
 {
-    return count_common(record, set) > 0;
+    for (size_t i = 0; i < set->gpus.count; i++)
+        if (has_gpu(record, set->gpus.items[i]))
+            return true;
+    return count_vms(record, set) > 0;
 }
 
 const struct gp_record *gp_recover_record(const struct gp_pass *pass, const struct gp_set *set)
@@ -164,12 +172,6 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
     return err;
 }
 
-/* Of what there is a way back: a guest or a GPU that came to it since is not in what was written down. */
-static bool tells_of(const struct gp_record *record, const struct gp_set *set)
-{
-    return count_common(record, set) == set->gpus.count + set->vms.count;
-}
-
 bool gp_recover_failure(const struct gp_pass *pass, const struct gp_set *set, struct gp_failure *ret)
 {
     const struct gp_record *record = gp_recover_record(pass, set);
@@ -187,6 +189,19 @@ static bool was_allowed(const struct gp_pass *pass, const struct gp_record *reco
     return gp_recover_is_wanted(pass, record) && !(set->stops.count && gp_recover_failure(pass, set, &failure));
 }
 
+/* A GPU that came to it and that the commit changes was never let through. One that only drifted did so by what was begun: the
+ * mdev of a guest that was stopped is gone, say. */
+static bool changes_another_gpu(const struct gp_pass *pass, const struct gp_record *record, const struct gp_set *set)
+{
+    for (size_t i = 0; i < pass->plan->change_count; i++) {
+        const char *key = pass->plan->changes[i].key;
+
+        if (gp_starts_with(key, "gpu/") && gp_strings_have(&set->gpus, key + 4) && !has_gpu(record, key + 4))
+            return true;
+    }
+    return false;
+}
+
 void gp_recover_allow(struct gp_pass *pass)
 {
     for (size_t i = 0; i < pass->plan->set_count; i++) {
@@ -195,11 +210,12 @@ void gp_recover_allow(struct gp_pass *pass)
 
         if (!record || set->verdict == GP_VERDICT_BLOCKED)
             continue;
-        if (!tells_of(record, set) && !gp_plan_only_starts(pass->plan, i)) {
+        /* A guest that came to it since is not in what was written down: it would be stopped without a way back. */
+        if (count_vms(record, set) < set->vms.count && !gp_plan_only_starts(pass->plan, i)) {
             set->verdict = GP_VERDICT_WAITS;
             set->rule = NULL;
             set->why = "what an earlier pass left of it is taken back first";
-        } else if (was_allowed(pass, record, set)) {
+        } else if (!changes_another_gpu(pass, record, set) && was_allowed(pass, record, set)) {
             set->verdict = GP_VERDICT_RUN;
             set->rule = set->why = NULL;
         }
