@@ -24,7 +24,7 @@ bool gp_recover_is_wanted(const struct gp_pass *pass, const struct gp_record *re
 /* The record that @set goes on with: its snapshot is from before the first attempt. NULL: it begins anew. What is left of one
  * set may have fallen apart by then: several sets go on with its record. */
 const struct gp_record *gp_recover_record(const struct gp_pass *pass, const struct gp_set *set);
-/* How @set failed at the commit that is wanted, or that of whose record it is a part; false: it did not. */
+/* How @set failed at the commit that is wanted, or the whole whose record it goes on with; false: it did not. */
 bool gp_recover_failure(const struct gp_pass *pass, const struct gp_set *set, struct gp_failure *ret);
 /* Whether an earlier pass left this GPU, or this VM (its UUID), in the midst of a change, which may still be taken back. */
 bool gp_recover_unsettled(const struct gp_pass *pass, const char *gpu_or_vm);

@@ -62,7 +62,7 @@ last=$(virsh domuuid last | head -1)
 virsh -q start desk
 rules 'hold shutdown-flags'
 : >"$BED/proxy.log"
-virt-drive "$LIBVIRT_URI" stop 60000 acpi fail "${many[@]:0:7}" + "${many[@]:7}" "desk=$desk" "last=$last" >/tmp/said 2>&1 &
+virt-drive "$LIBVIRT_URI" stop 600000 acpi fail "${many[@]:0:7}" + "${many[@]:7}" "desk=$desk" "last=$last" >/tmp/said 2>&1 &
 drive=$!
 soon 10 asked 12
 sleep 1
@@ -79,7 +79,7 @@ for vm in many{1..12} desk last; do
 done
 rules 'hold shutdown-flags'
 : >"$BED/proxy.log"
-virt-drive "$LIBVIRT_URI" stop 60000 acpi fail "${many[@]}" "desk=$desk" "last=$last@2000" >/tmp/said 2>&1 &
+virt-drive "$LIBVIRT_URI" stop 600000 acpi fail "${many[@]}" "desk=$desk" "last=$last@2000" >/tmp/said 2>&1 &
 drive=$!
 soon 10 asked 12
 virsh -q suspend desk
