@@ -2,6 +2,7 @@
 #include "nvidia/vfs.h"
 
 #include "cleanup.h"
+#include "clients.h"
 #include "profiles.h"
 #include "settle.h"
 #include "sysfs.h"
@@ -309,6 +310,8 @@ struct gp_error *gp_nvidia_vfs_apply(struct gp_host *host, const struct gp_gpu *
         return gp_error_new(GP_E_UNSUPPORTED, "%s: %s", gpu->id, tool_missing(host, mem));
     if (step->value == 0)
         err = refuse_if_held(host, mem, gpu);
+    if (!err && gp_streq(gpu->driver, GP_NVIDIA_DRIVER)) /* which the tool makes let go of it, too */
+        err = gp_clients_refuse(host, gpu->address);
     if (!err)
         err = run_tool(host, mem, gpu, step->value > 0, deadline);
     if (err)

@@ -569,6 +569,23 @@ Test(sim, a_gpu_that_a_program_of_the_host_has_open_stays_on_its_driver)
     cr_assert(eq(str, (char *)driver_of("0000:65:00.0"), "vfio-pci"));
 }
 
+/* The vendor's tool makes the same driver let go: it fails without a name, and may leave VFs without a driver. */
+Test(sim, the_tool_is_not_run_while_a_program_of_the_host_has_the_gpu_open)
+{
+    struct gp_layout want = cut(4, "NVIDIA A2-4Q");
+    struct gp_error *err;
+    const char *text;
+
+    SIMULATE("two-a2");
+    control("client slot3 python3");
+    sim.host.client_ms = 0;
+    err = go("slot3", &want);
+    cr_assert(err && err->code == GP_E_BUSY && strstr(err->message, " (python3)"), "%s", err ? err->message : "no error");
+    gp_error_free(err);
+    tree_ok(gp_host_read(&sim.host, sim.mem, "gpusim-log", &text));
+    cr_expect(eq(str, (char *)text, ""), "nothing is begun");
+}
+
 /* A driver may take longer than any other write to let go of its GPU; the step's own deadline is what counts. */
 Test(sim, a_driver_that_is_long_about_letting_go_is_waited_for)
 {
