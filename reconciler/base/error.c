@@ -187,10 +187,23 @@ void gp_error_warn(struct gp_error *err)
     gp_error_free(err);
 }
 
+/* The end of what may let somebody in, of a URL whose "://" ends at @from: the last '@' of the word, since a password may have
+ * one in it. @from: there is no such thing. A user's name for ssh is none. */
+static const char *secret_end(const char *line, const char *from, const char *end)
+{
+    const bool ssh = from - line >= 6 && memcmp(from - 6, "ssh", 3) == 0;
+    const char *at = from, *word = from;
+
+    for (; word < end && *word != ' ' && *word != '\t' && *word != '"' && *word != '\''; word++)
+        if (*word == '@')
+            at = word;
+    return ssh && !memchr(from, ':', (size_t)(at - from)) ? from : at;
+}
+
 void gp_span_print_excerpt(FILE *out, struct gp_span at)
 {
     enum { WIDTH = 120 }; /* bytes of a line shown; longer ones are cut around the caret */
-    const char *line, *end, *from;
+    const char *line, *end, *line_end, *from, *shown;
     size_t column;
 
     if (!at.line || !at.source || !at.source->text)
@@ -198,6 +211,7 @@ void gp_span_print_excerpt(FILE *out, struct gp_span at)
     line = gp_text_line(at.source->text, at.source->size, at.line, &end);
     if (!line)
         return;
+    line_end = end;
     column = at.column ? at.column - 1 : 0;
     if (column > (size_t)(end - line))
         column = (size_t)(end - line);
@@ -205,10 +219,17 @@ void gp_span_print_excerpt(FILE *out, struct gp_span at)
     if (end - from > WIDTH)
         end = from + WIDTH;
     (void)fprintf(out, "%5u | ", at.line);
-    for (const char *c = from; c < end;) {
+    shown = line; /* from here on, unless a URL begins */
+    for (const char *c = line; c < end;) {
         const size_t length = gp_utf8_printable(c, end);
+        const char *text = c < shown ? "*" : length ? c : *c == '\t' ? " " : "?";
 
-        (void)fwrite(length ? c : *c == '\t' ? " " : "?", 1, length ? length : 1, out);
+        if (c - line >= 3 && c >= shown && memcmp(c - 3, "://", 3) == 0) {
+            shown = secret_end(line, c, line_end);
+            text = c < shown ? "*" : text;
+        }
+        if (c >= from)
+            (void)fwrite(text, 1, c < shown || !length ? 1 : length, out);
         c += length ? length : 1;
     }
     (void)fprintf(out, "\n      | %*s^\n", (int)(line + column - from), "");

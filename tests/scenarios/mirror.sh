@@ -43,8 +43,11 @@ expect "" find /tmp -maxdepth 1 -name 'gpupart-*'
 echo "a pass waits for somebody who looks"
 gp reconcile >out 2>err &
 pass=$!
-# It has the lock of passes by then, and has not begun anything.
-soon 20 grep -q "^pid " state/lock
+# It is at the repository's lock, as the one who holds it, and has not begun anything.
+at_lock() {
+    [ "$(find /proc/[0-9]*/fd -lname '*/state/git.lock' 2>/dev/null | wc -l)" -eq 2 ]
+}
+soon 20 at_lock
 kill -0 "$pass" || fail "it did not wait: $(cat out err)"
 expect "$before" mirror
 let_go
@@ -121,3 +124,20 @@ chmod -R go-rwx readable/git
 git -C fleet commit -q --amend --allow-empty -m "another history"
 looks 4
 grep -q "GP-E403: .*does not descend" err || fail "why the head is refused is not told: $(cat out err)"
+
+echo "a remote that cannot be asked, behind one that answers"
+git -C fleet reset -q --hard "$head"
+cp agent.yaml agent.good
+sed -i 's|^    remotes: .*|    remotes: [{url: "file://'"$HOME"'/fleet"}, {url: "https://ada:pa/ss@git.example.org/fleet.git"}]|' agent.yaml
+gp_ends 0 reconcile
+gp_ends 0 reconcile --boot
+gp_ends 3 validate agent.yaml
+if grep -q 'pa/ss' out err; then
+    fail "a password is told: $(cat out err)"
+fi
+mv fleet silent
+gp_ends 7 reconcile
+grep -q "https://\*\*\*@git.example.org" out err || fail "it is not told that it cannot be asked: $(cat out err)"
+if grep -q 'pa/ss' out err; then
+    fail "a password is told: $(cat out err)"
+fi

@@ -103,6 +103,36 @@ Test(arena, arrays_keep_what_was_pushed)
     cr_assert(eq(sz, count, 10000));
 }
 
+static const char *excerpt(struct gp_arena *mem, const char *line)
+{
+    const struct gp_source source = {"a.yaml", line, strlen(line)};
+    gp_cleanup(gp_free_p) char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    gp_span_print_excerpt(out, (struct gp_span){&source, 1, 1});
+    (void)fclose(out);
+    *strchr(text, '\n') = '\0';
+    return gp_strdup(mem, text + strlen("    1 | "));
+}
+
+Test(error, no_excerpt_shows_what_lets_somebody_in)
+{
+    static const char *const lines[][2] = {
+        {"url: https://ada:secret@git.example.org/x", "url: https://**********@git.example.org/x"},
+        {"{url: \"https://token@h/x\", y: \"a@b\"}", "{url: \"https://*****@h/x\", y: \"a@b\"}"},
+        {"http://u:pa/s@s@h/x ssh://git@h/x", "http://********@h/x ssh://git@h/x"},
+        {"ssh://git:secret@h:22/x", "ssh://**********@h:22/x"},
+        {"https://git.example.org/x a@b", "https://git.example.org/x a@b"},
+        {"https://\xc3\xbc:s@h", "https://***@h"},
+        {"://", "://"},
+    };
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+
+    for (size_t n = 0; n < sizeof lines / sizeof *lines; n++)
+        cr_expect(eq(str, (char *)excerpt(mem, lines[n][0]), (char *)lines[n][1]));
+}
+
 Test(error, tells_place_excerpt_and_every_cause)
 {
     static const char yaml[] = "spec:\n  vram: lots\n";
