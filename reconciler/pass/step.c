@@ -204,6 +204,8 @@ static struct gp_error *stop_all(const struct gp_wave *wave, const struct gp_ste
             owe_longer(wave, &steps[i]);
         if (!results[i])
             results[i] = wait_released(wave, &steps[i]);
+    }
+    for (size_t i = 0; i < count; i++) { /* by now all are released, and the time that their drivers have runs for all */
         if (!results[i])
             results[i] = keep_partitions(wave, &steps[i]);
         if (results[i]) {
