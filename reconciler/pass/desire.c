@@ -198,7 +198,9 @@ static struct gp_error *desire_git_in(struct gp_pass *pass, const struct store *
 {
     const struct gp_pass_options *options = &pass->options;
     const struct gp_remote_decl one = {.url = options->git_url};
-    const char *lost = follows ? gp_state_verified_lost(pass->state) : NULL;
+    /* What the host of a capture has verified, by a stand-in maybe, says nothing of what is fetched here. */
+    const bool anchored = follows && !pass->captured;
+    const char *lost = anchored ? gp_state_verified_lost(pass->state) : NULL;
     const struct gp_git_options git = {
         .remotes = options->git_url ? &one : pass->agent->remotes,
         .remote_count = options->git_url ? 1 : pass->agent->remote_count,
@@ -206,7 +208,7 @@ static struct gp_error *desire_git_in(struct gp_pass *pass, const struct store *
         .path = tree_path(options->git_path ? options->git_path : pass->agent->path),
         .dir = store->dir,
         .borrow = store->borrow,
-        .verified = follows ? gp_state_verified(pass->state) : NULL,
+        .verified = anchored ? gp_state_verified(pass->state) : NULL,
         .floor = follows ? pass->agent->floor : NULL,
         .timeout_ms = FETCH_TIMEOUT_MS,
     };
