@@ -1,6 +1,10 @@
 /* A plan: what each object would do, until nobody is found any more who may not. */
 #include "planner.h"
 
+#include "text.h"
+
+#include <string.h>
+
 /* Blocks only ever grow, and each round finds one at least: it ends. GPUs first, since a VM that is
  * refused for what a reshape would do to it is not to be refused if that reshape never happens. */
 static void settle(struct gp_planner *planner)
@@ -58,4 +62,12 @@ bool gp_plan_only_starts(const struct gp_plan *plan, size_t set)
         any = true;
     }
     return any;
+}
+
+bool gp_plan_changes_gpu(const struct gp_plan *plan, const char *id)
+{
+    for (size_t n = 0; n < plan->change_count; n++)
+        if (gp_starts_with(plan->changes[n].key, "gpu/") && gp_streq(plan->changes[n].key + strlen("gpu/"), id))
+            return true;
+    return false;
 }

@@ -313,6 +313,8 @@ bool gp_step_takes_away(struct gp_arena *mem, const struct gp_step *step, const 
 /* Whether set @set of @plan is starts and nothing else: those that are owed. What gpupart stopped comes up whatever waits, is
  * blocked or was refused. */
 bool gp_plan_only_starts(const struct gp_plan *plan, size_t set);
+/* Whether the commit wants another layout of GPU @id than what was applied to it; not where it only drifted. */
+bool gp_plan_changes_gpu(const struct gp_plan *plan, const char *id);
 
 /* Which steps of @fresh have their turn at @wave, counted as @planned counts: those that it has in that wave or an earlier
  * one of the same set. *ret_any: whether one of them can be done now; what stands behind a step that is not due moves
@@ -373,9 +375,10 @@ struct gp_snapshot {
 };
 struct gp_snapshot *gp_snapshot_take(struct gp_arena *mem, const struct gp_have *have,
                                      const struct gp_set *set);
-/* @earlier, with what @set has besides as it is now: one way back for all. */
-struct gp_snapshot *gp_snapshot_grow(struct gp_arena *mem, const struct gp_snapshot *earlier,
-                                     const struct gp_have *have, const struct gp_set *set);
+/* @earlier, with what @set of @plan has besides as it is now: one way back for all. A GPU that the commit does not change is left
+ * out: it drifted by what was begun (the mdev of a guest that was stopped is gone, say), and is not as it was before. */
+struct gp_snapshot *gp_snapshot_grow(struct gp_arena *mem, const struct gp_snapshot *earlier, const struct gp_have *have,
+                                     const struct gp_plan *plan, const struct gp_set *set);
 /* The goal that restores @snapshot; objects not in it are left alone. */
 struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot *snapshot,
                                  const struct gp_have *have, const struct gp_policy *policy);

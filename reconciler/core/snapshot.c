@@ -101,8 +101,8 @@ static const struct gp_snapshot_vm *vm_of(const struct gp_snapshot *snapshot, co
     return NULL;
 }
 
-struct gp_snapshot *gp_snapshot_grow(struct gp_arena *mem, const struct gp_snapshot *earlier,
-                                     const struct gp_have *have, const struct gp_set *set)
+struct gp_snapshot *gp_snapshot_grow(struct gp_arena *mem, const struct gp_snapshot *earlier, const struct gp_have *have,
+                                     const struct gp_plan *plan, const struct gp_set *set)
 {
     const struct gp_snapshot *now = gp_snapshot_take(mem, have, set);
     struct gp_snapshot *all = gp_new(mem, struct gp_snapshot);
@@ -110,7 +110,7 @@ struct gp_snapshot *gp_snapshot_grow(struct gp_arena *mem, const struct gp_snaps
     for (size_t n = 0; n < earlier->gpu_count; n++)
         *gp_push(mem, all->gpus, all->gpu_count) = earlier->gpus[n];
     for (size_t n = 0; n < now->gpu_count; n++)
-        if (!gpu_of(earlier, now->gpus[n].id))
+        if (!gpu_of(earlier, now->gpus[n].id) && gp_plan_changes_gpu(plan, now->gpus[n].id))
             *gp_push(mem, all->gpus, all->gpu_count) = now->gpus[n];
     for (size_t n = 0; n < earlier->vm_count; n++)
         *gp_push(mem, all->vms, all->vm_count) = earlier->vms[n];
@@ -235,6 +235,17 @@ static bool was_given_since(const struct gp_vm *vm, struct gp_device was)
     return by_hand && ours;
 }
 
+static bool is_up_without(const struct gp_vm *vm)
+{
+    for (size_t n = 0; n < vm->persistent_count; n++)
+        if (vm->persistent_devs[n].ours)
+            return false;
+    for (size_t n = 0; n < vm->live_count; n++)
+        if (vm->live[n].ours)
+            return false;
+    return vm->power != GP_POWER_OFF;
+}
+
 static void set_vm(struct gp_goal_vm *goal, const struct gp_snapshot_vm *was,
                    const struct gp_have *have, const struct gp_vm *vm)
 {
@@ -282,6 +293,8 @@ struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot 
         }
         /* It ran with that: whether it comes up without is its binding's to say (pass/rescue.c). */
         if (ran_with_it(was)) {
+            if (is_up_without(vm))
+                continue; /* somebody has seen to it */
             set_vm(now, was, have, vm);
             if (!find_number(have, gpu, was, &now->partition))
                 now->lost = was->device;

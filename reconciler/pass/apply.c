@@ -154,7 +154,8 @@ static int settle_records(struct gp_pass *pass)
         if (set && set->verdict == GP_VERDICT_RUN)
             continue;
         if (set) {
-            exit = gp_exit_worse(exit, gp_restore(pass, record, set->why));
+            if (!gp_strings_have(&pass->gone_back, record->set)) /* what has just failed is not tried again at once */
+                exit = gp_exit_worse(exit, gp_restore(pass, record, set->why));
             wait_for_next_pass(pass, record);
         } else if (gp_recover_is_wanted(pass, record)) {
             gp_pass_unwritten(pass, finish_record(pass, record));

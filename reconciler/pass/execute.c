@@ -39,9 +39,9 @@ static struct gp_error *write_record(struct gp_work *work, struct gp_record *rec
         .commit = pass->commit,
         .plan = pass->plan->id,
         .since_us = gp_realtime_us(),
-        .snapshot = earlier ? gp_snapshot_grow(work->mem, earlier->snapshot, work->have, work->set)
+        .snapshot = earlier ? gp_snapshot_grow(work->mem, earlier->snapshot, work->have, pass->plan, work->set)
                             : gp_snapshot_take(work->mem, work->have, work->set),
-        .attempts = earlier ? earlier->attempts : 0,
+        .attempts = earlier ? 1 : 0, /* begun again: a pass that is killed in it counts again */
     };
     record->goal_values = gp_recover_goal_values(work->mem, pass, record);
     return err ? err : gp_state_write_record(pass->state, record);

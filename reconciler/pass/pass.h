@@ -95,6 +95,7 @@ struct gp_pass {
 
     struct gp_record *records; /* what an earlier pass left unfinished */
     size_t record_count;
+    struct gp_strings gone_back; /* set ids of those whose way back this pass began with, whether or not it came to its end */
     int recover_exit;
 
     struct gp_hung *hung; /* writes that did not come back (hung.h); under state_lock */

@@ -162,9 +162,10 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
 
         if (count_attempt(pass, record) && wanted && record->attempts == 1)
             continue;
-        if (wanted)
+        if (wanted && record->attempts == 2) /* once for each time that it was begun */
             back_off(pass, record);
         *ret_restored = true;
+        *gp_push(pass->mem, pass->gone_back.items, pass->gone_back.count) = record->set;
         pass->recover_exit = gp_exit_worse(pass->recover_exit, gp_restore(pass, record, NULL));
     }
     if (*ret_restored)
@@ -189,17 +190,13 @@ static bool was_allowed(const struct gp_pass *pass, const struct gp_record *reco
     return gp_recover_is_wanted(pass, record) && !(set->stops.count && gp_recover_failure(pass, set, &failure));
 }
 
-/* A GPU that came to it and that the commit changes was never let through. One that only drifted did so by what was begun: the
- * mdev of a guest that was stopped is gone, say. */
-static bool changes_another_gpu(const struct gp_pass *pass, const struct gp_record *record, const struct gp_set *set)
+/* Whether all of @set is what the gate let through then. A GPU that came to it and only drifted did so by what was begun. */
+static bool tells_of(const struct gp_pass *pass, const struct gp_record *record, const struct gp_set *set)
 {
-    for (size_t i = 0; i < pass->plan->change_count; i++) {
-        const char *key = pass->plan->changes[i].key;
-
-        if (gp_starts_with(key, "gpu/") && gp_strings_have(&set->gpus, key + 4) && !has_gpu(record, key + 4))
-            return true;
-    }
-    return false;
+    for (size_t i = 0; i < set->gpus.count; i++)
+        if (!has_gpu(record, set->gpus.items[i]) && gp_plan_changes_gpu(pass->plan, set->gpus.items[i]))
+            return false;
+    return count_vms(record, set) == set->vms.count;
 }
 
 void gp_recover_allow(struct gp_pass *pass)
@@ -208,14 +205,7 @@ void gp_recover_allow(struct gp_pass *pass)
         struct gp_set *set = &pass->plan->sets[i];
         const struct gp_record *record = gp_recover_record(pass, set);
 
-        if (!record || set->verdict == GP_VERDICT_BLOCKED)
-            continue;
-        /* A guest that came to it since is not in what was written down: it would be stopped without a way back. */
-        if (count_vms(record, set) < set->vms.count && !gp_plan_only_starts(pass->plan, i)) {
-            set->verdict = GP_VERDICT_WAITS;
-            set->rule = NULL;
-            set->why = "what an earlier pass left of it is taken back first";
-        } else if (!changes_another_gpu(pass, record, set) && was_allowed(pass, record, set)) {
+        if (record && set->verdict != GP_VERDICT_BLOCKED && tells_of(pass, record, set) && was_allowed(pass, record, set)) {
             set->verdict = GP_VERDICT_RUN;
             set->rule = set->why = NULL;
         }

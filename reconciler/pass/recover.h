@@ -14,8 +14,8 @@ void gp_recover_forget_paid(struct gp_pass *pass);
  * no way back. *ret_restored says
  * that the host changed. The exit status goes into pass->recover_exit. */
 struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored) GP_MUST_CHECK;
-/* What the gate let through when it began stays allowed until it is finished or has failed, as long as the same is wanted. A
- * set that has grown by a guest of which its record does not tell waits: that is taken back first, and it begins anew. */
+/* What the gate let through when it began stays allowed until it is finished or has failed, as long as the same is wanted. A set
+ * that has grown since, by a guest or by a GPU that the commit changes, goes by its gates; so does one that failed. */
 void gp_recover_allow(struct gp_pass *pass);
 /* The objects of @record with the values that the goal has for them now, as gp_record.goal_values; from @mem. */
 const char *gp_recover_goal_values(struct gp_arena *mem, const struct gp_pass *pass, const struct gp_record *record);

@@ -292,6 +292,77 @@ GP_ROWS(half_way, who_ran_with_it_is_not_started_without, lost)
     cr_assert(err != NULL, "%s: it is taken for what it was before", lost[*i].name);
 }
 
+/* Its GPU is gone for good, and somebody took it out of its definition and started it: there is nothing left to be done for it. */
+Test(half_way, who_was_got_up_without_its_lost_gpu_is_done_with)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    gp_cleanup(gp_error_free_p) struct gp_error *err = NULL;
+    const struct gp_snapshot *snapshot;
+    const struct gp_goal *goal;
+    const struct gp_plan *plan;
+    struct gp_set set = {.id = "slot1"};
+    struct stage stage;
+    struct gp_vm *vm;
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "mdev", 4);
+    vm = stage_vm(&stage, "desk");
+    stage_give(&stage, vm, 1, 2, true);
+    stage_run(&stage, vm);
+    *gp_push(mem, set.vms.items, set.vms.count) = vm->uuid;
+    *gp_push(mem, set.gpus.items, set.gpus.count) = "slot1";
+    snapshot = gp_snapshot_take(mem, &stage.have, &set);
+
+    the_gpu_falls_off_the_bus(&stage);
+    vm->persistent_count = vm->live_count = 0;
+    vm->mark = NULL;
+    stage.input.within = &set;
+    stage_ready(&stage);
+    goal = gp_snapshot_goal(mem, snapshot, &stage.have, NULL);
+    stage.input.goal = goal;
+    plan = gp_plan(mem, &stage.input);
+    cr_expect(eq(sz, plan->step_count, 0), "%s", show_plan(mem, plan));
+    err = gp_verify(goal, &stage.have, &set, gen_mechanism);
+    cr_assert(err == NULL, "%s", gp_error_line(err));
+}
+
+/* A set that goes on with what was begun may have grown: what came to it is written down as it is now, but for a GPU that
+ * drifted by what was begun. */
+Test(half_way, what_comes_to_a_set_is_written_down_with_it)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct gp_difference change = {.key = "gpu/slot2"};
+    const struct gp_plan plan = {.changes = &change, .change_count = 1};
+    const struct gp_snapshot *earlier, *all;
+    struct gp_set set = {.id = "slot1"};
+    struct stage stage;
+    struct gp_vm *desk, *late;
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "mdev", 4);
+    stage_gpu(&stage, "mdev", 4);
+    stage_gpu(&stage, "mdev", 4);
+    desk = stage_vm(&stage, "desk");
+    stage_give(&stage, desk, 1, 2, true);
+    stage_run(&stage, desk);
+    *gp_push(mem, set.vms.items, set.vms.count) = desk->uuid;
+    earlier = gp_snapshot_take(mem, &stage.have, &set);
+
+    desk->power = GP_POWER_OFF;
+    desk->live_count = 0;
+    late = stage_vm(&stage, "late");
+    stage_run(&stage, late);
+    *gp_push(mem, set.vms.items, set.vms.count) = late->uuid;
+    *gp_push(mem, set.gpus.items, set.gpus.count) = "slot2";
+    *gp_push(mem, set.gpus.items, set.gpus.count) = "slot3";
+    all = gp_snapshot_grow(mem, earlier, &stage.have, &plan, &set);
+    cr_assert(eq(sz, all->vm_count, 2));
+    cr_expect(all->vms[0].ran, "desk ran before the first attempt");
+    cr_expect(all->vms[1].ran && gp_streq(all->vms[1].name, "late"));
+    cr_assert(eq(sz, all->gpu_count, 1));
+    cr_expect(eq(str, (char *)all->gpus[0].id, "slot2"));
+}
+
 /* ---- what ends a quarantine ---- */
 
 static const struct {
