@@ -83,6 +83,11 @@ static bool block_held(struct gp_planner *planner, struct gp_work_gpu *gpu,
     return false;
 }
 
+static const char *why_left_alone(const struct gp_work_vm *vm, const char *otherwise)
+{
+    return vm->goal && vm->goal->left_alone ? vm->goal->left_alone : otherwise;
+}
+
 /* A running guest on what is disturbed must be one that may be stopped, and that can be started
  * again. */
 static bool block_live(struct gp_planner *planner, struct gp_work_gpu *gpu, struct gp_work_vm *vm)
@@ -94,13 +99,11 @@ static bool block_live(struct gp_planner *planner, struct gp_work_gpu *gpu, stru
             continue;
         name = gp_planner_device_name(planner, vm->vm->live[n].device);
         why = gp_work_vm_unstoppable(vm);
-        if (!vm->managed && !vm->vm->live[n].ours) {
-            gp_planner_block_gpu(
-                planner, gpu, "GP-E206",
-                gp_printf(planner->mem,
-                          "%s is in use by VM %s, which no binding names: it may not be stopped",
-                          name, vm->vm->name),
-                false);
+        if (!vm->managed) {
+            gp_planner_block_gpu(planner, gpu, "GP-E206",
+                                 gp_printf(planner->mem, "%s is in use by VM %s, %s: it may not be stopped", name,
+                                           vm->vm->name, why_left_alone(vm, "which no binding names")),
+                                 false);
             return true;
         }
         if (vm->block.rule) {
@@ -161,9 +164,9 @@ static bool block_definition(struct gp_planner *planner, struct gp_work_gpu *gpu
             continue;
         gp_planner_block_gpu(planner, gpu, "GP-E206",
                              gp_printf(planner->mem, "%s belongs to VM %s, %s", name, vm->vm->name,
-                                       dev->ours
-                                           ? "which keeps it though no binding names it any more"
-                                           : "which was given it by hand"),
+                                       why_left_alone(vm, dev->ours
+                                                              ? "which keeps it though no binding names it any more"
+                                                              : "which was given it by hand")),
                              false);
         return true;
     }

@@ -63,17 +63,6 @@ static const struct gp_hostdev *find_ours(const struct gp_vm *vm, struct gp_devi
     return NULL;
 }
 
-static bool has_any_ours(const struct gp_vm *vm)
-{
-    for (size_t n = 0; n < vm->persistent_count; n++)
-        if (vm->persistent_devs[n].ours)
-            return true;
-    for (size_t n = 0; n < vm->live_count; n++)
-        if (vm->live[n].ours)
-            return true;
-    return false;
-}
-
 static const struct gp_partition *find_live(const struct gp_gpu *gpu, struct gp_device device)
 {
     for (size_t n = 0; n < gpu->partition_count; n++)
@@ -362,11 +351,11 @@ static struct gp_error *check_stop(const struct checker *checker, const struct g
 
     if (vm->power != GP_POWER_RUNNING || vm->unstoppable || !vm->persistent)
         return breaks(checker, 4, "it may not be stopped");
-    if ((!goal || !goal->managed || goal->rule) && !has_any_ours(vm))
+    if (!goal || !goal->managed)
         return breaks(checker, 4, "it is not ours to stop");
-    if (goal && goal->rule)
+    if (goal->rule)
         return breaks(checker, 4, "it is blocked");
-    if ((!goal || goal->run) && !plans(checker, vm->uuid, GP_STEP_START_VM, checker->step->n))
+    if (goal->run && !plans(checker, vm->uuid, GP_STEP_START_VM, checker->step->n))
         return breaks(checker, 2, "it is not started again");
     if (!gpu_step_stops(checker, vm) && !own_device_changes(checker, vm))
         return breaks(checker, 8, "nothing that it uses changes");

@@ -120,7 +120,8 @@ struct gp_goal_gpu {
 
 struct gp_goal_vm {
     const char *uuid, *name;
-    bool managed;    /* false: leave it alone */
+    bool managed;    /* false: leave it alone: it is neither edited nor stopped */
+    const char *left_alone; /* why it is, where it is more than that no binding names it: "which …"; NULL otherwise */
     const char *gpu; /* partition wanted: GPU id and index; NULL: none */
     uint32_t partition;
     bool pending;    /* wants one, but there is none for it (GP-W306) */

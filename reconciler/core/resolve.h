@@ -38,8 +38,6 @@ struct gp_wish {
     const struct gp_pool_decl *pool; /* NULL: the cluster has none of that name */
     bool kept;                       /* has the partition that it had: @spot */
     struct gp_spot spot;
-    bool mistaken;                   /* a binding names it, but pins another UUID */
-    bool kept_out;                   /* a binding names it, but neverTouch does too, or a GPU of which it has a part */
 };
 
 struct gp_resolve {

@@ -79,6 +79,21 @@ static bool keeps_never(struct gp_resolve *r, const struct gp_vm *vm, struct gp_
     return true;
 }
 
+static const char *const in_never = "which is in neverTouch of this host";
+
+/* Whether the host keeps VM @n out of all that is done. */
+static bool is_kept_out(struct gp_resolve *r, size_t n, struct gp_span at)
+{
+    const struct gp_vm *vm = &r->have->vms[n];
+    struct gp_goal_vm *goal = &r->goal->vms[n];
+    const bool never = forbidden(r, vm);
+
+    if (!never && !keeps_never(r, vm, at))
+        return false;
+    goal->left_alone = never ? in_never : "which has a part of a GPU in neverTouch of this host";
+    return true;
+}
+
 /* The partition that the record says was given to @vm, if somebody took the whole mark away: then the record makes up
  * for it. A mark that is there and does not fit tells of a copy, whatever the record says. */
 static bool find_unmarked(struct gp_resolve *r, const struct gp_vm *vm, struct gp_spot *ret)
@@ -143,6 +158,7 @@ static void bind(struct gp_resolve *r, size_t n, const struct gp_binding_decl *b
     r->wishes[n].decl = decl;
     r->wishes[n].pool = pool_of(r, binding->pool);
     goal->managed = true;
+    goal->left_alone = NULL;
     goal->next_start = binding->next_start;
     goal->without_gpu = binding->without_gpu;
     goal->binding = binding->name;
@@ -183,7 +199,7 @@ static struct match *list_matches(struct gp_resolve *r, size_t n, size_t *ret_co
         if (uuid_fits(r, vm, decl))
             *gp_push(r->mem, matches, *ret_count) = (struct match){binding, decl};
         else
-            r->wishes[n].mistaken = true;
+            r->goal->vms[n].left_alone = "which has another UUID than its binding pins";
     }
     if (*ret_count)
         qsort(matches, *ret_count, sizeof *matches, compare_matches);
@@ -204,8 +220,7 @@ static void find_binding(struct gp_resolve *r, size_t n)
                         gp_printf(r->mem, "vm/%s", vm->name),
                         "'%s' is bound by '%s' but is in neverTouch of this host: it is left alone",
                         vm->name, matches[0].binding->name);
-    r->wishes[n].kept_out = forbidden(r, vm) || keeps_never(r, vm, matches[0].decl->at);
-    if (r->wishes[n].kept_out)
+    if (is_kept_out(r, n, matches[0].decl->at))
         return;
     bind(r, n, matches[0].binding, matches[0].decl);
     if (count == 1)
@@ -255,8 +270,9 @@ static const struct gp_vm_decl *line_of_old_name(struct gp_resolve *r, const str
 }
 
 /* A guest that was renamed is no binding left out: git still names it, by a name that it has no more. */
-static bool is_renamed(struct gp_resolve *r, const struct gp_vm *vm)
+static bool is_renamed(struct gp_resolve *r, size_t n)
 {
+    const struct gp_vm *vm = &r->have->vms[n];
     const struct gp_applied *applied =
         gp_memory_applied(r->input->memory, gp_printf(r->mem, "vm/%s", vm->uuid));
     const char *old = applied && !gp_streq(applied->who, vm->name) ? applied->who : NULL;
@@ -268,6 +284,7 @@ static bool is_renamed(struct gp_resolve *r, const struct gp_vm *vm)
                     "'%s' was renamed, and is bound as '%s': it keeps what it has, and is not touched until a "
                     "binding names it so, or none names '%s' any more",
                     vm->name, old ? old : decl->name, old ? old : decl->name);
+    r->goal->vms[n].left_alone = "which was renamed";
     return true;
 }
 
@@ -277,11 +294,13 @@ static void unbind(struct gp_resolve *r, size_t n)
     const struct gp_vm *vm = &r->have->vms[n];
     struct gp_goal_vm *goal = &r->goal->vms[n];
 
-    if (!gp_vm_is_ours(vm) || forbidden(r, vm) || r->wishes[n].mistaken || r->wishes[n].kept_out ||
-        !(r->goal->drained || r->goal->policy.prune_bindings) || (!r->goal->drained && is_renamed(r, vm)))
+    if (forbidden(r, vm))
+        goal->left_alone = in_never;
+    if (goal->left_alone || !gp_vm_is_ours(vm) || !(r->goal->drained || r->goal->policy.prune_bindings) ||
+        (!r->goal->drained && is_renamed(r, n)))
         return;
     goal->cause = r->goal->drained ? r->host->at : (struct gp_span){0};
-    if (keeps_never(r, vm, goal->cause))
+    if (is_kept_out(r, n, goal->cause))
         return;
     goal->managed = true;
     r->goal->removed += !r->goal->drained;

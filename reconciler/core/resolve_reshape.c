@@ -31,6 +31,15 @@ static bool block(struct gp_resolve *r, size_t gpu, const char *rule, struct gp_
     return true;
 }
 
+/* Who is left alone is told why, and that the rest is for a person to do. */
+static bool block_by_left_alone(struct gp_resolve *r, size_t gpu, struct gp_spot spot, size_t n, const char *remedy)
+{
+    const char *why = r->goal->vms[n].left_alone;
+
+    return block(r, gpu, "GP-E206", spot, &r->have->vms[n],
+                 gp_printf(r->mem, "%s: %s, or leave the GPU as it is", why ? why : "which no binding names", remedy));
+}
+
 static bool block_by_live(struct gp_resolve *r, size_t gpu, size_t n)
 {
     const struct gp_vm *vm = &r->have->vms[n];
@@ -43,8 +52,8 @@ static bool block_by_live(struct gp_resolve *r, size_t gpu, size_t n)
         if (!gp_spot_of_hostdev(r->have, vm, &vm->live[d], &spot) || spot.gpu != gpu ||
             !is_disturbed(&r->claims[gpu], spot))
             continue;
-        if (!goal->managed && !vm->live[d].ours)
-            return block(r, gpu, "GP-E206", spot, vm, "which no binding names");
+        if (!goal->managed)
+            return block_by_left_alone(r, gpu, spot, n, "shut it down yourself");
         if (goal->blocked)
             return block(r, gpu, goal->rule, spot, vm,
                          gp_printf(r->mem, "which is blocked: %s", goal->blocked));
@@ -79,7 +88,7 @@ static bool block_by_definition(struct gp_resolve *r, size_t gpu, size_t n)
             continue;
         after = spot.whole ? NULL : gp_gpu_partition(r->claims[gpu].after, spot.index);
         if (!dev->ours || !after || !after->live || !gp_device_eq(after->device, dev->device))
-            return block(r, gpu, "GP-E206", spot, vm, "which no binding names");
+            return block_by_left_alone(r, gpu, spot, n, "take that out of its definition");
     }
     return false;
 }

@@ -41,6 +41,7 @@ struct gp_layout gen_layout(const struct gp_gpu *gpu, uint32_t count);
 struct gen_traits {
     bool many_gpus;      /* three or more, of several mechanisms */
     bool foreign_holder; /* a running VM that no binding names, with a hostdev that is not ours */
+    bool left_alone;     /* a running VM that is left alone, with a hostdev of ours */
     bool live_differs;   /* a running VM whose devices are not those of its definition */
     bool unstoppable;    /* a running VM that may not be stopped */
     bool unfinished;     /* an earlier pass was cut off in its midst and left its record */

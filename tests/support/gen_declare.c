@@ -205,7 +205,7 @@ static void some_agent(struct draft *draft)
     };
     if (gen_chance(draft->gen, 4))
         push(draft->mem, &draft->agent->never_touch_gpus, "slot2");
-    if (gen_chance(draft->gen, 4))
+    if (gen_chance(draft->gen, 20))
         push(draft->mem, &draft->agent->never_touch_vms, "vm-?1");
 }
 

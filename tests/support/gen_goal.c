@@ -224,6 +224,7 @@ static void note_traits(struct gen_state *state)
             struct gp_gpu *gpu;
             struct gp_partition *partition;
 
+            state->traits.left_alone |= vm->live[n].ours && !state->goal->vms[v].managed;
             state->traits.foreign_holder |=
                 !vm->live[n].ours && !state->goal->vms[v].managed &&
                 gp_have_find(have, vm->live[n].device, &gpu, &partition);

@@ -95,6 +95,8 @@ static void check_vm(const struct law_trial *trial, const struct gp_goal_vm *goa
         law_break(trial, "law 2: %s ran and is %s", was->name, gp_power_name(is->power));
     if (was->power == GP_POWER_OFF && is->power != GP_POWER_OFF && !goal->run)
         law_break(trial, "law 2: %s was off, and was started", was->name);
+    if (stopped && !goal->managed)
+        law_break(trial, "law 4: %s is left alone, and was stopped", was->name);
     if (stopped && !had_reason(trial, was, is))
         law_break(trial, "law 8: %s was stopped for nothing", was->name);
     if (!stopped && was->power != GP_POWER_OFF &&
@@ -111,6 +113,29 @@ static void check_vm(const struct law_trial *trial, const struct gp_goal_vm *goa
             there |= gp_device_eq(is->persistent_devs[m].device, was->persistent_devs[n].device);
         if (!there)
             law_break(trial, "law 4: %s lost what it was given by hand", was->name);
+    }
+}
+
+static bool is_never_touched(const struct law_trial *trial, const char *name)
+{
+    const struct gp_strings *never = trial->state->declared ? &trial->state->declared->agent->never_touch_vms : NULL;
+
+    for (size_t n = 0; never && n < never->count; n++)
+        if (gp_glob_match(never->items[n], name))
+            return true;
+    return false;
+}
+
+/* Law 4, asked of the host's own word and not of what was resolved from it: who is in neverTouch is started if that is
+ * owed, and nothing else. A way back may take that start back. */
+static void check_never_touched(const struct law_trial *trial)
+{
+    for (size_t n = 0; trial->state->goal->cluster && n < trial->plan->step_count; n++) {
+        const struct gp_step *step = &trial->plan->steps[n];
+
+        if (step->vm && step->kind != GP_STEP_START_VM && is_never_touched(trial, step->vm_name))
+            law_break(trial, "law 4: %s is in neverTouch, and there is step %s for it", step->vm_name,
+                      gp_step_kind_name(step->kind));
     }
 }
 
@@ -173,6 +198,7 @@ void law_check_after(const struct law_trial *trial, const struct gp_have *have)
             law_break(trial, "law 4: GPU %s is in no pool and was changed", before->gpus[n].id);
     for (size_t n = 0; n < before->vm_count; n++)
         check_vm(trial, &trial->state->goal->vms[n], &before->vms[n], &have->vms[n]);
+    check_never_touched(trial);
     check_units(trial, before, have);
     check_given(trial, have);
 }

@@ -20,6 +20,7 @@ void law_count(struct law_tally *tally, const struct gen_state *state, const str
         tally->steps[plan->steps[n].kind]++;
     tally->many_gpus += state->traits.many_gpus;
     tally->foreign += state->traits.foreign_holder;
+    tally->left_alone += state->traits.left_alone;
     tally->differs += state->traits.live_differs;
     tally->unstoppable += state->traits.unstoppable;
     tally->unfinished += state->traits.unfinished;
@@ -40,6 +41,7 @@ static const struct share {
     {"something blocked", offsetof(struct law_tally, blocked), 10},
     {"three GPUs or more, of several mechanisms", offsetof(struct law_tally, many_gpus), 10},
     {"foreign holders", offsetof(struct law_tally, foreign), 10},
+    {"VMs left alone that run with what is ours", offsetof(struct law_tally, left_alone), 10},
     {"live unlike persistent", offsetof(struct law_tally, differs), 10},
     {"an unfinished record", offsetof(struct law_tally, unfinished), 10},
     {"VMs that may not be stopped", offsetof(struct law_tally, unstoppable), 10},

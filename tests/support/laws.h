@@ -7,8 +7,8 @@
 
 /* What the states were like that the laws were tried on. A law that is never put to the test is not one. */
 struct law_tally {
-    size_t states, plans, blocked, many_gpus, foreign, differs, unstoppable, unfinished, declared, globs, exceptions,
-        groups, hostless, way_back, resumed, restored, let_through, held_up;
+    size_t states, plans, blocked, many_gpus, foreign, left_alone, differs, unstoppable, unfinished, declared, globs,
+        exceptions, groups, hostless, way_back, resumed, restored, let_through, held_up;
     size_t steps[GP_STEP_COUNT], classes[GP_CLASS_COUNT];
 };
 

@@ -92,6 +92,13 @@ static void stops_theirs(struct stage *stage, struct gp_plan *plan)
     step->vm = stage_goal_vm(stage, "theirs")->uuid;
 }
 
+/* As one in neverTouch is: what it has of ours does not make it ours to stop. */
+static void stops_who_is_left_alone(struct stage *stage, struct gp_plan *plan)
+{
+    (void)plan;
+    stage_goal_vm(stage, "a")->managed = false;
+}
+
 static void stops_for_nothing(struct stage *stage, struct gp_plan *plan)
 {
     drop(plan, find(plan, GP_STEP_ATTACH, "c"));
@@ -208,6 +215,7 @@ static const struct {
     {"no start", "law 2", no_start},
     {"starts who was off", "law 2", starts_who_was_off},
     {"stops theirs", "law 4", stops_theirs},
+    {"stops who is left alone", "law 4", stops_who_is_left_alone},
     {"stops for nothing", "law 8", stops_for_nothing},
     {"releases too early", "law 5", releases_too_early},
     {"somebody holds it", "law 1", somebody_holds_it},

@@ -226,6 +226,27 @@ static void not_ours(struct stage *stage)
     stage_have_gpu(stage, 2)->partitions[1].holder = "pid 812 (dpdk-testpmd)";
 }
 
+/* What three VMs have is ours, and they are left alone all the same: one runs, of the two that are off only one will find
+ * its partition again. "waits" shall have one beside the one that runs. */
+static void left_alone(struct stage *stage)
+{
+    static const char *const names[] = {"back", "gone", "runs"};
+
+    for (uint32_t n = 0; n < 3; n++) {
+        struct gp_vm *vm;
+
+        stage_gpu(stage, "vendor", 4);
+        stage_want(stage, n + 1, 2);
+        vm = stage_vm(stage, names[n]);
+        stage_give(stage, vm, n + 1, n == 1 ? 3 : 0, true);
+        stage_goal_vm(stage, names[n])->left_alone = "which is in neverTouch of this host";
+        if (n == 2)
+            stage_run(stage, vm);
+    }
+    stage_vm(stage, "waits");
+    stage_bind(stage, "waits", 3, 1);
+}
+
 /* It was stopped by us and a crash came: it is started though nothing else is to be done; one whose
  * partition is not there, or is somebody else's, waits. */
 static void owed(struct stage *stage)
@@ -329,6 +350,7 @@ static const struct {
     {"one-holds-up", one_holds_up},
     {"not-to-be-edited", not_to_be_edited},
     {"not-ours", not_ours},
+    {"left-alone", left_alone},
     {"owed", owed},
     {"after-reboot", after_reboot},
     {"whole-host", whole_host},

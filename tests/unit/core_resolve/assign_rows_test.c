@@ -272,11 +272,15 @@ static const struct resolve_row rows[] = {
      "error GP-E506 gpu/slot3: slot3 is not changed: slot3/7 is held by no VM that is known here (pid 812 "
      "(qemu-system-x86))\n"},
     {"a VM that no binding names where it is to be cut anew", stranger_on_the_way,
-     "slot3: GP-E206 slot3 is not changed: slot3/7 belongs to VM 'c', which no binding names\n"
-     "a: GP-E206 slot3 is not changed: slot3/7 belongs to VM 'c', which no binding names\n"
-     "b: GP-E206 slot3 is not changed: slot3/7 belongs to VM 'c', which no binding names\n"
+     "slot3: GP-E206 slot3 is not changed: slot3/7 belongs to VM 'c', which no binding names: "
+     "take that out of its definition, or leave the GPU as it is\n"
+     "a: GP-E206 slot3 is not changed: slot3/7 belongs to VM 'c', which no binding names: "
+     "take that out of its definition, or leave the GPU as it is\n"
+     "b: GP-E206 slot3 is not changed: slot3/7 belongs to VM 'c', which no binding names: "
+     "take that out of its definition, or leave the GPU as it is\n"
      "c: left alone\n",
-     "error GP-E206 gpu/slot3: slot3 is not changed: slot3/7 belongs to VM 'c', which no binding names\n"},
+     "error GP-E206 gpu/slot3: slot3 is not changed: slot3/7 belongs to VM 'c', which no binding names: "
+     "take that out of its definition, or leave the GPU as it is\n"},
     {"one GPU of two cannot be cut anew", one_of_two_on_the_way,
      "slot3: GP-E507 slot3 is not changed: slot3/7 belongs to VM 'b', which may not be stopped: a backup is "
      "running\n"

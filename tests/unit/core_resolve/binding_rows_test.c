@@ -145,6 +145,92 @@ static void unbound_not_pruned(struct world *world)
     world->cluster.policy.prune_bindings = false;
 }
 
+/* ---- a GPU that is to be cut in four, and has eight; "b" has one of them and is left alone ---- */
+
+/* Partition 0 will be there again, 7 will not. */
+static struct gp_vm *left_alone(struct world *world, uint32_t index, bool runs)
+{
+    struct gp_vm *vm = &world->have.vms[1];
+
+    world_cut(world, &world->have.gpus[0], 8, 0);
+    world_applied(world, "gpu/slot3", "partitioned 8 NVIDIA A2-2Q");
+    world_give(world, vm, &world->have.gpus[0], index, true);
+    if (runs)
+        world_run(world, vm);
+    return vm;
+}
+
+static void never_vm_on_the_way(struct world *world)
+{
+    left_alone(world, 0, true);
+    never_vm(world);
+}
+
+static void never_vm_unbound_on_the_way(struct world *world)
+{
+    never_vm_on_the_way(world);
+    world->declaration.bindings[0]->vm_count = 1;
+}
+
+static void never_vm_off_on_the_way(struct world *world)
+{
+    left_alone(world, 7, false);
+    never_vm(world);
+}
+
+static void never_vm_off_and_back(struct world *world)
+{
+    left_alone(world, 0, false);
+    never_vm(world);
+}
+
+static void not_pruned_on_the_way(struct world *world)
+{
+    left_alone(world, 0, true);
+    world->declaration.bindings[0]->vm_count = 1;
+    world->cluster.policy.prune_bindings = false;
+}
+
+static void not_pruned_off_on_the_way(struct world *world)
+{
+    left_alone(world, 7, false);
+    world->declaration.bindings[0]->vm_count = 1;
+    world->cluster.policy.prune_bindings = false;
+}
+
+static void rename_b(struct world *world)
+{
+    world_applied(world, gp_printf(world->mem, "vm/%s", world->have.vms[1].uuid), "slot3/0");
+    for (size_t n = 0; n < world->memory.applied_count; n++)
+        world->memory.applied[n].who = gp_starts_with(world->memory.applied[n].key, "vm/") ? "desk" : NULL;
+    world->declaration.bindings[0]->vms[1].name = "desk";
+    world->cluster.pools[0].takeover = true;
+}
+
+static void renamed_on_the_way(struct world *world)
+{
+    left_alone(world, 0, true);
+    rename_b(world);
+}
+
+static void renamed_off_on_the_way(struct world *world)
+{
+    left_alone(world, 7, false);
+    rename_b(world);
+}
+
+static void another_uuid_on_the_way(struct world *world)
+{
+    left_alone(world, 0, true);
+    world->declaration.bindings[0]->vms[1].uuid = world->have.vms[0].uuid;
+}
+
+static void another_uuid_off_on_the_way(struct world *world)
+{
+    left_alone(world, 7, false);
+    world->declaration.bindings[0]->vms[1].uuid = world->have.vms[0].uuid;
+}
+
 static void vram_too_small(struct world *world)
 {
     world->declaration.bindings[0]->vram.min = 8ULL << 30;
@@ -154,6 +240,10 @@ static void no_such_pool(struct world *world)
 {
     world->declaration.bindings[0]->pool = "vid";
 }
+
+/* The GPU and who shall get a part of it wait; "b" is left alone. */
+#define HELD_UP(why) \
+    "slot3: GP-E206 slot3 is not changed: " why "\na: GP-E206 slot3 is not changed: " why "\nb: left alone\n"
 
 static const struct resolve_row rows[] = {
     {"a glob and what it leaves out", glob_with_except,
@@ -230,6 +320,62 @@ static const struct resolve_row rows[] = {
     {"omission removes", unbound, "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: -\n", ""},
     {"unless it does not", unbound_not_pruned,
      "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: left alone\n", ""},
+    {"never to be touched, and runs where it is to be cut anew", never_vm_on_the_way,
+     HELD_UP("slot3/0 belongs to VM 'b', which is in neverTouch of this host"
+             ": shut it down yourself, or leave the GPU as it is"),
+     "error GP-E206 gpu/slot3: slot3 is not changed: slot3/0 belongs to VM 'b', which is in neverTouch of this host"
+     ": shut it down yourself, or leave the GPU as it is\n"
+     "note GP-E406 vm/b: 'b' is bound by 'desktops' but is in neverTouch of this host: it is left alone\n"},
+    {"never to be touched, and no binding names it", never_vm_unbound_on_the_way,
+     HELD_UP("slot3/0 belongs to VM 'b', which is in neverTouch of this host"
+             ": shut it down yourself, or leave the GPU as it is"),
+     "error GP-E206 gpu/slot3: slot3 is not changed: slot3/0 belongs to VM 'b', which is in neverTouch of this host"
+     ": shut it down yourself, or leave the GPU as it is\n"},
+    {"never to be touched, and off", never_vm_off_on_the_way,
+     HELD_UP("slot3/7 belongs to VM 'b', which is in neverTouch of this host"
+             ": take that out of its definition, or leave the GPU as it is"),
+     "error GP-E206 gpu/slot3: slot3 is not changed: slot3/7 belongs to VM 'b', which is in neverTouch of this host"
+     ": take that out of its definition, or leave the GPU as it is\n"
+     "note GP-E406 vm/b: 'b' is bound by 'desktops' but is in neverTouch of this host: it is left alone\n"},
+    {"not pruned, and runs", not_pruned_on_the_way,
+     HELD_UP("slot3/0 belongs to VM 'b', which no binding names"
+             ": shut it down yourself, or leave the GPU as it is"),
+     "error GP-E206 gpu/slot3: slot3 is not changed: slot3/0 belongs to VM 'b', which no binding names"
+     ": shut it down yourself, or leave the GPU as it is\n"},
+    {"not pruned, and off", not_pruned_off_on_the_way,
+     HELD_UP("slot3/7 belongs to VM 'b', which no binding names"
+             ": take that out of its definition, or leave the GPU as it is"),
+     "error GP-E206 gpu/slot3: slot3 is not changed: slot3/7 belongs to VM 'b', which no binding names"
+     ": take that out of its definition, or leave the GPU as it is\n"},
+    {"renamed, and runs", renamed_on_the_way,
+     HELD_UP("slot3/0 belongs to VM 'b', which was renamed"
+             ": shut it down yourself, or leave the GPU as it is"),
+     "error GP-D808 vm/b: 'b' was renamed, and is bound as 'desk': it keeps what it has, and is not touched until "
+     "a binding names it so, or none names 'desk' any more\n"
+     "error GP-E206 gpu/slot3: slot3 is not changed: slot3/0 belongs to VM 'b', which was renamed"
+     ": shut it down yourself, or leave the GPU as it is\n"},
+    {"renamed, and off", renamed_off_on_the_way,
+     HELD_UP("slot3/7 belongs to VM 'b', which was renamed"
+             ": take that out of its definition, or leave the GPU as it is"),
+     "error GP-D808 vm/b: 'b' was renamed, and is bound as 'desk': it keeps what it has, and is not touched until "
+     "a binding names it so, or none names 'desk' any more\n"
+     "error GP-E206 gpu/slot3: slot3 is not changed: slot3/7 belongs to VM 'b', which was renamed"
+     ": take that out of its definition, or leave the GPU as it is\n"},
+    {"another UUID, and runs", another_uuid_on_the_way,
+     HELD_UP("slot3/0 belongs to VM 'b', which has another UUID than its binding pins"
+             ": shut it down yourself, or leave the GPU as it is"),
+     "error GP-D808 vm/b: 'b' has UUID UUID-B, not the pinned UUID-A, which is now named a: it is not bound\n"
+     "error GP-E206 gpu/slot3: slot3 is not changed: slot3/0 belongs to VM 'b', which has another UUID than its binding pins"
+     ": shut it down yourself, or leave the GPU as it is\n"},
+    {"another UUID, and off", another_uuid_off_on_the_way,
+     HELD_UP("slot3/7 belongs to VM 'b', which has another UUID than its binding pins"
+             ": take that out of its definition, or leave the GPU as it is"),
+     "error GP-D808 vm/b: 'b' has UUID UUID-B, not the pinned UUID-A, which is now named a: it is not bound\n"
+     "error GP-E206 gpu/slot3: slot3 is not changed: slot3/7 belongs to VM 'b', which has another UUID than its binding pins"
+     ": take that out of its definition, or leave the GPU as it is\n"},
+    {"never to be touched, and off, and what it has will be there again", never_vm_off_and_back,
+     "slot3: partitioned 4 NVIDIA A2-4Q\na: slot3/1\nb: left alone\n",
+     "note GP-E406 vm/b: 'b' is bound by 'desktops' but is in neverTouch of this host: it is left alone\n"},
     {"less VRAM than asked for", vram_too_small,
      "slot3: partitioned 4 NVIDIA A2-4Q\n"
      "a: GP-E307 binding 'desktops' asks for other VRAM than a VM gets of pool 'vdi' (4096 MiB)\n"
