@@ -212,3 +212,12 @@ enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t gr
     }
     return held;
 }
+
+void gp_host_held_ask(struct gp_host *host, struct gp_arena *mem, const struct gp_gpu *gpu)
+{
+    const char *holder;
+
+    for (size_t i = 0; i < gpu->partition_count; i++)
+        if (gpu->partitions[i].live)
+            (void)gp_host_held(host, mem, gpu->partitions[i].group, &holder);
+}

@@ -105,6 +105,9 @@ int gp_host_open_path(const struct gp_host *host, const char *path, int flags);
  * Fact: Linux drivers/vfio/group.c, vfio_group_fops_open(): one opener at a time, EBUSY to others. */
 enum gp_held gp_host_held(struct gp_host *host, struct gp_arena *mem, int32_t group,
                           const char **ret_holder);
+/* Asks that of each live partition of @gpu, as it was seen through another host: the time since which nobody holds them
+ * (unheld.h) begins now for all, and not one after the other as each is asked for. */
+void gp_host_held_ask(struct gp_host *host, struct gp_arena *mem, const struct gp_gpu *gpu);
 
 /* Whether a process has one of @nodes ("/dev/nvidia0") open, with its name as above: proc is walked through. Unknown where
  * proc cannot be listed, or where he was gone before he could be named. A process whose open files cannot be listed is

@@ -44,15 +44,6 @@ void gp_unheld_note(struct gp_host *host, int32_t group, enum gp_held held)
     unheld->held = held != GP_HELD_NO;
 }
 
-void gp_unheld_ask(struct gp_host *host, struct gp_arena *mem, const struct gp_gpu *gpu)
-{
-    const char *holder;
-
-    for (size_t i = 0; i < gpu->partition_count; i++)
-        if (gpu->partitions[i].live)
-            (void)gp_host_held(host, mem, gpu->partitions[i].group, &holder);
-}
-
 void gp_unheld_made(struct gp_host *host, int32_t group)
 {
     struct gp_unheld *unheld = find(host, group);

@@ -8,9 +8,6 @@
 
 /* What gp_host_held() has just seen of @group. Unknown counts as held. */
 void gp_unheld_note(struct gp_host *host, int32_t group, enum gp_held held);
-/* Looks who holds each partition of @gpu, as it was seen through another host, so that the time of all that nobody holds
- * begins now and not one after the other as each is asked for. */
-void gp_unheld_ask(struct gp_host *host, struct gp_arena *mem, const struct gp_gpu *gpu);
 /* The device of @group has just been made through @host: nobody has ever held it. */
 void gp_unheld_made(struct gp_host *host, int32_t group);
 /* The monotonic time in ms of the first look through @host since which nobody held @group; 0: nobody ever did, or it is in

@@ -8,6 +8,7 @@
 #include "journal.h"
 #include "owed_starts.h"
 #include "pauses.h"
+#include "records.h"
 #include "recover.h"
 #include "restore.h"
 #include "text.h"
@@ -56,7 +57,7 @@ static struct job *list_jobs(struct gp_pass *pass, size_t *ret_count)
 
     for (size_t i = 0; i < pass->plan->set_count; i++) {
         const struct gp_set *set = &pass->plan->sets[i];
-        const struct gp_record *record = gp_recover_record(pass, set);
+        const struct gp_record *record = gp_record_of(pass, set);
         struct job *job;
 
         if (!gp_pass_runs(pass, i))
@@ -100,7 +101,7 @@ static const struct gp_set *set_of_record(const struct gp_pass *pass, const stru
     const struct gp_set *found = NULL;
 
     for (size_t i = 0; i < pass->plan->set_count; i++)
-        if (gp_recover_touches(record, &pass->plan->sets[i]) && (!found || found->verdict == GP_VERDICT_RUN))
+        if (gp_record_touches(record, &pass->plan->sets[i]) && (!found || found->verdict == GP_VERDICT_RUN))
             found = &pass->plan->sets[i];
     return found;
 }
@@ -111,7 +112,7 @@ static void wait_for_next_pass(struct gp_pass *pass, const struct gp_record *rec
     for (size_t i = 0; i < pass->plan->set_count; i++) {
         struct gp_set *set = &pass->plan->sets[i];
 
-        if (set->verdict != GP_VERDICT_RUN || !gp_recover_touches(record, set))
+        if (set->verdict != GP_VERDICT_RUN || !gp_record_touches(record, set))
             continue;
         set->verdict = GP_VERDICT_WAITS;
         set->why = "what an earlier pass left of it was taken back first";
@@ -157,7 +158,7 @@ static int settle_records(struct gp_pass *pass)
             if (!gp_strings_have(&pass->gone_back, record->set)) /* what has just failed is not tried again at once */
                 exit = gp_exit_worse(exit, gp_restore(pass, record, set->why));
             wait_for_next_pass(pass, record);
-        } else if (gp_recover_is_wanted(pass, record)) {
+        } else if (gp_record_is_wanted(pass, record)) {
             gp_pass_unwritten(pass, finish_record(pass, record));
         }
     }

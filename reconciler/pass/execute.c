@@ -3,6 +3,7 @@
 #include "applied.h"
 #include "cleanup.h"
 #include "clock.h"
+#include "records.h"
 #include "recover.h"
 #include "restore.h"
 #include "result.h"
@@ -16,7 +17,7 @@
  * anew. Under the state lock. */
 static struct gp_error *find_earlier(struct gp_work *work, const struct gp_record **ret)
 {
-    const struct gp_record *known = gp_recover_record(work->pass, work->set);
+    const struct gp_record *known = gp_record_of(work->pass, work->set);
     struct gp_record *records = NULL;
     size_t count = 0;
     struct gp_error *err = known ? gp_state_records(work->pass->state, work->mem, &records, &count) : NULL;
@@ -43,7 +44,7 @@ static struct gp_error *write_record(struct gp_work *work, struct gp_record *rec
                             : gp_snapshot_take(work->mem, work->have, work->set),
         .attempts = earlier ? 1 : 0, /* begun again: a pass that is killed in it counts again */
     };
-    record->goal_values = gp_recover_goal_values(work->mem, pass, record);
+    record->goal_values = gp_record_goal_values(work->mem, pass, record);
     return err ? err : gp_state_write_record(pass->state, record);
 }
 

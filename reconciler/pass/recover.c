@@ -1,62 +1,11 @@
 #include "recover.h"
 
 #include "clock.h"
+#include "records.h"
 #include "restore.h"
 #include "text.h"
 
 #include <string.h>
-
-static bool has_gpu(const struct gp_record *record, const char *id)
-{
-    for (size_t i = 0; i < record->snapshot->gpu_count; i++)
-        if (gp_streq(record->snapshot->gpus[i].id, id))
-            return true;
-    return false;
-}
-
-static size_t count_vms(const struct gp_record *record, const struct gp_set *set)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < record->snapshot->vm_count; i++)
-        count += gp_strings_have(&set->vms, record->snapshot->vms[i].uuid);
-    return count;
-}
-
-bool gp_recover_touches(const struct gp_record *record, const struct gp_set *set)
-{
-    for (size_t i = 0; i < set->gpus.count; i++)
-        if (has_gpu(record, set->gpus.items[i]))
-            return true;
-    return count_vms(record, set) > 0;
-}
-
-const struct gp_record *gp_recover_record(const struct gp_pass *pass, const struct gp_set *set)
-{
-    for (size_t i = 0; i < pass->record_count; i++)
-        if (gp_recover_touches(&pass->records[i], set))
-            return &pass->records[i];
-    return NULL;
-}
-
-static bool tells_of_object(const struct gp_snapshot *snapshot, const char *gpu_or_vm)
-{
-    for (size_t i = 0; i < snapshot->gpu_count; i++)
-        if (gp_streq(snapshot->gpus[i].id, gpu_or_vm))
-            return true;
-    for (size_t i = 0; i < snapshot->vm_count; i++)
-        if (gp_streq(snapshot->vms[i].uuid, gpu_or_vm))
-            return true;
-    return false;
-}
-
-bool gp_recover_unsettled(const struct gp_pass *pass, const char *gpu_or_vm)
-{
-    for (size_t i = 0; i < pass->record_count; i++)
-        if (tells_of_object(pass->records[i].snapshot, gpu_or_vm))
-            return true;
-    return false;
-}
 
 static bool is_owed(const struct gp_memory *memory, const char *vm)
 {
@@ -112,19 +61,6 @@ void gp_recover_forget_paid(struct gp_pass *pass)
             gp_pass_unwritten(pass, gp_state_clear_owed(pass->state, memory->owed[i].vm));
 }
 
-const char *gp_recover_goal_values(struct gp_arena *mem, const struct gp_pass *pass, const struct gp_record *record)
-{
-    const struct gp_set set = gp_set_of_record(mem, record);
-
-    return gp_goal_values(mem, pass->goal, &set);
-}
-
-bool gp_recover_is_wanted(const struct gp_pass *pass, const struct gp_record *record)
-{
-    return pass->goal->declared && !pass->goal->refused &&
-           gp_streq(record->goal_values, gp_recover_goal_values(pass->mem, pass, record));
-}
-
 /* What ends every pass that works on it fails too, though no pass lived to say so: its guests would be stopped each time. */
 static void back_off(struct gp_pass *pass, const struct gp_record *record)
 {
@@ -158,7 +94,7 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
     *ret_restored = false;
     for (size_t i = 0; i < pass->record_count; i++) {
         struct gp_record *record = &pass->records[i];
-        const bool wanted = gp_recover_is_wanted(pass, record);
+        const bool wanted = gp_record_is_wanted(pass, record);
 
         if (count_attempt(pass, record) && wanted && record->attempts == 1)
             continue;
@@ -175,7 +111,7 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
 
 bool gp_recover_failure(const struct gp_pass *pass, const struct gp_set *set, struct gp_failure *ret)
 {
-    const struct gp_record *record = gp_recover_record(pass, set);
+    const struct gp_record *record = gp_record_of(pass, set);
 
     return gp_state_failure(pass->state, pass->mem, record ? record->set : set->id, ret) &&
            gp_streq(ret->commit, pass->commit ? pass->commit : "");
@@ -187,25 +123,16 @@ static bool was_allowed(const struct gp_pass *pass, const struct gp_record *reco
 {
     struct gp_failure failure;
 
-    return gp_recover_is_wanted(pass, record) && !(set->stops.count && gp_recover_failure(pass, set, &failure));
-}
-
-/* Whether all of @set is what the gate let through then. A GPU that came to it and only drifted did so by what was begun. */
-static bool tells_of(const struct gp_pass *pass, const struct gp_record *record, const struct gp_set *set)
-{
-    for (size_t i = 0; i < set->gpus.count; i++)
-        if (!has_gpu(record, set->gpus.items[i]) && gp_plan_changes_gpu(pass->plan, set->gpus.items[i]))
-            return false;
-    return count_vms(record, set) == set->vms.count;
+    return gp_record_is_wanted(pass, record) && !(set->stops.count && gp_recover_failure(pass, set, &failure));
 }
 
 void gp_recover_allow(struct gp_pass *pass)
 {
     for (size_t i = 0; i < pass->plan->set_count; i++) {
         struct gp_set *set = &pass->plan->sets[i];
-        const struct gp_record *record = gp_recover_record(pass, set);
+        const struct gp_record *record = gp_record_of(pass, set);
 
-        if (record && set->verdict != GP_VERDICT_BLOCKED && tells_of(pass, record, set) && was_allowed(pass, record, set)) {
+        if (record && set->verdict != GP_VERDICT_BLOCKED && gp_record_tells_of(record, pass->plan, set) && was_allowed(pass, record, set)) {
             set->verdict = GP_VERDICT_RUN;
             set->rule = set->why = NULL;
         }

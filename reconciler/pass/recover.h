@@ -17,16 +17,5 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored) GP_
 /* What the gate let through when it began stays allowed until it is finished or has failed, as long as the same is wanted. A set
  * that has grown since, by a guest or by a GPU that the commit changes, goes by its gates; so does one that failed. */
 void gp_recover_allow(struct gp_pass *pass);
-/* The objects of @record with the values that the goal has for them now, as gp_record.goal_values; from @mem. */
-const char *gp_recover_goal_values(struct gp_arena *mem, const struct gp_pass *pass, const struct gp_record *record);
-/* Whether what @record was begun for is wanted still. */
-bool gp_recover_is_wanted(const struct gp_pass *pass, const struct gp_record *record);
-/* The record that @set goes on with: its snapshot is from before the first attempt. NULL: it begins anew. What is left of one
- * set may have fallen apart by then: several sets go on with its record. */
-const struct gp_record *gp_recover_record(const struct gp_pass *pass, const struct gp_set *set);
 /* How @set failed at the commit that is wanted, or the whole whose record it goes on with; false: it did not. */
 bool gp_recover_failure(const struct gp_pass *pass, const struct gp_set *set, struct gp_failure *ret);
-/* Whether an earlier pass left this GPU, or this VM (its UUID), in the midst of a change, which may still be taken back. */
-bool gp_recover_unsettled(const struct gp_pass *pass, const char *gpu_or_vm);
-/* Whether @record tells of an object of @set. */
-bool gp_recover_touches(const struct gp_record *record, const struct gp_set *set);

@@ -1,7 +1,7 @@
 #include "resolved.h"
 
 #include "cleanup.h"
-#include "recover.h"
+#include "records.h"
 #include "registry.h"
 #include "run.h"
 #include "text.h"
@@ -50,7 +50,7 @@ static bool is_meant(const struct gp_pass *pass, const struct gp_set *set, const
     for (size_t i = 0; pass->plan && i < pass->plan->set_count; i++)
         if (gp_strings_have(&pass->plan->sets[i].gpus, id))
             return false;
-    return !gp_recover_unsettled(pass, id);
+    return !gp_record_any(pass, id);
 }
 
 static struct gp_boot_gpu *find_boot(struct gp_boot_gpu *gpus, size_t count, const char *id)

@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "hung.h"
+#include "records.h"
 #include "rescue.h"
 #include "resolved.h"
 #include "result.h"

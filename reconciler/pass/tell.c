@@ -5,7 +5,7 @@
 #include "cleanup.h"
 #include "execute.h"
 #include "journal.h"
-#include "recover.h"
+#include "records.h"
 #include "resolved.h"
 #include "text.h"
 
@@ -112,7 +112,7 @@ static struct gp_error *adopt_gpu(struct gp_pass *pass, const struct gp_memory *
     struct gp_applied now;
 
     if (!goal->managed || goal->blocked || !gpu || in_some_set(pass->plan, goal->id, NULL) ||
-        gp_recover_unsettled(pass, goal->id))
+        gp_record_any(pass, goal->id))
         return NULL;
     now = (struct gp_applied){
         .key = gp_printf(mem, "gpu/%s", gpu->id),
@@ -132,7 +132,7 @@ static struct gp_error *adopt_vm(struct gp_pass *pass, const struct gp_memory *m
     struct gp_applied now;
 
     if (!goal->managed || goal->blocked || !gpu || !vm || gp_vm_awaits_start(vm) ||
-        in_some_set(pass->plan, NULL, goal->uuid) || gp_recover_unsettled(pass, goal->uuid))
+        in_some_set(pass->plan, NULL, goal->uuid) || gp_record_any(pass, goal->uuid))
         return NULL;
     now = (struct gp_applied){
         .key = gp_printf(mem, "vm/%s", vm->uuid),
@@ -356,7 +356,7 @@ static struct gp_error *late_stops(struct gp_pass *pass)
 
         if (!vm || vm->power != GP_POWER_OFF || !owed->stop_requested)
             continue;
-        if (!gp_recover_unsettled(pass, owed->vm))
+        if (!gp_record_any(pass, owed->vm))
             tell(pass, (struct gp_entry){
                            .event = GP_EVENT_LATE_STOP,
                            .message = gp_printf(pass->mem, "VM %s stopped after its time was over; it is started again",

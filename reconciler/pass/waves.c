@@ -3,7 +3,6 @@
 #include "registry.h"
 #include "step.h"
 #include "text.h"
-#include "unheld.h"
 
 enum { WAVES_AT_MOST = 16 };
 
@@ -90,7 +89,7 @@ static void ask_who_holds(struct gp_work *work)
 {
     for (size_t i = 0; i < work->have->gpu_count; i++)
         if (gp_strings_have(&work->set->gpus, work->have->gpus[i].id))
-            gp_unheld_ask(work->host, work->mem, &work->have->gpus[i]);
+            gp_host_held_ask(work->host, work->mem, &work->have->gpus[i]);
 }
 
 /* Each wave is planned from a fresh look and must be the rest of what was allowed, or of the first plan. */

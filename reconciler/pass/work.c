@@ -54,33 +54,6 @@ void gp_work_end(struct gp_work *work)
     work->has_units = false;
 }
 
-struct gp_set gp_set_of_record(struct gp_arena *mem, const struct gp_record *record)
-{
-    struct gp_set set = {.id = record->set, .units = record->snapshot->units};
-
-    for (size_t i = 0; i < record->snapshot->gpu_count; i++)
-        *gp_push(mem, set.gpus.items, set.gpus.count) = record->snapshot->gpus[i].id;
-    for (size_t i = 0; i < record->snapshot->vm_count; i++)
-        *gp_push(mem, set.vms.items, set.vms.count) = record->snapshot->vms[i].uuid;
-    return set;
-}
-
-const char *gp_goal_values(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set)
-{
-    struct gp_text text = {.mem = mem};
-
-    for (size_t i = 0; i < goal->gpu_count; i++)
-        if (gp_strings_have(&set->gpus, goal->gpus[i].id))
-            gp_text_addf(&text, "gpu/%s %s\n", goal->gpus[i].id,
-                         goal->gpus[i].managed ? gp_layout_value(mem, &goal->gpus[i].want) : "-");
-    for (size_t i = 0; i < goal->vm_count; i++)
-        if (gp_strings_have(&set->vms, goal->vms[i].uuid))
-            gp_text_addf(&text, "vm/%s %s\n", goal->vms[i].uuid,
-                         goal->vms[i].gpu ? gp_partition_symbol(mem, goal->vms[i].gpu, goal->vms[i].partition)
-                                          : "-");
-    return gp_text_get(&text);
-}
-
 struct gp_error *gp_work_look(struct gp_work *work)
 {
     const uint64_t deadline = gp_monotonic_ms() + LIBVIRT_WAIT_MS;

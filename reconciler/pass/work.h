@@ -29,12 +29,6 @@ void gp_work_end(struct gp_work *work);
 /* @goal with nothing managed but the objects of @set: sets run side by side, and none plans for another. */
 struct gp_goal *gp_goal_of_set(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set);
 
-/* All that @record was to change, as it was found: its GPUs, VMs and units. */
-struct gp_set gp_set_of_record(struct gp_arena *mem, const struct gp_record *record);
-
-/* What @goal wants of the objects of @set, one "key value" a line: whether a record's goal is still wanted. */
-const char *gp_goal_values(struct gp_arena *mem, const struct gp_goal *goal, const struct gp_set *set);
-
 /* Looks again; a host whose guests cannot be seen is no base for a next step. What was begun waits (a minute) for a
  * libvirtd that was restarted or died: its guests are stopped, and nobody else starts them. */
 struct gp_error *gp_work_look(struct gp_work *work) GP_MUST_CHECK;

@@ -435,7 +435,7 @@ Test(sim, idle_mdevs_share_the_time_that_their_driver_has_to_remove_them)
     tree_ok(go("slot3", &want));
     gpu = gpu_now("slot3");
     begin_anew();
-    gp_unheld_ask(&sim.host, sim.mem, gpu);
+    gp_host_held_ask(&sim.host, sim.mem, gpu);
     asked = gp_monotonic_ms();
     while (gp_monotonic_ms() == asked)
         ;
