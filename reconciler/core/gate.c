@@ -12,6 +12,7 @@ struct gate {
     struct gp_plan *plan;
     uint32_t vms_stopped, gpus_changed; /* by the sets allowed so far */
     uint64_t units_ms; /* of the sets allowed so far that stop units: those take turns */
+    size_t stops;      /* of all sets that may still run: their guests are asked in turns, in any order */
 };
 
 static void decide(struct gp_set *set, enum gp_verdict verdict, const char *rule, const char *why)
@@ -215,13 +216,22 @@ static const char *closed_text(const struct gate *gate)
     return "";
 }
 
+/* What its guests may wait for those of other sets, beside the turns among themselves that its duration has. */
+static uint64_t wait_for_others_ms(const struct gate *gate, const struct gp_set *set)
+{
+    if (!set->stops.count)
+        return 0;
+    return ((gate->stops - 1) / GP_STOPS_AT_ONCE - (set->stops.count - 1) / GP_STOPS_AT_ONCE) * GP_STOP_TURN_MS;
+}
+
 static void gate_by_window(struct gate *gate, struct gp_set *set, const char *cause)
 {
     struct openings list = list_openings(gate);
     int32_t minutes = open_until(&list, 0);
     /* window_now is whole minutes: what of the present one has passed is lost. */
     uint64_t lost_ms = gate->input->now_us / 1000 % 60000;
-    const uint64_t needed_ms = set->duration_ms + (set->units.count ? gate->units_ms : 0);
+    const uint64_t needed_ms =
+        set->duration_ms + (set->units.count ? gate->units_ms : 0) + wait_for_others_ms(gate, set);
     uint64_t needed_min = (needed_ms + 59999) / 60000;
     const struct opening *next;
     const char *when;
@@ -362,6 +372,9 @@ void gp_gate(struct gp_arena *mem, const struct gp_gate_input *input, struct gp_
 {
     struct gate gate = {.mem = mem, .input = input, .plan = plan};
 
+    for (size_t n = 0; n < plan->set_count; n++)
+        if (plan->sets[n].verdict != GP_VERDICT_BLOCKED)
+            gate.stops += plan->sets[n].stops.count;
     for (size_t n = 0; n < plan->set_count; n++)
         gate_set(&gate, n);
 }

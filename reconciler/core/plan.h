@@ -235,6 +235,9 @@ struct gp_difference {
     const char *reason;
     struct gp_span cause;
 };
+/* @over's fields where given, else @base's, else the product's. */
+struct gp_stop_policy gp_stop_effective(const struct gp_stop_policy *base,
+                                        const struct gp_stop_policy *over);
 /* Why @vm (NULL: nobody's) is to have no partition. */
 const char *gp_goal_unbound_reason(const struct gp_goal *goal, const struct gp_goal_vm *vm);
 
@@ -250,6 +253,9 @@ enum gp_verdict {
 /* Of the VMs that a host stops, so many are asked at a time. Each has its turn until it is down, at most for so long: then
  * libvirt gives its agent up (edge/virt_ask.c). */
 enum { GP_STOPS_AT_ONCE = 12, GP_STOP_TURN_MS = 70000 };
+/* How long a guest is waited for that was forced off: QEMU gets 10 s to end by itself, then libvirt kills it
+ * (src/qemu/qemu_process.c, virProcessKillPainfully). */
+enum { GP_STOP_FORCE_MS = 40000 };
 
 /* GPUs and VMs that touch, and the steps that change them: stops, reshapes, starts, restores by itself. */
 struct gp_set {
@@ -380,9 +386,10 @@ struct gp_snapshot *gp_snapshot_take(struct gp_arena *mem, const struct gp_have 
  * out: it drifted by what was begun (the mdev of a guest that was stopped is gone, say), and is not as it was before. */
 struct gp_snapshot *gp_snapshot_grow(struct gp_arena *mem, const struct gp_snapshot *earlier, const struct gp_have *have,
                                      const struct gp_plan *plan, const struct gp_set *set);
-/* The goal that restores @snapshot; objects not in it are left alone. */
+/* The goal that restores @snapshot; objects not in it are left alone. Who has to be stopped for it is stopped as @wanted says
+ * (NULL: nobody can tell, so as where nothing says how). */
 struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot *snapshot,
-                                 const struct gp_have *have, const struct gp_policy *policy);
+                                 const struct gp_have *have, const struct gp_goal *wanted);
 
 /* ---- verify ---- */
 

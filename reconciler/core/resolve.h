@@ -124,6 +124,3 @@ bool gp_claim_fits(const struct gp_claim *claim, const struct gp_binding_decl *b
 /* The stricter of @cluster's policy (NULL: observe only) and @agent's ceilings. */
 struct gp_policy gp_policy_effective(const struct gp_cluster_decl *cluster,
                                      const struct gp_agent_decl *agent);
-/* @over's fields where given, else @base's, else the product's. */
-struct gp_stop_policy gp_stop_effective(const struct gp_stop_policy *base,
-                                        const struct gp_stop_policy *over);

@@ -325,26 +325,26 @@ static void add_members(struct graph *graph, const struct found *found, struct g
         qsort(set->vms.items, set->vms.count, sizeof *set->vms.items, compare_ids);
 }
 
-/* Stops of one wave wait side by side, the later ones for their turn before; starts side by side too; the rest is done one
- * after the other. */
+/* Stops of one wave wait side by side, the later ones for their turn before; all else is done one after the other. */
 static uint64_t duration_of(const struct gp_plan *plan, size_t first)
 {
-    uint64_t total = 0, stop = 0, start = 0, stops = 0;
+    uint64_t total = 0, stop = 0, stops = 0;
 
     for (size_t n = first; n < plan->step_count; n++) {
         const struct gp_step *step = &plan->steps[n];
 
         stops += step->kind == GP_STEP_STOP_VM;
-        if (step->kind == GP_STEP_STOP_VM)
-            stop = step->timeout_ms > stop ? step->timeout_ms : stop;
-        else if (step->kind == GP_STEP_START_VM)
-            start = step->timeout_ms > start ? step->timeout_ms : start;
-        else
+        if (step->kind == GP_STEP_STOP_VM) {
+            const uint64_t ms = step->timeout_ms + (step->stop.force ? GP_STOP_FORCE_MS : 0);
+
+            stop = ms > stop ? ms : stop;
+        } else {
             total += step->timeout_ms;
+        }
     }
     if (stops)
         total += (stops - 1) / GP_STOPS_AT_ONCE * GP_STOP_TURN_MS;
-    return total + stop + start;
+    return total + stop;
 }
 
 static void write_set(struct graph *graph, struct gp_plan *plan, const struct found *found)

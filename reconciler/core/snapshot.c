@@ -258,14 +258,24 @@ static void set_vm(struct gp_goal_vm *goal, const struct gp_snapshot_vm *was,
     goal->next_start = was_left_alone(was, have, vm);
 }
 
+/* Its binding may say otherwise than the cluster. */
+static struct gp_stop_policy stop_of(const struct gp_goal *wanted, const char *uuid, const struct gp_stop_policy *usual)
+{
+    for (size_t n = 0; wanted && n < wanted->vm_count; n++)
+        if (gp_streq(wanted->vms[n].uuid, uuid) && wanted->vms[n].stop.timeout_ms)
+            return wanted->vms[n].stop;
+    return *usual;
+}
+
 struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot *snapshot,
-                                 const struct gp_have *have, const struct gp_policy *policy)
+                                 const struct gp_have *have, const struct gp_goal *wanted)
 {
     struct gp_goal *goal = gp_new(mem, struct gp_goal);
 
     goal->declared = true;
-    if (policy)
-        goal->policy = *policy;
+    if (wanted)
+        goal->policy = wanted->policy;
+    goal->policy.stop = gp_stop_effective(&goal->policy.stop, &(struct gp_stop_policy){0});
     for (size_t n = 0; n < have->gpu_count; n++) {
         struct gp_goal_gpu *gpu = gp_push(mem, goal->gpus, goal->gpu_count);
         const struct gp_snapshot_gpu *was = gpu_of(snapshot, have->gpus[n].id);
@@ -284,7 +294,7 @@ struct gp_goal *gp_snapshot_goal(struct gp_arena *mem, const struct gp_snapshot 
         now->uuid = vm->uuid;
         now->name = vm->name;
         now->run = vm->power != GP_POWER_OFF;
-        now->stop = goal->policy.stop;
+        now->stop = stop_of(wanted, vm->uuid, &goal->policy.stop);
         if (!was)
             continue;
         if (!was->gpu || (gpu && will_be_there(snapshot, gpu, was, vm))) {

@@ -12,9 +12,6 @@
 
 #define POLL_MIN_MS 50
 #define POLL_MAX_MS 500
-/* QEMU gets 10 s to end by itself, then libvirt kills it (src/qemu/qemu_process.c,
- * virProcessKillPainfully). */
-#define FORCE_MS 40000
 /* Nobody's turn for so long: libvirtd is not well. Its own waits for a guest end sooner: 60 s until it is down, 30 s for
  * another job of it, 5 s for its agent to answer at all. */
 #define TURN_MS 180000
@@ -104,7 +101,7 @@ static uint32_t time_of(const struct guest *guest)
 {
     const uint32_t timeout_ms = guest->stop->policy.timeout_ms;
 
-    return guest->next == GP_ASK_FORCE ? FORCE_MS : timeout_ms ? timeout_ms : TIMEOUT_MS;
+    return guest->next == GP_ASK_FORCE ? GP_STOP_FORCE_MS : timeout_ms ? timeout_ms : TIMEOUT_MS;
 }
 
 /* Its time has not begun. A guest that is only asked again goes on with what it has. */
@@ -177,9 +174,10 @@ static void begin_asking(struct stopping *all, struct guest *guest, uint64_t now
 static void take_answer(struct stopping *all, struct guest *guest)
 {
     struct gp_error *err = gp_steal(guest->ask->job.err);
-    const bool fails = err && (guest->ask->how == GP_ASK_FORCE || !guest->reached);
+    bool fails;
 
     guest->reached |= !err || guest->ask->unsure;
+    fails = err && (guest->ask->how == GP_ASK_FORCE || !guest->reached);
     let_go(guest);
     guest->phase = ASKED;
     all->pause_ms = POLL_MIN_MS;
@@ -196,7 +194,7 @@ static void time_out(struct guest *guest)
     if (guest->next == GP_ASK_FORCE) {
         end(guest, guest->phase == WAITING
                        ? gp_error_new(GP_E_TIMEOUT, "it did not go down in its time, and libvirt is too busy to force it off")
-                       : gp_error_new(GP_E_TIMEOUT, "it was forced off, but runs on after %u s", FORCE_MS / 1000));
+                       : gp_error_new(GP_E_TIMEOUT, "it was forced off, but runs on after %u s", GP_STOP_FORCE_MS / 1000));
     } else if (waits_for_turn(guest)) {
         end(guest, gp_error_new(GP_E_BUSY, "it could not be asked: for %u s libvirt has ended none of the requests to others",
                                 TURN_MS / 1000));

@@ -195,7 +195,7 @@ int gp_restore_in(struct gp_pass *pass, struct gp_host *host, struct gp_arena *m
     gp_error_warn(gp_work_hold(&work, gp_printf(mem, "gpupart brings %s back to what it was (%s)", record->set, because)));
     if (!err) {
         work.goal = gp_goal_of_set(
-            mem, gp_snapshot_goal(mem, record->snapshot, work.have, pass->goal ? &pass->goal->policy : NULL),
+            mem, gp_snapshot_goal(mem, record->snapshot, work.have, pass->goal),
             &set);
         err = gp_waves_run(&work);
     }

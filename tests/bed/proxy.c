@@ -11,6 +11,7 @@
  *   mute PROC [NAME]     neither do it nor answer it; other calls go on, until five of this connection have no answer: then,
  *                        as libvirtd would, it takes no more of it (libvirtd.conf, max_client_requests)
  *   fail PROC [NAME]     answer with an error, and do not do it
+ *   no-agent PROC [NAME] answer that the guest's agent does not, as libvirtd does when a guest has taken a minute to go down
  *   delay PROC MS        do it MS later; the connection waits
  *   hold PROC            do it once this rule is gone; the connection waits
  *   swallow-at N, mute-at N, fail-at N, delay-at N MS, hold-at N
@@ -47,7 +48,9 @@ enum {
     STATUS_ERROR = 1,
     HEADER_SIZE = 28,
     MESSAGE_MAX = 32 << 20,
-    ERROR_SYSTEM = 38, /* VIR_ERR_SYSTEM_ERROR */
+    ERROR_NONE = 0,
+    ERROR_SYSTEM = 38,       /* VIR_ERR_SYSTEM_ERROR */
+    ERROR_UNRESPONSIVE = 86, /* VIR_ERR_AGENT_UNRESPONSIVE */
     LEVEL_ERROR = 2,   /* VIR_ERR_ERROR */
     AFTER_MAX = 16,
     HOLD_POLL_US = 10000,
@@ -101,7 +104,7 @@ static const struct {
     {"close-deregister", 361},
 };
 
-enum what { WHAT_SWALLOW, WHAT_MUTE, WHAT_FAIL, WHAT_DELAY, WHAT_HOLD, WHAT_DIE, WHAT_KILL, WHAT_COUNT };
+enum what { WHAT_SWALLOW, WHAT_MUTE, WHAT_FAIL, WHAT_NO_AGENT, WHAT_DELAY, WHAT_HOLD, WHAT_DIE, WHAT_KILL, WHAT_COUNT };
 enum when { WHEN_PROC, WHEN_AT, WHEN_AFTER };
 
 struct message {
@@ -177,7 +180,7 @@ static bool is_procedure(const char *text, uint32_t number)
 /* "kill-client-after" into WHAT_KILL and WHEN_AFTER. */
 static bool parse_action(char *word, enum what *what, enum when *when)
 {
-    static const char *const names[WHAT_COUNT] = {"swallow", "mute", "fail", "delay", "hold", "die", "kill-client"};
+    static const char *const names[WHAT_COUNT] = {"swallow", "mute", "fail", "no-agent", "delay", "hold", "die", "kill-client"};
     static const char *const suffixes[] = {
         [WHEN_PROC] = "", [WHEN_AT] = "-at", [WHEN_AFTER] = "-after"};
 
@@ -329,12 +332,12 @@ static uint32_t serial_of(const struct message *message)
 
 /* remote_error: code, domain, optional message, level, optional domain object, three optional
  * strings, two integers, optional network. */
-static unsigned char *put_error(unsigned char *at)
+static unsigned char *put_error(unsigned char *at, uint32_t error)
 {
     static const char text[] = "injected by the test's proxy";
     const size_t padded = (sizeof(text) - 1 + 3) & ~(size_t)3;
 
-    at = put_word(at, ERROR_SYSTEM);
+    at = put_word(at, error);
     at = put_word(at, 0);
     at = put_word(at, 1);
     at = put_word(at, sizeof(text) - 1);
@@ -350,15 +353,15 @@ static unsigned char *put_error(unsigned char *at)
 }
 
 /* Answers @about, a call or its answer, itself. */
-static bool answer(const struct link *link, const struct message *about, uint32_t status)
+static bool answer(const struct link *link, const struct message *about, uint32_t error)
 {
     unsigned char bytes[256], *end = bytes + HEADER_SIZE;
 
     memcpy(bytes, about->bytes, HEADER_SIZE);
     put_word(bytes + 16, TYPE_REPLY);
-    put_word(bytes + 24, status);
-    if (status == STATUS_ERROR)
-        end = put_error(end);
+    put_word(bytes + 24, error ? STATUS_ERROR : STATUS_OK);
+    if (error)
+        end = put_error(end, error);
     put_word(bytes, (uint32_t)(end - bytes));
     return write_all(link->client, bytes, (size_t)(end - bytes));
 }
@@ -413,9 +416,11 @@ static bool from_client(struct link *link, const struct message *message)
         return true;
     }
     if (verdict.at[WHAT_FAIL])
-        return answer(link, message, STATUS_ERROR);
+        return answer(link, message, ERROR_SYSTEM);
+    if (verdict.at[WHAT_NO_AGENT])
+        return answer(link, message, ERROR_UNRESPONSIVE);
     if (verdict.at[WHAT_SWALLOW])
-        return answer(link, message, STATUS_OK);
+        return answer(link, message, ERROR_NONE);
     if (verdict.after[WHAT_FAIL] || verdict.after[WHAT_DIE] || verdict.after[WHAT_KILL])
         remember(link, serial_of(message), &verdict);
     return write_all(link->server, message->bytes, message->length);
@@ -429,7 +434,7 @@ static bool from_server(struct link *link, const struct message *message)
             if (ends(link, link->after[i].verdict.after))
                 return false;
             if (link->after[i].verdict.after[WHAT_FAIL])
-                return answer(link, message, STATUS_ERROR);
+                return answer(link, message, ERROR_SYSTEM);
         }
     }
     return write_all(link->client, message->bytes, message->length);

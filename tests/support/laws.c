@@ -243,7 +243,7 @@ static void check_way_back(const struct law_trial *trial, const struct gp_set *s
     const struct gp_goal *back;
 
     run_set(trial, &world, trial->state->goal, set, trial->plan, waves, "the first part");
-    back = gp_snapshot_goal(trial->mem, snapshot, world.have, &trial->state->goal->policy);
+    back = gp_snapshot_goal(trial->mem, snapshot, world.have, trial->state->goal);
     run_set(trial, &world, back, set, NULL, WAVES_AT_MOST, "the way back");
     check_as_before(trial, trial->state->have, set, &world,
                     gp_printf(trial->mem, "the way back from wave %u", (unsigned)waves));
@@ -258,7 +258,7 @@ static void check_restored(const struct law_trial *trial)
 {
     const struct gen_record *record = trial->state->record;
     const struct gp_goal *back =
-        gp_snapshot_goal(trial->mem, record->snapshot, trial->state->have, &trial->state->goal->policy);
+        gp_snapshot_goal(trial->mem, record->snapshot, trial->state->have, trial->state->goal);
     struct gen_state state = *trial->state;
     struct law_trial way_back = *trial;
     struct world world = gen_world(trial->mem, &state);

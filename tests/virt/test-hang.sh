@@ -37,6 +37,15 @@ state_is desk running || fail "it stopped"
 expect "desk stopped" virt-drive "$LIBVIRT_URI" stop 400 both force "desk=$desk"
 state_is desk 'shut off'
 
+# libvirt gives an agent's request up after a minute, and the guest, which was asked, has all its time all the same. (Guests of
+# the mock have no agent: it is what libvirtd answers that counts.)
+rules
+virsh -q start desk
+rules 'no-agent shutdown-flags'
+expect_failing virt-drive "$LIBVIRT_URI" stop 4000 acpi fail "desk=$desk" >/tmp/said
+grep -q 'GP-E505: it still runs 4 s after it was asked' /tmp/said || fail "$(cat /tmp/said)"
+expect "desk stopped" virt-drive "$LIBVIRT_URI" stop 400 acpi force "desk=$desk"
+
 # Calls that libvirtd does not answer do not hold up the looks, however many they are, of one set or of two side by side: a
 # guest's agent is asked until the guest is down.
 rules

@@ -405,6 +405,44 @@ GP_ROWS(gate, window, windows)
     expect(&one->set, windows[*i].verdict, windows[*i].why ? "GP-E502" : NULL, windows[*i].why);
 }
 
+/* Twelve guests of the host are asked at a time, whichever sets they are of; who does not run takes nobody's turn. */
+static const struct {
+    size_t others;
+    enum gp_verdict verdict; /* of the other set, before the gate */
+    uint64_t waiting_ms;
+} turns[] = {
+    {0, GP_VERDICT_RUN, 0},
+    {11, GP_VERDICT_RUN, 0},
+    {12, GP_VERDICT_RUN, GP_STOP_TURN_MS},
+    {36, GP_VERDICT_RUN, 3 * GP_STOP_TURN_MS},
+    {36, GP_VERDICT_BLOCKED, 0},
+};
+
+GP_ROWS(gate, a_window_has_room_for_the_turns_of_all_sets, turns)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    struct one *one = one_new(mem, GP_CLASS_GPU, true, false);
+    struct gp_set sets[2] = {{0}};
+
+    one->policy.on_commit[GP_CLASS_GPU] = GP_ALLOW_WINDOW;
+    one->windows[0] = (struct gp_window){.days = 1 << MON, .start = 60, .end = 120};
+    one->policy.window_count = 1;
+    one->window_now[0] = minute_of(MON, 1, 0);
+    one->input.now_us = 0;
+    sets[0] = one->set;
+    sets[1] = (struct gp_set){.id = "other", .verdict = turns[*i].verdict};
+    for (size_t n = 0; n < turns[*i].others; n++)
+        *gp_push(mem, sets[1].stops.items, sets[1].stops.count) = "guest";
+    one->plan.sets = sets;
+    one->plan.set_count = 2;
+    sets[0].duration_ms = 3600000 - turns[*i].waiting_ms;
+    gp_gate(mem, &one->input, &one->plan);
+    cr_expect(eq(int, sets[0].verdict, GP_VERDICT_RUN), "%zu others", turns[*i].others);
+    sets[0].duration_ms++;
+    gp_gate(mem, &one->input, &one->plan);
+    cr_expect(eq(int, sets[0].verdict, GP_VERDICT_WAITS), "%zu others", turns[*i].others);
+}
+
 /* Where the edge does not know a window's time zone, it is no time of any day. */
 static const struct {
     size_t count;

@@ -326,6 +326,38 @@ Test(half_way, who_was_got_up_without_its_lost_gpu_is_done_with)
     cr_assert(err == NULL, "%s", gp_error_line(err));
 }
 
+/* Who came up on what is taken back is stopped once more, as his binding says, and where nobody can tell, as the product does. */
+Test(half_way, a_guest_is_stopped_for_the_way_back_as_its_binding_says)
+{
+    gp_cleanup(gp_arena_free_p) struct gp_arena *mem = gp_arena_new();
+    const struct gp_snapshot *snapshot;
+    struct gp_goal wanted = {.policy.stop = {.timeout_ms = 2000, .force = true, .on_timeout_given = true}};
+    const struct gp_goal *goal;
+    struct gp_set set = {.id = "slot1"};
+    struct stage stage;
+    struct gp_vm *vm;
+
+    stage_init(&stage, mem);
+    stage_gpu(&stage, "mdev", 4);
+    vm = stage_vm(&stage, "desk");
+    stage_give(&stage, vm, 1, 2, true);
+    stage_run(&stage, vm);
+    *gp_push(mem, set.vms.items, set.vms.count) = vm->uuid;
+    snapshot = gp_snapshot_take(mem, &stage.have, &set);
+
+    goal = gp_snapshot_goal(mem, snapshot, &stage.have, &wanted);
+    cr_expect(goal->vms[0].stop.force);
+    cr_expect(eq(u32, goal->vms[0].stop.timeout_ms, 2000));
+    *gp_push(mem, wanted.vms, wanted.vm_count) =
+        (struct gp_goal_vm){.uuid = vm->uuid, .stop = {.timeout_ms = 600000, .on_timeout_given = true}};
+    goal = gp_snapshot_goal(mem, snapshot, &stage.have, &wanted);
+    cr_expect(not(goal->vms[0].stop.force));
+    cr_expect(eq(u32, goal->vms[0].stop.timeout_ms, 600000));
+    goal = gp_snapshot_goal(mem, snapshot, &stage.have, NULL);
+    cr_expect(not(goal->vms[0].stop.force));
+    cr_expect(gt(u32, goal->vms[0].stop.late_within_ms, 0));
+}
+
 /* A set that goes on with what was begun may have grown: what came to it is written down as it is now, but for a GPU that
  * drifted by what was begun. */
 Test(half_way, what_comes_to_a_set_is_written_down_with_it)
