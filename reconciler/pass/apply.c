@@ -155,7 +155,7 @@ static int settle_records(struct gp_pass *pass)
         if (set && set->verdict == GP_VERDICT_RUN)
             continue;
         if (set) {
-            if (!gp_strings_have(&pass->gone_back, record->set)) /* what has just failed is not tried again at once */
+            if (!gp_recover_went_back(pass, record)) /* what has just failed is not tried again at once */
                 exit = gp_exit_worse(exit, gp_restore(pass, record, set->why));
             wait_for_next_pass(pass, record);
         } else if (gp_record_is_wanted(pass, record)) {
@@ -207,7 +207,7 @@ static bool all_waits(const struct gp_plan *plan)
 
 struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
 {
-    int exit = gp_exit_worse(pass->recover_exit, pass->desire_exit);
+    int exit = pass->desire_exit;
     bool paused = false;
     struct gp_error *err = gp_pauses_host(pass, &paused);
 
@@ -215,7 +215,7 @@ struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
         return err;
     gp_pass_unwritten(pass, gp_pauses_expire(pass));
     if (!pass->virt && pass->have->vms_unknown) {
-        *ret_exit = gp_exit_worse(exit, GP_EXIT_INCOMPLETE);
+        *ret_exit = gp_exit_worse(gp_exit_worse(exit, pass->recover_exit), GP_EXIT_INCOMPLETE);
         return gp_pass_tell(pass);
     }
     if (pass->goal->refused)
@@ -226,6 +226,7 @@ struct gp_error *gp_pass_apply(struct gp_pass *pass, int *ret_exit)
     exit = gp_exit_worse(exit, settle_records(pass));
     exit = gp_exit_worse(exit, run_sets(pass));
     exit = gp_exit_worse(exit, gp_owed_starts(pass));
+    exit = gp_exit_worse(exit, gp_recover_exit(pass));
     if (paused && all_waits(pass->plan))
         exit = gp_exit_worse(exit, GP_EXIT_LOCKED);
     if (gp_pass_incomplete(pass))

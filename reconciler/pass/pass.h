@@ -95,7 +95,11 @@ struct gp_pass {
 
     struct gp_record *records; /* what an earlier pass left unfinished */
     size_t record_count;
-    struct gp_strings gone_back; /* set ids of those whose way back this pass began with, whether or not it came to its end */
+    struct gp_gone_back {
+        const char *set;
+        int exit;
+    } *gone_back; /* the ways back that this pass began with */
+    size_t gone_back_count;
     int recover_exit;
 
     struct gp_hung *hung; /* writes that did not come back (hung.h); under state_lock */

@@ -95,18 +95,59 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored)
     for (size_t i = 0; i < pass->record_count; i++) {
         struct gp_record *record = &pass->records[i];
         const bool wanted = gp_record_is_wanted(pass, record);
+        int exit;
 
         if (count_attempt(pass, record) && wanted && record->attempts == 1)
             continue;
         if (wanted && record->attempts == 2) /* once for each time that it was begun */
             back_off(pass, record);
         *ret_restored = true;
-        *gp_push(pass->mem, pass->gone_back.items, pass->gone_back.count) = record->set;
-        pass->recover_exit = gp_exit_worse(pass->recover_exit, gp_restore(pass, record, NULL));
+        exit = gp_restore(pass, record, NULL);
+        *gp_push(pass->mem, pass->gone_back, pass->gone_back_count) = (struct gp_gone_back){record->set, exit};
+        pass->recover_exit = gp_exit_worse(pass->recover_exit, exit);
     }
     if (*ret_restored)
         err = gp_state_records(pass->state, pass->mem, &pass->records, &pass->record_count);
     return err;
+}
+
+bool gp_recover_went_back(const struct gp_pass *pass, const struct gp_record *record)
+{
+    for (size_t i = 0; i < pass->gone_back_count; i++)
+        if (gp_streq(pass->gone_back[i].set, record->set))
+            return true;
+    return false;
+}
+
+static bool is_left(const struct gp_record *records, size_t count, const char *set)
+{
+    for (size_t i = 0; i < count; i++)
+        if (gp_streq(records[i].set, set))
+            return true;
+    return false;
+}
+
+int gp_recover_exit(struct gp_pass *pass)
+{
+    struct gp_record *records = NULL;
+    size_t count = 0;
+    struct gp_error *err = pass->gone_back_count ? gp_state_records(pass->state, pass->mem, &records, &count) : NULL;
+    int exit = GP_EXIT_OK;
+
+    if (err) {
+        gp_error_warn(err);
+        return pass->recover_exit;
+    }
+    for (size_t i = 0; i < pass->gone_back_count; i++) {
+        const struct gp_gone_back *gone = &pass->gone_back[i];
+
+        if (gone->exit != GP_EXIT_NOT_RESTORED || is_left(records, count, gone->set))
+            exit = gp_exit_worse(exit, gone->exit);
+        else
+            (void)fprintf(stderr, "gpupart: %s could not be brought back, but is as declared by now: of that, nothing is left to do by hand\n",
+                          gone->set);
+    }
+    return exit;
 }
 
 bool gp_recover_failure(const struct gp_pass *pass, const struct gp_set *set, struct gp_failure *ret)
@@ -117,13 +158,23 @@ bool gp_recover_failure(const struct gp_pass *pass, const struct gp_set *set, st
            gp_streq(ret->commit, pass->commit ? pass->commit : "");
 }
 
-/* The gate let it through when it began, and that holds until it has failed: a guest that runs by now is not stopped again in
- * each pass. Where all are down nobody is. */
+/* What policy only reports where it drifts did so by what was begun, which is to be finished: when its time has come. */
+static bool drifted_by_itself(const struct gp_pass *pass, const struct gp_set *set, const struct gp_failure *failure)
+{
+    return set->verdict == GP_VERDICT_REPORTS && set->rule && gp_starts_with(set->rule, "GP-D") &&
+           (failure->until_us <= gp_realtime_us() || !gp_streq(failure->commit, pass->commit ? pass->commit : ""));
+}
+
+/* The gate let it through when it began, and that holds until it has failed, whatever commit came since: a guest that runs by
+ * now is not stopped again in each pass. Where all are down nobody is. */
 static bool was_allowed(const struct gp_pass *pass, const struct gp_record *record, const struct gp_set *set)
 {
     struct gp_failure failure;
+    const bool failed = gp_state_failure(pass->state, pass->mem, record->set, &failure) &&
+                        gp_streq(failure.commit, record->commit ? record->commit : "");
 
-    return gp_record_is_wanted(pass, record) && !(set->stops.count && gp_recover_failure(pass, set, &failure));
+    return gp_record_is_wanted(pass, record) &&
+           (!(set->stops.count && failed) || drifted_by_itself(pass, set, &failure));
 }
 
 void gp_recover_allow(struct gp_pass *pass)

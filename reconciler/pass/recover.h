@@ -17,5 +17,10 @@ struct gp_error *gp_recover_decide(struct gp_pass *pass, bool *ret_restored) GP_
 /* What the gate let through when it began stays allowed until it is finished or has failed, as long as the same is wanted. A set
  * that has grown since, by a guest or by a GPU that the commit changes, goes by its gates; so does one that failed. */
 void gp_recover_allow(struct gp_pass *pass);
+/* Whether this pass began with the way back of @record, whether or not it came to its end. */
+bool gp_recover_went_back(const struct gp_pass *pass, const struct gp_record *record);
+/* At the end of a pass: the exit status of these ways back. One that failed does not count where the way forward was gone
+ * since; that is told. */
+int gp_recover_exit(struct gp_pass *pass);
 /* How @set failed at the commit that is wanted, or the whole whose record it goes on with; false: it did not. */
 bool gp_recover_failure(const struct gp_pass *pass, const struct gp_set *set, struct gp_failure *ret);

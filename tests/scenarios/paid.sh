@@ -51,6 +51,8 @@ taken_back vdi-1
 # What failed begins anew only where the gate lets it: not while the host is paused, nor for a commit that nobody approved.
 gp_ends 0 pause host --for 1h --reason "it failed"
 taken_back vdi-1
+commit "nothing that concerns this host" --allow-empty
+taken_back vdi-1
 gp_ends 0 resume host
 desktops 2 5s "vdi-1, vdi-2"
 sed -i 's/^  policy:$/&\n    onCommit: {gpu: approve, vm: approve, none: approve}/' fleet/clusters/demo.yaml
