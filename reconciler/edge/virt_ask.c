@@ -99,9 +99,9 @@ static struct gp_error *request(virDomainPtr domain, enum gp_stop_method method,
     return shut_down(domain, flags, unsure);
 }
 
-/* The methods in turn until one is taken, or nobody waits for it any more: the guest may have been given up, and kept. Where the hypervisor knows none of them, it is asked
- * without saying how. What fails for another reason falls through as well: an agent that does not
- * answer is why ACPI comes next. */
+/* The methods in turn until one is taken, or nobody waits for it any more: the guest may have been given up, and kept. Where
+ * the hypervisor knows none of them, it is asked without saying how. What fails for another reason falls through as well: an
+ * agent that does not answer is why ACPI comes next. */
 static struct gp_error *ask_in_turn(struct gp_ask *ask, virDomainPtr domain)
 {
     struct gp_error *err = NULL;

@@ -141,9 +141,9 @@ static struct gp_error *finish_record(struct gp_pass *pass, const struct gp_reco
     return err ? err : gp_work_remove_record(pass, record, pass->have);
 }
 
-/* A record whose set needs nothing more for what it was begun for was finished but for its removal; one of whose sets is blocked
- * now goes back, so that no guest stays down for it. One for which nothing is planned since something else is wanted, or since
- * nobody can tell what, was to be taken back, and that failed: it stays, and so does its way back. */
+/* A record whose set needs nothing more, and that is wanted still, was finished but for its removal; one of whose sets is
+ * blocked now goes back, so that no guest stays down for it. Where something else is wanted, or nobody can tell what, its way
+ * back has just failed (gp_recover_decide()): it stays for the next pass. */
 static int settle_records(struct gp_pass *pass)
 {
     int exit = GP_EXIT_OK;

@@ -2,26 +2,9 @@
 # and tells that it is stale. Nobody's hung fetch keeps a host without passes.
 # bed: --mock --sim ../sim/hosts/two-a2.yaml --sim-option --time-scale=0.05
 . "$(dirname "$0")/story.bash"
+. "$(dirname "$0")/held.bash"
 
-# hold: somebody brings the repository up to date, and never comes to an end.
-hold() {
-    python3 -c '
-import fcntl, os, struct, time
-F_OFD_SETLK = 37
-fd = os.open("state/git.lock", os.O_RDWR | os.O_CREAT)
-fcntl.fcntl(fd, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
-open("held", "w").close()
-time.sleep(3600)' &
-    holder=$!
-    soon 10 test -e held
-}
-
-repository
-cp -r "$(dirname "$0")"/../../examples/demo/clusters fleet/
-commit "four partitions each"
-for vm in vdi-0{1..8}; do
-    bed-domain "$vm" --define
-done
+demo_fleet
 gp_ends 0 reconcile
 converged
 kept=$(git -C fleet rev-parse HEAD)
@@ -42,8 +25,7 @@ grep -q "^host is GitStale since .*: git could not be asked, what is applied is 
 expect 4,4 inventory '[.gpus[].count] | join(",")'
 
 echo "it is let go"
-kill "$holder"
-wait "$holder" || :
+let_go
 gp_ends 0 reconcile
 gp_ends 0 status --exit-code
 ! grep -q GitStale out || fail "status still tells that git is stale: $(cat out)"

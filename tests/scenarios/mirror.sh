@@ -3,24 +3,8 @@
 # it judged by it.
 # bed: --mock --sim ../sim/hosts/two-a2.yaml --sim-option --time-scale=0.05
 . "$(dirname "$0")/story.bash"
+. "$(dirname "$0")/held.bash"
 
-# hold: somebody brings the repository up to date until `let_go`.
-hold() {
-    rm -f held
-    python3 -c '
-import fcntl, os, struct, sys, time
-F_OFD_SETLK = 37
-fd = os.open("state/git.lock", os.O_RDWR | os.O_CREAT)
-fcntl.fcntl(fd, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
-open("held", "w").close()
-time.sleep(3600)' &
-    holder=$!
-    soon 10 test -e held
-}
-let_go() {
-    kill "$holder"
-    wait "$holder" || :
-}
 mirror() {
     find state/git -type f -printf '%P %s %i\n' | sort
 }

@@ -175,6 +175,20 @@ Test(half_way, who_was_paused_is_not_made_to_run)
 
 /* ---- who ran with what is not there for it ---- */
 
+/* A guest that runs with slot1/2, in @set. */
+static struct gp_vm *desk_of(struct stage *stage, struct gp_arena *mem, struct gp_set *set)
+{
+    struct gp_vm *vm;
+
+    stage_init(stage, mem);
+    stage_gpu(stage, "mdev", 4);
+    vm = stage_vm(stage, "desk");
+    stage_give(stage, vm, 1, 2, true);
+    stage_run(stage, vm);
+    *gp_push(mem, set->vms.items, set->vms.count) = vm->uuid;
+    return vm;
+}
+
 static void nothing_happens(struct stage *stage)
 {
     (void)stage;
@@ -261,15 +275,9 @@ GP_ROWS(half_way, who_ran_with_it_is_not_started_without, lost)
     const struct gp_plan *plan;
     struct gp_set set = {.id = "slot1"};
     struct stage stage;
-    struct gp_vm *vm;
+    struct gp_vm *vm = desk_of(&stage, mem, &set);
 
-    stage_init(&stage, mem);
-    stage_gpu(&stage, "mdev", 4);
     stage_have_gpu(&stage, 1)->serial = "1320222000103";
-    vm = stage_vm(&stage, "desk");
-    stage_give(&stage, vm, 1, 2, true);
-    stage_run(&stage, vm);
-    *gp_push(mem, set.vms.items, set.vms.count) = vm->uuid;
     if (lost[*i].in_set)
         *gp_push(mem, set.gpus.items, set.gpus.count) = "slot1";
     snapshot = gp_snapshot_take(mem, &stage.have, &set);
@@ -302,14 +310,8 @@ Test(half_way, who_was_got_up_without_its_lost_gpu_is_done_with)
     const struct gp_plan *plan;
     struct gp_set set = {.id = "slot1"};
     struct stage stage;
-    struct gp_vm *vm;
+    struct gp_vm *vm = desk_of(&stage, mem, &set);
 
-    stage_init(&stage, mem);
-    stage_gpu(&stage, "mdev", 4);
-    vm = stage_vm(&stage, "desk");
-    stage_give(&stage, vm, 1, 2, true);
-    stage_run(&stage, vm);
-    *gp_push(mem, set.vms.items, set.vms.count) = vm->uuid;
     *gp_push(mem, set.gpus.items, set.gpus.count) = "slot1";
     snapshot = gp_snapshot_take(mem, &stage.have, &set);
 
@@ -335,14 +337,8 @@ Test(half_way, a_guest_is_stopped_for_the_way_back_as_its_binding_says)
     const struct gp_goal *goal;
     struct gp_set set = {.id = "slot1"};
     struct stage stage;
-    struct gp_vm *vm;
+    struct gp_vm *vm = desk_of(&stage, mem, &set);
 
-    stage_init(&stage, mem);
-    stage_gpu(&stage, "mdev", 4);
-    vm = stage_vm(&stage, "desk");
-    stage_give(&stage, vm, 1, 2, true);
-    stage_run(&stage, vm);
-    *gp_push(mem, set.vms.items, set.vms.count) = vm->uuid;
     snapshot = gp_snapshot_take(mem, &stage.have, &set);
 
     goal = gp_snapshot_goal(mem, snapshot, &stage.have, &wanted);
